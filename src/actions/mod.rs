@@ -1,0 +1,142 @@
+//! The outside systems, one file each, behind one trait.
+//!
+//! An [`Action`] never decides: it shows, does exactly what it is handed, and looks. Everything it learns goes back as
+//! data. [`Actions`] finds the implementation of a step: the real one, or in a tabletop run the [`simulated`] one;
+//! the choice is the run's kind and nothing else, so that the two can never mix in one run.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::domain::environment::Environment;
+use crate::domain::ids::{RunId, StepId};
+use crate::domain::run::preview::{Approved, Direction, Preview};
+use crate::domain::time::Timestamp;
+
+/// Everything an action may know about the step it works for.
+#[derive(Debug, Clone)]
+pub struct Call<'a> {
+    /// The run.
+    pub run: &'a RunId,
+    /// The step.
+    pub step: &'a StepId,
+    /// The environment as frozen at the start of the run.
+    pub environment: &'a Environment,
+    /// The action's parameters, templates filled, shapes checked.
+    pub with: &'a Map<String, Value>,
+    /// Forward, or back.
+    pub direction: Direction,
+    /// For an undo: the preview of the attempt that is put back.
+    pub before: Option<&'a Preview>,
+    /// When the step opened: the same in every preview and attempt, for values such as `restartedAt`.
+    pub opened_at: Timestamp,
+    /// The same for one preview number: from (run, step, preview), never from the attempt.
+    pub token: uuid::Uuid,
+    /// Now.
+    pub now: Timestamp,
+    /// Evidence of every call this run has made so far, oldest first.
+    pub past: &'a [Value],
+}
+
+/// Could not look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum LookError {
+    /// No answer: a dead region looks like this.
+    #[error("no answer from {system}: {detail}")]
+    Unreachable {
+        /// `rds in eu-west-1`.
+        system: String,
+        /// What was seen, without secrets.
+        detail: String,
+    },
+    /// It answered that we may not, that the thing is not there, or something we do not understand.
+    #[error("{system} refused: {detail}")]
+    Refused {
+        /// The system.
+        system: String,
+        /// Code and message, without secrets.
+        detail: String,
+    },
+    /// The world is in a state this action must not touch (two PRIMARY records, another account …).
+    #[error("{detail}")]
+    Unsafe {
+        /// What, and what to do instead.
+        detail: String,
+    },
+}
+
+/// How a call that changes something ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The system took it. Whether it had its effect is for the probe to say.
+    Accepted {
+        /// Request ids, version ids, whatever an auditor asks for. No secrets.
+        evidence: Value,
+    },
+    /// It certainly did nothing.
+    Failed {
+        /// Why.
+        error: LookError,
+    },
+    /// It may have happened: timeout, 5xx, connection cut after sending.
+    Unknown {
+        /// What was seen.
+        error: String,
+        /// What is known all the same. No secrets.
+        evidence: Value,
+    },
+}
+
+/// Whether the effect is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happened {
+    /// Nothing was started.
+    Never,
+    /// Under way.
+    Running,
+    /// Done.
+    Done,
+    /// Cannot be told.
+    Unknown,
+}
+
+/// What a probe saw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probe {
+    /// Has it happened?
+    pub happened: Happened,
+    /// The action's facts; a fact that could not be read is absent, never guessed.
+    pub facts: Map<String, Value>,
+    /// One line for people, in the cloud's own names: `writer eu-west-1, failover under way to us-east-1`.
+    pub saw: String,
+}
+
+/// A kind of thing a step does, at one outside system.
+#[async_trait]
+pub trait Action: Send + Sync + std::fmt::Debug {
+    /// What would change. Reads only.
+    ///
+    /// # Errors
+    /// When the world cannot be seen, or is in a state this action must not touch.
+    async fn preview(&self, call: &Call<'_>) -> Result<Preview, LookError>;
+
+    /// Has `request` (of a preview) happened, and what are the facts now? Reads only; never fails: not being able
+    /// to see is [`Happened::Unknown`].
+    async fn probe(&self, call: &Call<'_>, request: &Value) -> Probe;
+
+    /// Does exactly `approved`, once: no retry, bounded in time.
+    async fn run(&self, call: &Call<'_>, approved: &Approved) -> Outcome;
+
+    /// What it needs, apart for looking and for doing: `rds:FailoverGlobalCluster`, `k8s:patch deployments/scale`.
+    fn permissions(&self) -> Permissions;
+}
+
+/// What an action needs to be allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permissions {
+    /// For preview and probe.
+    pub look: &'static [&'static str],
+    /// For run and undo.
+    pub act: &'static [&'static str],
+}

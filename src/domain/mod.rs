@@ -1,0 +1,21 @@
+//! The rules of the product. Pure: no async, clock, randomness, environment, files, SQL, HTTP or Slack; the tidy
+//! test reads these sources and fails on any of them. Time is an argument; ids are made outside and passed in.
+//!
+//! In reading order: the words ([`ids`], [`time`], [`actor`]), what is acted on ([`environment`]), what may be done
+//! ([`action`]), the document that orders it ([`runbook`]), the run itself ([`run`]), what is said ([`comms`]) and
+//! what is reported ([`report`]).
+
+pub mod ids;
+pub mod time;
+pub mod value;
+
+pub mod actor;
+pub mod environment;
+
+pub mod action;
+pub mod runbook;
+
+pub mod run;
+
+pub mod comms;
+pub mod report;

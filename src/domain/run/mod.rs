@@ -1,0 +1,3 @@
+//! The run.
+
+pub mod preview;

@@ -1,0 +1,179 @@
+//! A checked runbook. Only [`super::check`] and the codec of stored runs make one.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::domain::action::{self, ActionSpec};
+use crate::domain::actor::Role;
+use crate::domain::ids::{PhaseId, RunbookId, StepId};
+use crate::domain::time::Span;
+use crate::domain::value::Localized;
+
+/// Most steps a runbook may have.
+pub const MAX_STEPS: usize = 200;
+/// Longest text in a document, in characters.
+pub const MAX_TEXT: usize = 2000;
+
+/// A runbook. A run keeps a copy of it, frozen at the start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Runbook {
+    /// Its id; also the file's name.
+    pub id: RunbookId,
+    /// What people call it.
+    pub title: Localized,
+    /// In the order people see them.
+    pub phases: Vec<Phase>,
+    /// The step whose end is "the service is back": RTO is measured to it.
+    pub restored_by: StepId,
+    /// In document order; the order of work follows from `needs`.
+    pub steps: Vec<Step>,
+}
+
+impl Runbook {
+    /// The step of this id.
+    pub fn step(&self, id: &StepId) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == *id)
+    }
+}
+
+/// A named group of steps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Its id.
+    pub id: PhaseId,
+    /// What people call it.
+    pub title: Localized,
+}
+
+/// One line of a runbook.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its id.
+    pub id: StepId,
+    /// What people call it.
+    pub title: Localized,
+    /// Its phase.
+    pub phase: PhaseId,
+    /// The role that looks after it.
+    pub owner: Role,
+    /// The steps that must be settled before this one opens.
+    pub needs: Vec<StepId>,
+    /// CEL; false: skipped with the reason. Absent: always.
+    pub when: Option<String>,
+    /// What it does.
+    pub action: ActionCall,
+    /// Who must agree first.
+    pub gate: Gate,
+    /// CEL on `facts`, re-measured right before the call.
+    pub guard: Option<String>,
+    /// What must be seen afterwards.
+    pub verify: Option<Verify>,
+    /// How long it usually takes.
+    pub typical: Span,
+    /// How long before people are told that it is late.
+    pub worst: Span,
+    /// After it there is no way back.
+    pub point_of_no_return: bool,
+    /// An unreachable system is an outcome here, shown as a risk, and does not stop what follows.
+    pub best_effort: bool,
+    /// What follows from a failure.
+    pub on_failure: OnFailure,
+    /// Advice for the people who run it.
+    pub note: Option<Localized>,
+}
+
+/// An action and its parameters, templates not yet filled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ActionCall {
+    /// Name of an [`ActionSpec`]; the check has found it.
+    pub name: String,
+    /// Parameters as written.
+    pub with: Map<String, Value>,
+}
+
+impl ActionCall {
+    /// The row of the action table, or `None` if this build has lost an action that a stored run names.
+    pub fn spec(&self) -> Option<&'static ActionSpec> {
+        action::find(&self.name)
+    }
+
+    /// Whether a person does it and nothing outside is called.
+    pub fn is_human(&self) -> bool {
+        self.name.starts_with("human.")
+    }
+
+    /// Whether people vote on it.
+    pub fn is_decision(&self) -> bool {
+        self.name == "human.decide"
+    }
+}
+
+/// Who must agree before a step runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gate {
+    /// Nobody; it runs when it opens. Only for actions that change nothing.
+    None,
+    /// One person: the owner role or the commander.
+    Confirm,
+    /// So many different people, each holding one of the roles; pressing Run is the first.
+    People {
+        /// How many, at least two.
+        people: u32,
+        /// One of these each.
+        roles: Vec<Role>,
+        /// How long the first approval waits for the last.
+        expires: Span,
+    },
+}
+
+impl Gate {
+    /// How many people.
+    pub fn people(&self) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::Confirm => 1,
+            Self::People { people, .. } => *people,
+        }
+    }
+
+    /// The roles that may answer at a step of this owner.
+    pub fn roles(&self, owner: Role) -> Vec<Role> {
+        match self {
+            Self::People { roles, .. } => roles.clone(),
+            Self::None | Self::Confirm if owner == Role::Ic => vec![Role::Ic],
+            Self::None | Self::Confirm => vec![owner, Role::Ic],
+        }
+    }
+
+    /// How long an approval counts.
+    pub fn expires(&self) -> Span {
+        match self {
+            Self::People { expires, .. } => *expires,
+            Self::None | Self::Confirm => Span::minutes(10),
+        }
+    }
+}
+
+/// What must be seen after a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verify {
+    /// CEL on `facts`.
+    pub expect: String,
+    /// How long to wait for it.
+    pub timeout: Span,
+    /// How long it must stay true: catches controllers that put things back.
+    pub hold_for: Span,
+}
+
+/// What follows from a failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// What needs this step waits for people.
+    Hold,
+    /// What needs it goes on.
+    Continue,
+    /// That step opens; when it is done, this one counts as settled.
+    Fallback(StepId),
+}

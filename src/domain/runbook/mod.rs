@@ -1,0 +1,16 @@
+//! The runbook: what people wrote, checked.
+//!
+//! [`check`] turns the text of a document into a [`Runbook`] or into every problem it has, each with line, column and
+//! a hint. Nothing past it meets an unchecked document. [`condition`] evaluates CEL in three values, [`template`]
+//! fills `${…}` from an environment, [`show`] prints for people and [`schema`] for editors.
+
+pub mod check;
+pub mod condition;
+pub mod document;
+pub mod schema;
+pub mod shape;
+pub mod show;
+pub mod template;
+pub mod tree;
+
+pub use document::{ActionCall, Gate, OnFailure, Phase, Runbook, Step, Verify};

@@ -1,0 +1,3 @@
+//! dr-buddy.
+pub mod actions;
+pub mod domain;

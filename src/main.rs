@@ -1,0 +1,2 @@
+//! The `dr-buddy` command.
+fn main() {}
