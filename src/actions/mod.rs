@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::domain::environment::Environment;
 use crate::domain::ids::{RunId, StepId};
 use crate::domain::run::preview::{Approved, Direction, Preview};
+pub use crate::domain::run::state::Happened;
 use crate::domain::time::Timestamp;
 
 /// Everything an action may know about the step it works for.
@@ -85,20 +86,6 @@ pub enum Outcome {
         /// What is known all the same. No secrets.
         evidence: Value,
     },
-}
-
-/// Whether the effect is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Happened {
-    /// Nothing was started.
-    Never,
-    /// Under way.
-    Running,
-    /// Done.
-    Done,
-    /// Cannot be told.
-    Unknown,
 }
 
 /// What a probe saw.

@@ -7,6 +7,7 @@
 
 pub mod ids;
 pub mod time;
+pub mod text;
 pub mod value;
 
 pub mod actor;

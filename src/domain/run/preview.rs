@@ -142,7 +142,8 @@ impl Approved {
     }
 }
 
-fn differences(was: &Preview, is: &Preview) -> Vec<Difference> {
+/// What differs between two previews, binding facts first.
+pub fn differences(was: &Preview, is: &Preview) -> Vec<Difference> {
     let text = |value: Option<&Value>| match value {
         None => "unknown".to_owned(),
         Some(Value::String(text)) => text.clone(),

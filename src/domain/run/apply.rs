@@ -1,0 +1,267 @@
+//! How events change the state: the table of transitions. Total: what is in the log has happened.
+
+use super::preview::Direction;
+use super::protocol::{Entry, Event, Start};
+use super::state::{
+    Approval, DoneAs, Doubt, Happened, Run, Status, StepRun, StepState, Vote,
+};
+use crate::domain::actor::{Actor, Surface};
+use crate::domain::ids::{PersonId, StepId};
+use crate::domain::time::Timestamp;
+
+/// The run that this entry opens, if it is a [`Event::RunStarted`] by a person.
+pub fn open(entry: &Entry) -> Option<Run> {
+    let (Event::RunStarted(start), Some(by)) = (&entry.event, entry.by.person()) else {
+        return None;
+    };
+    let Start { id, kind, runbook, environment, impact_at } = start.as_ref().clone();
+    let steps = runbook.steps.iter().map(|step| (step.id.clone(), StepRun::waiting(entry.at)));
+    Some(Run {
+        id,
+        kind,
+        steps: steps.collect(),
+        runbook,
+        environment,
+        started_by: by.clone(),
+        started_at: entry.at,
+        impact_at,
+        restored_at: None,
+        status: Status::Open,
+        evidence: Vec::new(),
+        seq: 1,
+    })
+}
+
+/// The run that a whole log leads to; `None` if it does not begin with its start.
+pub fn replay<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Option<Run> {
+    let mut entries = entries.into_iter();
+    let mut run = open(entries.next()?)?;
+    for entry in entries {
+        apply(&mut run, entry);
+    }
+    Some(run)
+}
+
+/// Changes the state as the entry says.
+pub fn apply(run: &mut Run, entry: &Entry) {
+    run.seq += 1;
+    let at = entry.at;
+    let by = entry.by.person();
+    match &entry.event {
+        Event::RunStarted(_) | Event::NoteAdded { .. } | Event::ProbeAsked { .. } => {}
+        Event::RunHeld { reason } => {
+            if let Some(by) = by {
+                run.status = Status::Held { by: by.clone(), reason: reason.clone(), at };
+            }
+        }
+        Event::RunResumed {} => run.status = Status::Open,
+        Event::RunClosed { .. } => {
+            if let Some(by) = by {
+                run.status = Status::Closed { by: by.clone(), at };
+            }
+        }
+        Event::CallAccepted { evidence, .. } | Event::OutcomeUnknown { evidence, .. } => {
+            if !evidence.is_null() {
+                run.evidence.push(evidence.clone());
+            }
+        }
+        Event::StepDone { step, .. } if *step == run.runbook.restored_by => {
+            run.restored_at = Some(at);
+        }
+        Event::StepOpened { .. }
+        | Event::StepReopened { .. }
+        | Event::PreviewAsked { .. }
+        | Event::PreviewShown { .. }
+        | Event::PreviewFailed { .. }
+        | Event::ApprovalGiven { .. }
+        | Event::GlassBroken { .. }
+        | Event::ApprovalsVoided { .. }
+        | Event::StepApproved { .. }
+        | Event::VoteCast { .. }
+        | Event::StepDeclined { .. }
+        | Event::AttemptStarted { .. }
+        | Event::OutcomeProbed { .. }
+        | Event::StepDone { .. }
+        | Event::StepFailed { .. }
+        | Event::StepSkipped { .. }
+        | Event::UndoAsked { .. }
+        | Event::StepUndone { .. } => {}
+    }
+    if let Some(step) = entry.event.step().cloned()
+        && let Some(step) = run.steps.get_mut(&step)
+    {
+        apply_to_step(step, &entry.event, by.zip(via(&entry.by)), at);
+    }
+}
+
+fn via(by: &Actor) -> Option<Surface> {
+    match by {
+        Actor::Person { via, .. } | Actor::Stranger { via, .. } => Some(*via),
+        Actor::Engine => None,
+    }
+}
+
+fn apply_to_step(
+    step: &mut StepRun,
+    event: &Event,
+    by: Option<(&PersonId, Surface)>,
+    at: Timestamp,
+) {
+    match event {
+        Event::RunStarted(_)
+        | Event::RunHeld { .. }
+        | Event::RunResumed {}
+        | Event::RunClosed { .. }
+        | Event::NoteAdded { .. }
+        | Event::ProbeAsked { .. } => {}
+        Event::StepOpened { .. } | Event::StepReopened { .. } => {
+            step.direction = Direction::Do;
+            step.opened_at = at;
+            step.ask_again(at);
+        }
+        Event::UndoAsked { .. } => {
+            step.direction = Direction::Undo;
+            step.opened_at = at;
+            step.ask_again(at);
+        }
+        Event::PreviewAsked { .. } | Event::ApprovalsVoided { .. } => step.ask_again(at),
+        Event::PreviewShown { shown, .. } => {
+            step.facts = shown.preview.facts.clone();
+            step.facts_at = shown.at;
+            step.shown = Some(shown.clone());
+            step.enter(StepState::Ready, at);
+        }
+        Event::PreviewFailed { error, unreachable, .. } => {
+            step.enter(StepState::Blind { error: error.clone(), unreachable: *unreachable }, at);
+        }
+        Event::ApprovalGiven { .. } => step.agree(by, at, None),
+        Event::GlassBroken { reason, .. } => step.agree(by, at, Some(reason.clone())),
+        Event::VoteCast { choice, words, .. } => {
+            if let Some((by, _)) = by {
+                step.votes.retain(|vote| vote.by != *by);
+                let (by, choice, words) = (by.clone(), *choice, words.clone());
+                step.votes.push(Vote { by, choice, words, at });
+            }
+        }
+        Event::StepApproved { attempt, .. } => {
+            step.enter(StepState::Approved { attempt: *attempt }, at);
+        }
+        Event::StepDeclined { by, reason, .. } => step.decline(by, reason, at),
+        Event::AttemptStarted { attempt, .. } => {
+            step.attempts = *attempt;
+            step.enter(StepState::Calling { attempt: *attempt }, at);
+        }
+        Event::CallAccepted { attempt, .. } => {
+            step.enter(StepState::Proving { attempt: *attempt }, at);
+        }
+        Event::OutcomeUnknown { attempt, why, .. } => step.doubt(*attempt, why, at),
+        Event::OutcomeProbed { seen, facts, .. } => {
+            step.look(facts, seen.at);
+            if let StepState::InDoubt { attempt, why, .. } = &step.state {
+                let (attempt, why) = (*attempt, why.clone());
+                let seen = seen.clone();
+                match seen.happened {
+                    Happened::Done => step.enter(StepState::Proving { attempt }, at),
+                    Happened::Never | Happened::Running | Happened::Unknown => {
+                        step.state = StepState::InDoubt { attempt, why, seen: Some(seen) };
+                    }
+                }
+            }
+        }
+        Event::StepDone { how, facts, .. } => {
+            step.look(facts, at);
+            step.done_as = step
+                .shown
+                .as_ref()
+                .map(|shown| DoneAs { preview: shown.preview.clone(), how: how.clone() });
+            step.enter(StepState::Done { how: how.clone() }, at);
+        }
+        Event::StepFailed { error, unreachable, facts, .. } => {
+            step.look(facts, at);
+            step.enter(StepState::Failed { error: error.clone(), unreachable: *unreachable }, at);
+        }
+        Event::StepSkipped { why, .. } => step.enter(StepState::Skipped { why: why.clone() }, at),
+        Event::StepUndone { facts, .. } => {
+            step.look(facts, at);
+            step.enter(StepState::Undone, at);
+        }
+    }
+}
+
+impl StepRun {
+    fn enter(&mut self, state: StepState, at: Timestamp) {
+        self.state = state;
+        self.since = at;
+    }
+
+    fn ask_again(&mut self, at: Timestamp) {
+        self.previews += 1;
+        self.shown = None;
+        self.approvals.clear();
+        self.votes.clear();
+        self.enter(StepState::Previewing, at);
+    }
+
+    fn agree(&mut self, by: Option<(&PersonId, Surface)>, at: Timestamp, glass: Option<String>) {
+        if let Some((by, via)) = by {
+            self.approvals.push(Approval { by: by.clone(), via, at, glass });
+        }
+    }
+
+    /// A declined undo leaves the step done, as it was.
+    fn decline(&mut self, by: &[PersonId], reason: &str, at: Timestamp) {
+        let state = match (self.direction, &self.done_as) {
+            (Direction::Undo, Some(done)) => StepState::Done { how: done.how.clone() },
+            (Direction::Do, _) | (Direction::Undo, None) => {
+                StepState::Declined { by: by.to_vec(), reason: reason.to_owned() }
+            }
+        };
+        self.direction = Direction::Do;
+        self.enter(state, at);
+    }
+
+    fn doubt(&mut self, attempt: u32, why: &Doubt, at: Timestamp) {
+        self.enter(StepState::InDoubt { attempt, why: why.clone(), seen: None }, at);
+    }
+
+    fn look(&mut self, facts: &serde_json::Map<String, serde_json::Value>, at: Timestamp) {
+        if !facts.is_empty() {
+            self.facts = facts.clone();
+            self.facts_at = at;
+        }
+    }
+}
+
+impl Event {
+    /// The step it is about, if it is about one.
+    pub fn step(&self) -> Option<&StepId> {
+        match self {
+            Self::RunStarted(_)
+            | Self::RunHeld { .. }
+            | Self::RunResumed {}
+            | Self::NoteAdded { .. }
+            | Self::RunClosed { .. } => None,
+            Self::StepOpened { step, .. }
+            | Self::StepReopened { step, .. }
+            | Self::PreviewAsked { step }
+            | Self::PreviewShown { step, .. }
+            | Self::PreviewFailed { step, .. }
+            | Self::ApprovalGiven { step, .. }
+            | Self::GlassBroken { step, .. }
+            | Self::ApprovalsVoided { step, .. }
+            | Self::StepApproved { step, .. }
+            | Self::VoteCast { step, .. }
+            | Self::StepDeclined { step, .. }
+            | Self::AttemptStarted { step, .. }
+            | Self::CallAccepted { step, .. }
+            | Self::OutcomeUnknown { step, .. }
+            | Self::OutcomeProbed { step, .. }
+            | Self::ProbeAsked { step }
+            | Self::StepDone { step, .. }
+            | Self::StepFailed { step, .. }
+            | Self::StepSkipped { step, .. }
+            | Self::UndoAsked { step, .. }
+            | Self::StepUndone { step, .. } => Some(step),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What follows from a request. Changes nothing; may refuse.
+//!
+//! One file per kind of request: [`start`], what people [`answers`], how they steer a step ([`steering`]), what
+//! concerns the whole run ([`run_wide`]) and what the engine [`reports`]. Whatever was asked, [`follow`] then opens
+//! the steps that may open now.
+
+mod answers;
+mod follow;
+mod reports;
+mod rights;
+mod run_wide;
+mod start;
+mod steering;
+
+pub use reports::is_proven;
+pub(super) use run_wide::due_at;
+pub use start::start;
+
+use super::protocol::{Event, Request};
+use super::refusal::Refusal;
+use super::state::{Choice, Run};
+use crate::domain::actor::Actor;
+use crate::domain::time::Timestamp;
+
+/// The events that follow from `request`, or why it is refused. [`start`] opens the run before.
+///
+/// # Errors
+/// A [`Refusal`]: understood and declined; nothing follows.
+pub fn decide(
+    run: &Run,
+    request: &Request,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<Vec<Event>, Refusal> {
+    let mut events = match request {
+        Request::Approve { step, digest } => answers::approve(run, step, digest, by, now)?,
+        Request::Reject { step, digest, reason } => {
+            answers::reject(run, step, digest, reason, by, now)?
+        }
+        Request::Vote { step, digest, choice, words } => {
+            answers::vote(run, step, digest, *choice, words, by, now)?
+        }
+        Request::BreakGlass { step, digest, reason } => {
+            answers::break_glass(run, step, digest, reason, by, now)?
+        }
+        Request::Skip { step, reason } => steering::skip(run, step, reason, by)?,
+        Request::Retry { step } => steering::retry(run, step, by)?,
+        Request::LookAgain { step } => steering::look_again(run, step, by)?,
+        Request::MarkDone { step, reason } => steering::mark_done(run, step, reason, by)?,
+        Request::StartAgain { step, reason } => steering::start_again(run, step, reason, by)?,
+        Request::Undo { step, reason } => steering::undo(run, step, reason, by)?,
+        Request::Hold { reason } => run_wide::hold(run, reason, by)?,
+        Request::Resume => run_wide::resume(run, by)?,
+        Request::Note { text } => run_wide::note(run, text, by)?,
+        Request::Close { reason } => run_wide::close(run, reason, by)?,
+        Request::Report(report) => reports::report(run, report, now)?,
+        Request::Tick => run_wide::tick(run, now),
+    };
+    follow::open_steps(run, &mut events, by, now);
+    Ok(events)
+}
+
+/// What a press on Run means at a decision.
+const PRESSED: Choice = Choice::Go;

@@ -1,0 +1,256 @@
+//! What the engine did or saw. A report that does not fit the present state is a repeat or came too late, and is
+//! refused as out of date: nothing follows from it twice.
+
+use serde_json::Map;
+
+use super::rights;
+use crate::domain::action::Danger;
+use crate::domain::run::limits;
+use crate::domain::run::preview::{Direction, Preview, differences, digest};
+use crate::domain::run::protocol::{Event, Report, Returned, Voided};
+use crate::domain::run::refusal::Refusal;
+use crate::domain::run::state::{Doubt, Happened, Proof, Run, Shown, StepRun, StepState};
+use crate::domain::runbook::condition::{Verdict, evaluate};
+use crate::domain::runbook::{Gate, Step};
+use crate::domain::time::Timestamp;
+
+pub(super) fn report(run: &Run, report: &Report, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+    let (step, at) = rights::find(run, report.step())?;
+    let in_its_place = match (report, &at.state) {
+        (
+            Report::Previewed { number, .. } | Report::NotPreviewed { number, .. },
+            StepState::Previewing,
+        ) => *number == at.previews,
+        (
+            Report::Begin { attempt, .. } | Report::CannotBegin { attempt, .. },
+            StepState::Approved { attempt: awaited },
+        )
+        | (Report::Returned { attempt, .. }, StepState::Calling { attempt: awaited })
+        | (Report::Probed { attempt, .. }, StepState::InDoubt { attempt: awaited, .. })
+        | (
+            Report::Proved { attempt, .. } | Report::NotProved { attempt, .. },
+            StepState::Proving { attempt: awaited },
+        ) => attempt == awaited,
+        (
+            Report::Previewed { .. }
+            | Report::NotPreviewed { .. }
+            | Report::Begin { .. }
+            | Report::CannotBegin { .. }
+            | Report::Returned { .. }
+            | Report::Probed { .. }
+            | Report::Proved { .. }
+            | Report::NotProved { .. },
+            StepState::Waiting
+            | StepState::Previewing
+            | StepState::Blind { .. }
+            | StepState::Ready
+            | StepState::Declined { .. }
+            | StepState::Approved { .. }
+            | StepState::Calling { .. }
+            | StepState::Proving { .. }
+            | StepState::InDoubt { .. }
+            | StepState::Done { .. }
+            | StepState::Failed { .. }
+            | StepState::Skipped { .. }
+            | StepState::Undone,
+        ) => false,
+    };
+    if !in_its_place {
+        return Err(Refusal::OutOfDate);
+    }
+    let id = step.id.clone();
+    match report {
+        Report::Previewed { number, preview, .. } => {
+            Ok(previewed(run, step, at, *number, preview, now))
+        }
+        Report::NotPreviewed { number, error, unreachable, .. } => {
+            let (error, unreachable) = (error.clone(), *unreachable);
+            Ok(vec![if unreachable && step.best_effort {
+                Event::StepFailed { step: id, error, unreachable, facts: Map::new() }
+            } else {
+                Event::PreviewFailed { step: id, number: *number, error, unreachable }
+            }])
+        }
+        Report::Begin { attempt, preview, .. } => begin(run, step, at, *attempt, preview, now),
+        Report::CannotBegin { error, unreachable, .. } => {
+            rights::going(run)?;
+            let error = error.clone();
+            let unreachable = *unreachable;
+            Ok(vec![if step.gate == Gate::None || (unreachable && step.best_effort) {
+                Event::StepFailed { step: id, error, unreachable, facts: Map::new() }
+            } else {
+                Event::ApprovalsVoided { step: id, why: Voided::Unseen { error } }
+            }])
+        }
+        Report::Returned { attempt, returned, .. } => Ok(returned_from(step, at, *attempt, returned)),
+        Report::Probed { attempt, seen, facts, .. } => {
+            let attempt = *attempt;
+            let (seen, facts) = (seen.clone(), facts.clone());
+            let happened = seen.happened;
+            let mut events =
+                vec![Event::OutcomeProbed { step: id.clone(), attempt, seen, facts: facts.clone() }];
+            // With a `verify` the effect must still be proven: the probe only says that the call happened.
+            match (happened, at.direction, &step.verify) {
+                (Happened::Done, Direction::Do, None) => {
+                    events.push(Event::StepDone { step: id, how: Proof::Seen, facts });
+                }
+                (Happened::Done, Direction::Undo, _) => {
+                    events.push(Event::StepUndone { step: id, facts });
+                }
+                (Happened::Done, Direction::Do, Some(_))
+                | (Happened::Never | Happened::Running | Happened::Unknown, _, _) => {}
+            }
+            Ok(events)
+        }
+        Report::Proved { facts, .. } => {
+            let facts = facts.clone();
+            match at.direction {
+                Direction::Undo => Ok(vec![Event::StepUndone { step: id, facts }]),
+                Direction::Do if is_proven(run, step, &facts) => {
+                    Ok(vec![Event::StepDone { step: id, how: Proof::Seen, facts }])
+                }
+                Direction::Do => Err(Refusal::OutOfDate),
+            }
+        }
+        Report::NotProved { attempt, facts, saw, .. } => {
+            let reads = step.action.spec().is_some_and(|spec| spec.danger == Danger::Reads);
+            let (facts, saw) = (facts.clone(), saw.clone());
+            Ok(vec![if reads {
+                Event::StepFailed { step: id, error: saw, unreachable: false, facts }
+            } else {
+                let why = Doubt::NotProven { saw };
+                let evidence = serde_json::Value::Null;
+                Event::OutcomeUnknown { step: id, attempt: *attempt, why, evidence }
+            }])
+        }
+    }
+}
+
+/// Whether these facts are what the step's `verify` asks for. Without one, there is nothing to prove.
+pub fn is_proven(run: &Run, step: &Step, facts: &Map<String, serde_json::Value>) -> bool {
+    step.verify
+        .as_ref()
+        .is_none_or(|verify| evaluate(&verify.expect, &run.scope(facts)) == Verdict::True)
+}
+
+fn guard(run: &Run, step: &Step, at: &StepRun, preview: &Preview) -> Option<Verdict> {
+    match at.direction {
+        Direction::Do => {
+            step.guard.as_ref().map(|guard| evaluate(guard, &run.scope(&preview.facts)))
+        }
+        Direction::Undo => None,
+    }
+}
+
+fn previewed(
+    run: &Run,
+    step: &Step,
+    at: &StepRun,
+    number: u32,
+    preview: &Preview,
+    now: Timestamp,
+) -> Vec<Event> {
+    let digest = digest(run.subject(&step.id, at), preview);
+    let guard = guard(run, step, at, preview);
+    let holds = matches!(guard, None | Some(Verdict::True));
+    let shown = Shown { preview: preview.clone(), digest: digest.clone(), guard, at: now };
+    let id = step.id.clone();
+    let mut events = vec![Event::PreviewShown { step: id.clone(), number, shown }];
+    let runs_by_itself = step.gate == Gate::None && !step.action.is_human();
+    if runs_by_itself && holds && at.attempts < limits::ATTEMPTS {
+        events.push(Event::StepApproved { step: id, attempt: at.attempts + 1, digest });
+    }
+    events
+}
+
+/// The last look before the call: everything that was agreed must still be so.
+fn begin(
+    run: &Run,
+    step: &Step,
+    at: &StepRun,
+    attempt: u32,
+    preview: &Preview,
+    now: Timestamp,
+) -> Result<Vec<Event>, Refusal> {
+    rights::going(run)?;
+    let Some(shown) = &at.shown else { return Err(Refusal::OutOfDate) };
+    let id = step.id.clone();
+    let void = |why| Ok(vec![Event::ApprovalsVoided { step: id.clone(), why }]);
+    if at.expires_at(step).is_some_and(|expires| expires <= now) {
+        return void(Voided::Expired);
+    }
+    if !has_quorum(run, step, at) {
+        return void(Voided::Expired);
+    }
+    let digest = digest(run.subject(&step.id, at), preview);
+    if digest != shown.digest {
+        let differences = differences(&shown.preview, preview);
+        return void(Voided::Changed { differences });
+    }
+    match guard(run, step, at, preview) {
+        None | Some(Verdict::True) => {}
+        Some(verdict @ (Verdict::False | Verdict::Unknown(_))) => {
+            return void(Voided::Guard { verdict });
+        }
+    }
+    Ok(vec![Event::AttemptStarted { step: id, attempt, digest }])
+}
+
+/// Whether enough different people who hold the roles now agreed, or one broke the glass.
+fn has_quorum(run: &Run, step: &Step, at: &StepRun) -> bool {
+    let roles = step.gate.roles(step.owner);
+    let holds = |id| run.environment.person(id).is_some_and(|person| person.holds_one_of(&roles));
+    let agreed: std::collections::BTreeSet<_> =
+        at.approvals.iter().map(|approval| &approval.by).filter(|by| holds(by)).collect();
+    let glass = at.approvals.iter().any(|approval| approval.glass.is_some() && holds(&approval.by));
+    glass || agreed.len() >= usize::try_from(step.gate.people()).unwrap_or(usize::MAX)
+}
+
+fn returned_from(step: &Step, at: &StepRun, attempt: u32, returned: &Returned) -> Vec<Event> {
+    let id = step.id.clone();
+    match returned {
+        Returned::Accepted { evidence } => {
+            let evidence = evidence.clone();
+            let mut events = vec![Event::CallAccepted { step: id.clone(), attempt, evidence }];
+            if at.direction == Direction::Do && step.verify.is_none() {
+                let facts = Map::new();
+                events.push(Event::StepDone { step: id, how: Proof::Accepted, facts });
+            }
+            events
+        }
+        Returned::Failed { error, unreachable } => vec![Event::StepFailed {
+            step: id,
+            error: error.clone(),
+            unreachable: *unreachable,
+            facts: Map::new(),
+        }],
+        Returned::Unknown { error, evidence } => vec![Event::OutcomeUnknown {
+            step: id,
+            attempt,
+            why: Doubt::NoAnswer { error: error.clone() },
+            evidence: evidence.clone(),
+        }],
+        Returned::Interrupted => vec![Event::OutcomeUnknown {
+            step: id,
+            attempt,
+            why: Doubt::Interrupted,
+            evidence: serde_json::Value::Null,
+        }],
+    }
+}
+
+impl Report {
+    /// The step it is about.
+    pub fn step(&self) -> &crate::domain::ids::StepId {
+        match self {
+            Self::Previewed { step, .. }
+            | Self::NotPreviewed { step, .. }
+            | Self::Begin { step, .. }
+            | Self::CannotBegin { step, .. }
+            | Self::Returned { step, .. }
+            | Self::Probed { step, .. }
+            | Self::Proved { step, .. }
+            | Self::NotProved { step, .. } => step,
+        }
+    }
+}

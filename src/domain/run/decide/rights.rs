@@ -1,0 +1,97 @@
+//! Checks every request of a person passes: who they are, what they may, what they wrote.
+
+use crate::domain::actor::{Actor, Right, Role, roles_for};
+use crate::domain::environment::Person;
+use crate::domain::ids::StepId;
+use crate::domain::run::limits;
+use crate::domain::run::refusal::Refusal;
+use crate::domain::run::state::{Run, Status, StepRun};
+use crate::domain::runbook::Step;
+
+/// The person who asks, if the environment knows them and a role of theirs gives the right. `step`: the one it is
+/// about.
+pub(super) fn check<'a>(
+    run: &'a Run,
+    by: &Actor,
+    right: Right,
+    step: Option<&Step>,
+) -> Result<&'a Person, Refusal> {
+    let person = person(&run.environment, by)?;
+    let owner = step.map_or(Role::Ic, |step| step.owner);
+    let gate = step.map(|step| step.gate.roles(step.owner)).unwrap_or_default();
+    allow(&run.environment, person, roles_for(right, &gate, owner))?;
+    Ok(person)
+}
+
+/// The known person who asks.
+pub(super) fn person<'a>(
+    environment: &'a crate::domain::environment::Environment,
+    by: &Actor,
+) -> Result<&'a Person, Refusal> {
+    match by {
+        Actor::Person { id, .. } => {
+            environment.person(id).ok_or_else(|| Refusal::Stranger { name: id.to_string() })
+        }
+        Actor::Stranger { name, .. } => Err(Refusal::Stranger { name: name.clone() }),
+        Actor::Engine => Err(Refusal::Stranger { name: "engine".to_owned() }),
+    }
+}
+
+/// Whether the person holds one of the roles (`None`: everybody may).
+pub(super) fn allow(
+    environment: &crate::domain::environment::Environment,
+    person: &Person,
+    roles: Option<Vec<Role>>,
+) -> Result<(), Refusal> {
+    match roles {
+        Some(needs) if !person.holds_one_of(&needs) => {
+            let who = environment.holders(&needs).map(|person| person.id.clone()).collect();
+            Err(Refusal::NotAllowed { needs, who })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The step and its state.
+pub(super) fn find<'a>(run: &'a Run, step: &StepId) -> Result<(&'a Step, &'a StepRun), Refusal> {
+    run.step(step).ok_or_else(|| Refusal::NoSuchStep { step: step.clone() })
+}
+
+/// The run is not over.
+pub(super) fn not_closed(run: &Run) -> Result<(), Refusal> {
+    match &run.status {
+        Status::Closed { at, .. } => Err(Refusal::Closed { at: *at }),
+        Status::Open | Status::Held { .. } => Ok(()),
+    }
+}
+
+/// The run is neither over nor held.
+pub(super) fn going(run: &Run) -> Result<(), Refusal> {
+    match &run.status {
+        Status::Closed { at, .. } => Err(Refusal::Closed { at: *at }),
+        Status::Held { by, reason, .. } => {
+            Err(Refusal::Held { by: by.clone(), reason: reason.clone() })
+        }
+        Status::Open => Ok(()),
+    }
+}
+
+/// A written reason: there, and not too long.
+pub(super) fn reason(text: &str) -> Result<String, Refusal> {
+    let text = bounded(text)?;
+    if text.is_empty() { Err(Refusal::ReasonMissing) } else { Ok(text) }
+}
+
+/// A text that may be empty, trimmed and not too long.
+pub(super) fn bounded(text: &str) -> Result<String, Refusal> {
+    let text = text.trim();
+    if text.chars().count() > limits::TEXT {
+        return Err(Refusal::TooLong { most: limits::TEXT });
+    }
+    Ok(text.to_owned())
+}
+
+/// The step is not in a state for that.
+pub(super) fn not_now(step: &Step, at: &StepRun) -> Refusal {
+    Refusal::NotNow { step: step.title.clone(), state: at.state.name() }
+}

@@ -1,0 +1,133 @@
+//! What to do outside because of events. Computed once, when they are recorded; never on replay.
+
+use std::collections::BTreeSet;
+
+use super::decide::due_at;
+use super::protocol::{Effect, Event, MessageKey};
+use super::state::{Run, StepState};
+use crate::domain::ids::StepId;
+
+/// The effects of `events`, given with their numbers; `run` is the state after them.
+pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
+    let mut effects = BTreeSet::new();
+    for (seq, event) in events {
+        if let Some(step) = event.step() {
+            effects.insert(Effect::Show(MessageKey::Step(step.clone())));
+            effects.extend(work(run, step, event));
+        }
+        if tells_the_room(event) {
+            effects.insert(Effect::Show(MessageKey::Notice(*seq)));
+        }
+        // What was ready to go while the run was held goes now.
+        if matches!(event, Event::RunResumed {}) {
+            effects.extend(run.steps.iter().filter_map(|(step, at)| match at.state {
+                StepState::Approved { attempt } => {
+                    Some(Effect::Act { step: step.clone(), attempt })
+                }
+                StepState::Waiting
+                | StepState::Previewing
+                | StepState::Blind { .. }
+                | StepState::Ready
+                | StepState::Declined { .. }
+                | StepState::Calling { .. }
+                | StepState::Proving { .. }
+                | StepState::InDoubt { .. }
+                | StepState::Done { .. }
+                | StepState::Failed { .. }
+                | StepState::Skipped { .. }
+                | StepState::Undone => None,
+            }));
+        }
+    }
+    if !events.is_empty() {
+        effects.insert(Effect::Show(MessageKey::Run));
+        let due = run.each_step().filter_map(|(step, at)| due_at(step, at)).min();
+        if let Some(due) = due.filter(|_| !run.is_closed()) {
+            effects.insert(Effect::WakeAt(due));
+        }
+    }
+    effects.into_iter().collect()
+}
+
+fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
+    let at = run.steps.get(step)?;
+    let step = step.clone();
+    match event {
+        Event::StepOpened { .. }
+        | Event::StepReopened { .. }
+        | Event::PreviewAsked { .. }
+        | Event::ApprovalsVoided { .. }
+        | Event::UndoAsked { .. } => Some(Effect::Preview { step, number: at.previews }),
+        Event::StepApproved { attempt, .. } => Some(Effect::Act { step, attempt: *attempt }),
+        // The state after all events of the batch says whether there is still something to prove or to look for.
+        Event::CallAccepted { .. }
+        | Event::OutcomeProbed { .. }
+        | Event::OutcomeUnknown { .. }
+        | Event::ProbeAsked { .. } => match at.state {
+            StepState::Proving { attempt } => Some(Effect::Prove { step, attempt }),
+            StepState::InDoubt { attempt, .. } if !matches!(event, Event::OutcomeProbed { .. }) => {
+                Some(Effect::Probe { step, attempt })
+            }
+            StepState::InDoubt { .. }
+            | StepState::Waiting
+            | StepState::Previewing
+            | StepState::Blind { .. }
+            | StepState::Ready
+            | StepState::Declined { .. }
+            | StepState::Approved { .. }
+            | StepState::Calling { .. }
+            | StepState::Done { .. }
+            | StepState::Failed { .. }
+            | StepState::Skipped { .. }
+            | StepState::Undone => None,
+        },
+        Event::RunStarted(_)
+        | Event::PreviewShown { .. }
+        | Event::PreviewFailed { .. }
+        | Event::ApprovalGiven { .. }
+        | Event::GlassBroken { .. }
+        | Event::VoteCast { .. }
+        | Event::StepDeclined { .. }
+        | Event::AttemptStarted { .. }
+        | Event::StepDone { .. }
+        | Event::StepFailed { .. }
+        | Event::StepSkipped { .. }
+        | Event::StepUndone { .. }
+        | Event::RunHeld { .. }
+        | Event::RunResumed {}
+        | Event::NoteAdded { .. }
+        | Event::RunClosed { .. } => None,
+    }
+}
+
+/// Whether everybody in the room must notice, beyond the edit of a card.
+pub fn tells_the_room(event: &Event) -> bool {
+    match event {
+        Event::GlassBroken { .. }
+        | Event::ApprovalsVoided { .. }
+        | Event::StepDeclined { .. }
+        | Event::OutcomeUnknown { .. }
+        | Event::StepFailed { .. }
+        | Event::UndoAsked { .. }
+        | Event::RunHeld { .. }
+        | Event::RunResumed {}
+        | Event::RunClosed { .. } => true,
+        Event::RunStarted(_)
+        | Event::StepOpened { .. }
+        | Event::StepReopened { .. }
+        | Event::PreviewAsked { .. }
+        | Event::PreviewShown { .. }
+        | Event::PreviewFailed { .. }
+        | Event::ApprovalGiven { .. }
+        | Event::StepApproved { .. }
+        | Event::VoteCast { .. }
+        | Event::AttemptStarted { .. }
+        | Event::CallAccepted { .. }
+        | Event::OutcomeProbed { .. }
+        | Event::ProbeAsked { .. }
+        | Event::StepDone { .. }
+        | Event::StepSkipped { .. }
+        | Event::StepUndone { .. }
+        | Event::NoteAdded { .. } => false,
+    }
+}

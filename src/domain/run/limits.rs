@@ -1,0 +1,16 @@
+//! Bounds on everything that grows.
+
+use crate::domain::time::Span;
+
+/// Attempts at one step.
+pub const ATTEMPTS: u32 = 20;
+/// Previews of one step.
+pub const PREVIEWS: u32 = 500;
+/// Events of one run after which people's notes are refused; the engine's reports are bounded by the two above.
+pub const EVENTS: u64 = 50_000;
+/// Characters of a reason, a note, what somebody says.
+pub const TEXT: usize = 2000;
+/// How far back an impact may lie.
+pub const IMPACT: Span = Span(7 * 86_400_000);
+/// How long after a preview could not be made it is tried again.
+pub const BLIND_RETRY: Span = Span::seconds(30);

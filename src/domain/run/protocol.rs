@@ -1,0 +1,393 @@
+//! What goes in and what comes out: requests, events, effects.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::preview::{Difference, Preview};
+use super::state::{Choice, Kind, Proof, Seen, Shown, Skip};
+use crate::domain::actor::Actor;
+use crate::domain::environment::Environment;
+use crate::domain::ids::{Digest, PersonId, RunId, StepId};
+use crate::domain::runbook::Runbook;
+use crate::domain::runbook::condition::Verdict;
+use crate::domain::time::Timestamp;
+
+/// Opens a run. Everything a run depends on is in it, and stays as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// The new run's id; made from the request's key, so that a repeat makes the same.
+    pub id: RunId,
+    /// What it is for.
+    pub kind: Kind,
+    /// The runbook.
+    pub runbook: Runbook,
+    /// The environment.
+    pub environment: Environment,
+    /// Since when the service is hit.
+    pub impact_at: Timestamp,
+}
+
+/// Somebody or something asks. May be refused.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    /// Agree to exactly what was shown. Pressing Run is the first approval.
+    Approve {
+        /// Which step.
+        step: StepId,
+        /// What was shown.
+        digest: Digest,
+    },
+    /// Say no to what was shown.
+    Reject {
+        /// Which step.
+        step: StepId,
+        /// What was shown.
+        digest: Digest,
+        /// Why.
+        reason: String,
+    },
+    /// Say GO or HOLD at a decision.
+    Vote {
+        /// Which step.
+        step: StepId,
+        /// What was shown.
+        digest: Digest,
+        /// Which.
+        choice: Choice,
+        /// In one's own words; may be empty.
+        words: String,
+    },
+    /// Go alone where two are asked for. Everybody is told.
+    BreakGlass {
+        /// Which step.
+        step: StepId,
+        /// What was shown.
+        digest: Digest,
+        /// Why nobody else could.
+        reason: String,
+    },
+    /// Take a step out of the way.
+    Skip {
+        /// Which step.
+        step: StepId,
+        /// Why.
+        reason: String,
+    },
+    /// Open a step again: after a failure, a no, a skip, an undo, or when nothing could be seen.
+    Retry {
+        /// Which step.
+        step: StepId,
+    },
+    /// Look again: a new preview while people are asked, a new probe while in doubt.
+    LookAgain {
+        /// Which step.
+        step: StepId,
+    },
+    /// A step in doubt is done, on a person's word.
+    MarkDone {
+        /// Which step.
+        step: StepId,
+        /// How they know.
+        reason: String,
+    },
+    /// A step in doubt starts again, with new approvals.
+    StartAgain {
+        /// Which step.
+        step: StepId,
+        /// Why that is safe.
+        reason: String,
+    },
+    /// Put back what a step did.
+    Undo {
+        /// Which step.
+        step: StepId,
+        /// Why.
+        reason: String,
+    },
+    /// Let nothing new begin.
+    Hold {
+        /// Why.
+        reason: String,
+    },
+    /// Go on.
+    Resume,
+    /// Add to the timeline.
+    Note {
+        /// What.
+        text: String,
+    },
+    /// End the run.
+    Close {
+        /// Why, when steps are still open.
+        reason: String,
+    },
+    /// The engine reports what it did or saw.
+    Report(Report),
+    /// Time has passed.
+    Tick,
+}
+
+/// What the engine did or saw.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Report {
+    /// A preview was made.
+    Previewed {
+        /// Which step.
+        step: StepId,
+        /// Which preview.
+        number: u32,
+        /// The preview.
+        preview: Preview,
+    },
+    /// A preview could not be made.
+    NotPreviewed {
+        /// Which step.
+        step: StepId,
+        /// Which preview.
+        number: u32,
+        /// Why.
+        error: String,
+        /// Nothing answered.
+        unreachable: bool,
+    },
+    /// Everything was measured again; may the call go out? Answered by [`Event::AttemptStarted`] or
+    /// [`Event::ApprovalsVoided`].
+    Begin {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// What would be sent now.
+        preview: Preview,
+    },
+    /// What would be sent now could not be measured.
+    CannotBegin {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// Why.
+        error: String,
+        /// Nothing answered.
+        unreachable: bool,
+    },
+    /// The call came back.
+    Returned {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// How.
+        returned: Returned,
+    },
+    /// Somebody looked whether an attempt in doubt has happened.
+    Probed {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// What was seen.
+        seen: Seen,
+        /// The facts.
+        facts: Map<String, Value>,
+    },
+    /// The effect was seen, long enough.
+    Proved {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// The facts that prove it.
+        facts: Map<String, Value>,
+    },
+    /// The effect did not show in time.
+    NotProved {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+        /// The facts instead.
+        facts: Map<String, Value>,
+        /// One line for people.
+        saw: String,
+    },
+}
+
+/// How a call came back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Returned {
+    /// The system took it.
+    Accepted {
+        /// Request ids and the like.
+        evidence: Value,
+    },
+    /// It certainly did nothing.
+    Failed {
+        /// Why.
+        error: String,
+        /// Nothing answered.
+        unreachable: bool,
+    },
+    /// It may have happened.
+    Unknown {
+        /// What was seen.
+        error: String,
+        /// What is known all the same.
+        evidence: Value,
+    },
+    /// The process stopped in the middle; another one found the attempt open.
+    Interrupted,
+}
+
+/// A recorded fact; the only thing that changes state. The timeline *is* the events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "fields repeat the words of the requests above")]
+pub enum Event {
+    /// The run began.
+    RunStarted(Box<Start>),
+    /// What the step needs is settled; `when` is set if that condition could not be told.
+    StepOpened { step: StepId, when_unknown: Option<String> },
+    /// A step was opened again.
+    StepReopened { step: StepId, reason: String },
+    /// A fresh preview was asked for.
+    PreviewAsked { step: StepId },
+    /// People are shown what would happen.
+    PreviewShown { step: StepId, number: u32, shown: Shown },
+    /// It could not be seen what would happen.
+    PreviewFailed { step: StepId, number: u32, error: String, unreachable: bool },
+    /// Somebody agreed.
+    ApprovalGiven { step: StepId, digest: Digest },
+    /// Somebody went alone.
+    GlassBroken { step: StepId, digest: Digest, reason: String },
+    /// What was approved is no longer so; people are asked again.
+    ApprovalsVoided { step: StepId, why: Voided },
+    /// Enough people agreed.
+    StepApproved { step: StepId, attempt: u32, digest: Digest },
+    /// Somebody said GO or HOLD.
+    VoteCast { step: StepId, digest: Digest, choice: Choice, words: String },
+    /// People said no.
+    StepDeclined { step: StepId, by: Vec<PersonId>, reason: String },
+    /// Recorded before the call goes out.
+    AttemptStarted { step: StepId, attempt: u32, digest: Digest },
+    /// The system took the call.
+    CallAccepted { step: StepId, attempt: u32, evidence: Value },
+    /// Nobody knows whether the call happened.
+    OutcomeUnknown { step: StepId, attempt: u32, why: super::state::Doubt, evidence: Value },
+    /// Somebody looked.
+    OutcomeProbed { step: StepId, attempt: u32, seen: Seen, facts: Map<String, Value> },
+    /// A person asked for another look.
+    ProbeAsked { step: StepId },
+    /// Done.
+    StepDone { step: StepId, how: Proof, facts: Map<String, Value> },
+    /// It certainly did not work.
+    StepFailed { step: StepId, error: String, unreachable: bool, facts: Map<String, Value> },
+    /// Out of the way.
+    StepSkipped { step: StepId, why: Skip },
+    /// Somebody wants it put back.
+    UndoAsked { step: StepId, reason: String },
+    /// Put back.
+    StepUndone { step: StepId, facts: Map<String, Value> },
+    /// Nothing new begins.
+    RunHeld { reason: String },
+    /// It goes on.
+    RunResumed {},
+    /// Somebody wrote something down.
+    NoteAdded { text: String },
+    /// Over.
+    RunClosed { reason: String },
+}
+
+/// Why approvals stopped counting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Voided {
+    /// The world or the request is different from what was shown.
+    Changed {
+        /// What differs.
+        differences: Vec<Difference>,
+    },
+    /// The guard no longer holds, or cannot be told.
+    Guard {
+        /// What it says now.
+        verdict: Verdict,
+    },
+    /// The first approval waited too long for the last.
+    Expired,
+    /// Right before the call it could not be seen what would happen.
+    Unseen {
+        /// Why.
+        error: String,
+    },
+}
+
+/// An event with who and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// Who asked for it.
+    pub by: Actor,
+    /// What.
+    pub event: Event,
+}
+
+/// Work for the outside, recorded together with the events it follows from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Bring the message up to date wherever it is shown. At least once; repeats harmless.
+    Show(MessageKey),
+    /// Make a preview. Reads only.
+    Preview {
+        /// Which step.
+        step: StepId,
+        /// Which preview.
+        number: u32,
+    },
+    /// Measure again and make the call. At most once per attempt.
+    Act {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// Look until the effect is there. Reads only.
+    Prove {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// Look whether it has happened. Reads only.
+    Probe {
+        /// Which step.
+        step: StepId,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// Ask `Tick` not before then.
+    WakeAt(Timestamp),
+}
+
+/// Which message of a run. The same key is the same message: shown again, it is edited in place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageKey {
+    /// The card of the run.
+    Run,
+    /// The card of a step.
+    Step(StepId),
+    /// One line that tells the room of the event with this number.
+    Notice(u64),
+}
+
+impl std::fmt::Display for MessageKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Run => f.write_str("run"),
+            Self::Step(step) => write!(f, "step/{step}"),
+            Self::Notice(seq) => write!(f, "notice/{seq}"),
+        }
+    }
+}

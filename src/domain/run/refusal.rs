@@ -1,0 +1,166 @@
+//! Requests that were understood and declined: what, why, and the next step, as keys of the message catalog.
+
+use crate::domain::actor::Role;
+use crate::domain::ids::{PersonId, RunId, StepId};
+use crate::domain::runbook::condition::Verdict;
+use crate::domain::text::Text;
+use crate::domain::time::{Span, Timestamp};
+use crate::domain::value::Localized;
+
+/// A request declined. Only the asker sees it; nothing changed.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the fields are the arguments of the sentence")]
+pub enum Refusal {
+    /// The environment does not know this person.
+    Stranger { name: String },
+    /// Not with these roles.
+    NotAllowed { needs: Vec<Role>, who: Vec<PersonId> },
+    /// The step is not in a state for that.
+    NotNow { step: Localized, state: &'static str },
+    /// No such step in this run.
+    NoSuchStep { step: StepId },
+    /// The button shows something older than what is there now.
+    Stale { step: Localized },
+    /// The same person again.
+    AlreadyApproved { at: Timestamp, who: Vec<PersonId> },
+    /// The same person said the same already.
+    AlreadyVoted { at: Timestamp, who: Vec<PersonId> },
+    /// The approvals given before are too old; people are asked again.
+    Expired { step: Localized },
+    /// The guard is false or cannot be told.
+    Guard { step: Localized, condition: String, verdict: Verdict },
+    /// The run is held.
+    Held { by: PersonId, reason: String },
+    /// The run is not held.
+    NotHeld,
+    /// The run is over.
+    Closed { at: Timestamp },
+    /// A reason is asked for.
+    ReasonMissing,
+    /// The text is too long.
+    TooLong { most: usize },
+    /// The step asks for no second person: there is no glass to break.
+    NoGlass { step: Localized },
+    /// There is no way back from this action.
+    NoUndo { step: Localized, because: &'static str },
+    /// Past the point of no return nothing is put back one by one.
+    PastNoReturn { step: Localized },
+    /// Something is under way or in doubt.
+    InFlight { steps: Vec<Localized> },
+    /// Steps are still open and no reason was given for leaving them.
+    StepsOpen { count: usize },
+    /// It was tried too often.
+    TooOften { step: Localized, most: u32 },
+    /// The run has too many entries.
+    Full { most: u64 },
+    /// A probe sees it under way.
+    StillRunning { step: Localized },
+    /// A run of that kind is open in that environment.
+    AlreadyOpen { run: RunId },
+    /// An exercise in production.
+    NoExerciseInProduction { environment: String },
+    /// The impact lies in the future, or too far back.
+    ImpactOutOfRange { most: Span },
+    /// Decisions are decided, not skipped.
+    NotSkippable { step: Localized },
+    /// Nobody has looked yet what happened.
+    LookFirst { step: Localized },
+    /// An engine report that does not belong to the present state; a repeat, or late.
+    OutOfDate,
+}
+
+impl Refusal {
+    /// The sentence for the asker.
+    pub fn text(&self) -> Text {
+        let step = |title: &Localized| vec![("step", Text::from(title))];
+        match self {
+            Self::Stranger { name } => Text::Key("refused.stranger", vec![("name", Text::raw(name))]),
+            Self::NotAllowed { needs, who } => Text::Key(
+                "refused.not_allowed",
+                vec![("needs", roles(needs)), ("who", Text::people(who))],
+            ),
+            Self::NotNow { step, state } => Text::Key(
+                "refused.not_now",
+                vec![("step", step.into()), ("state", Text::Named(format!("state.{state}"), vec![]))],
+            ),
+            Self::NoSuchStep { step } => {
+                Text::Key("refused.no_such_step", vec![("step", Text::raw(step))])
+            }
+            Self::Stale { step: title } => Text::Key("refused.stale", step(title)),
+            Self::AlreadyApproved { at, who } => {
+                Text::Key("refused.already_approved", seen(*at, who))
+            }
+            Self::AlreadyVoted { at, who } => Text::Key("refused.already_voted", seen(*at, who)),
+            Self::Expired { step: title } => Text::Key("refused.expired", step(title)),
+            Self::Guard { step, condition, verdict } => Text::Key(
+                "refused.guard",
+                vec![
+                    ("step", step.into()),
+                    ("condition", Text::raw(condition)),
+                    ("verdict", verdict_text(verdict)),
+                ],
+            ),
+            Self::Held { by, reason } => {
+                Text::Key("refused.held", vec![("by", by.into()), ("reason", Text::raw(reason))])
+            }
+            Self::NotHeld => Text::key("refused.not_held"),
+            Self::Closed { at } => {
+                Text::Key("refused.closed", vec![("at", Text::raw(at.time_of_day()))])
+            }
+            Self::ReasonMissing => Text::key("refused.reason_missing"),
+            Self::TooLong { most } => Text::Key("refused.too_long", vec![("most", Text::raw(most))]),
+            Self::NoGlass { step: title } => Text::Key("refused.no_glass", step(title)),
+            Self::NoUndo { step, because } => Text::Key(
+                "refused.no_undo",
+                vec![("step", step.into()), ("because", Text::key(because))],
+            ),
+            Self::PastNoReturn { step: title } => Text::Key("refused.past_no_return", step(title)),
+            Self::InFlight { steps } => {
+                let steps = steps.iter().map(Text::from).collect();
+                Text::Key("refused.in_flight", vec![("steps", Text::List(steps))])
+            }
+            Self::StepsOpen { count } => {
+                Text::Key("refused.steps_open", vec![("count", Text::raw(count))])
+            }
+            Self::TooOften { step, most } => Text::Key(
+                "refused.too_often",
+                vec![("step", step.into()), ("most", Text::raw(most))],
+            ),
+            Self::Full { most } => Text::Key("refused.full", vec![("most", Text::raw(most))]),
+            Self::StillRunning { step: title } => Text::Key("refused.still_running", step(title)),
+            Self::AlreadyOpen { run } => {
+                Text::Key("refused.already_open", vec![("run", Text::raw(run))])
+            }
+            Self::NoExerciseInProduction { environment } => Text::Key(
+                "refused.no_exercise_in_production",
+                vec![("environment", Text::raw(environment))],
+            ),
+            Self::ImpactOutOfRange { most } => {
+                Text::Key("refused.impact_out_of_range", vec![("most", Text::raw(most))])
+            }
+            Self::NotSkippable { step: title } => Text::Key("refused.not_skippable", step(title)),
+            Self::LookFirst { step: title } => Text::Key("refused.look_first", step(title)),
+            Self::OutOfDate => Text::key("refused.out_of_date"),
+        }
+    }
+}
+
+/// Role names, in the reader's language.
+pub fn roles(roles: &[Role]) -> Text {
+    Text::List(
+        roles.iter().map(|role| Text::Named(format!("role.{}", role.name()), vec![])).collect(),
+    )
+}
+
+/// What a condition says, in the reader's language.
+pub fn verdict_text(verdict: &Verdict) -> Text {
+    match verdict {
+        Verdict::True => Text::key("verdict.true"),
+        Verdict::False => Text::key("verdict.false"),
+        Verdict::Unknown(what) => Text::Key("verdict.unknown", vec![("what", Text::raw(what))]),
+    }
+}
+
+fn seen(at: Timestamp, who: &[PersonId]) -> Vec<(&'static str, Text)> {
+    vec![("at", Text::raw(at.time_of_day())), ("who", Text::people(who))]
+}

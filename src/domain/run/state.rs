@@ -1,0 +1,488 @@
+//! The state of a run and of its steps.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::preview::{Direction, Preview, Subject};
+use crate::domain::actor::Surface;
+use crate::domain::environment::Environment;
+use crate::domain::ids::{Digest, PersonId, RunId, StepId};
+use crate::domain::runbook::condition::{Scope, Verdict};
+use crate::domain::runbook::{OnFailure, Runbook, Step};
+use crate::domain::time::{Span, Timestamp};
+
+/// What a run is for. Fixed for ever at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// It is happening.
+    Incident,
+    /// A rehearsal that really acts; never in production.
+    Exercise,
+    /// A rehearsal in which nothing outside is called.
+    Tabletop,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Incident, Self::Exercise, Self::Tabletop];
+
+    /// As commands and messages write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Incident => "incident",
+            Self::Exercise => "exercise",
+            Self::Tabletop => "tabletop",
+        }
+    }
+}
+
+/// One execution of a runbook.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// What it is for.
+    pub kind: Kind,
+    /// The runbook as it was at the start.
+    pub runbook: Runbook,
+    /// The environment as it was at the start.
+    pub environment: Environment,
+    /// Who started it.
+    pub started_by: PersonId,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// Since when the service is hit; RTO counts from here.
+    pub impact_at: Timestamp,
+    /// When the step named by `restored_by` was done.
+    pub restored_at: Option<Timestamp>,
+    /// Open, held or closed.
+    pub status: Status,
+    /// By step id.
+    pub steps: BTreeMap<StepId, StepRun>,
+    /// What every call so far left as evidence, oldest first.
+    pub evidence: Vec<Value>,
+    /// How many events it has; the sequence number of the last.
+    pub seq: u64,
+}
+
+/// Whether the run goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It goes on.
+    Open,
+    /// Nothing new begins until the commander resumes it.
+    Held {
+        /// Who stopped it.
+        by: PersonId,
+        /// Why.
+        reason: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// It is over.
+    Closed {
+        /// Who closed it.
+        by: PersonId,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// A step within a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepRun {
+    /// Where it stands.
+    pub state: StepState,
+    /// Since when.
+    pub since: Timestamp,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// When it opened the last time.
+    pub opened_at: Timestamp,
+    /// Number of the last preview asked for.
+    pub previews: u32,
+    /// Number of the last attempt.
+    pub attempts: u32,
+    /// What people were shown last.
+    pub shown: Option<Shown>,
+    /// Who agreed to `shown`.
+    pub approvals: Vec<Approval>,
+    /// Who said what at a decision; the last word of each counts.
+    pub votes: Vec<Vote>,
+    /// What the attempt that is done was approved as; an undo goes back to what it saw.
+    pub done_as: Option<DoneAs>,
+    /// Facts seen last, for conditions of other steps.
+    pub facts: Map<String, Value>,
+    /// When they were seen.
+    pub facts_at: Timestamp,
+}
+
+/// A done attempt, kept for its undo.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DoneAs {
+    /// What was approved and done.
+    pub preview: Preview,
+    /// How that is known.
+    pub how: Proof,
+}
+
+/// Where a step stands. `apply` is the table of transitions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// Something it needs is not settled.
+    Waiting,
+    /// A preview is being made.
+    Previewing,
+    /// A preview could not be made.
+    Blind {
+        /// Why.
+        error: String,
+        /// Nothing answered, as opposed to a refusal.
+        unreachable: bool,
+    },
+    /// People are asked.
+    Ready,
+    /// People said no.
+    Declined {
+        /// Who.
+        by: Vec<PersonId>,
+        /// Why.
+        reason: String,
+    },
+    /// Everybody agreed; about to be measured again and called.
+    Approved {
+        /// Which attempt that will be.
+        attempt: u32,
+    },
+    /// The call is out.
+    Calling {
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// The call was taken; its effect is awaited.
+    Proving {
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// Started, outcome unknown.
+    InDoubt {
+        /// Which attempt.
+        attempt: u32,
+        /// What happened.
+        why: Doubt,
+        /// What was seen when somebody looked.
+        seen: Option<Seen>,
+    },
+    /// Done.
+    Done {
+        /// How that is known.
+        how: Proof,
+    },
+    /// It certainly did not work.
+    Failed {
+        /// Why.
+        error: String,
+        /// Nothing answered, as opposed to a refusal.
+        unreachable: bool,
+    },
+    /// Taken out of the way.
+    Skipped {
+        /// Why.
+        why: Skip,
+    },
+    /// Done, and put back.
+    Undone,
+}
+
+/// Why an outcome is unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubt {
+    /// The answer to the call never came, or made no sense.
+    NoAnswer {
+        /// What was seen.
+        error: String,
+    },
+    /// The process stopped between the call and its record.
+    Interrupted,
+    /// The call was taken, but its effect did not show in time.
+    NotProven {
+        /// What was seen last.
+        saw: String,
+    },
+}
+
+/// What a probe saw.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Has it happened?
+    pub happened: Happened,
+    /// One line for people.
+    pub saw: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Whether the effect of a call is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happened {
+    /// Nothing was started.
+    Never,
+    /// Under way.
+    Running,
+    /// Done.
+    Done,
+    /// Cannot be told.
+    Unknown,
+}
+
+/// How it is known that a step is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// What `verify` asks for was seen.
+    Seen,
+    /// The system took the call, and the runbook asks for no more.
+    Accepted,
+    /// The people of its gate did it themselves, or decided GO.
+    People,
+    /// A person said so, in writing, of a step in doubt.
+    Word {
+        /// Who.
+        by: PersonId,
+        /// What they wrote.
+        reason: String,
+    },
+}
+
+/// Why a step is out of the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Skip {
+    /// Its `when` is false.
+    When {
+        /// The condition.
+        condition: String,
+    },
+    /// It is the fallback of a step that is done.
+    NotNeeded,
+    /// A person took it out, in writing.
+    Person {
+        /// Who.
+        by: PersonId,
+        /// What they wrote.
+        reason: String,
+    },
+}
+
+/// What people were shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shown {
+    /// The preview.
+    pub preview: Preview,
+    /// Its digest: what the buttons carry.
+    pub digest: Digest,
+    /// What the guard said of the facts then; `None` without a guard.
+    pub guard: Option<Verdict>,
+    /// When it was made.
+    pub at: Timestamp,
+}
+
+/// One person's agreement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Who.
+    pub by: PersonId,
+    /// From where.
+    pub via: Surface,
+    /// When.
+    pub at: Timestamp,
+    /// The written reason, when the glass was broken.
+    pub glass: Option<String>,
+}
+
+/// What somebody said at a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vote {
+    /// Who.
+    pub by: PersonId,
+    /// What.
+    pub choice: Choice,
+    /// In their words.
+    pub words: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The answers to a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Choice {
+    /// Do it.
+    Go,
+    /// Not now.
+    Hold,
+}
+
+impl StepRun {
+    /// A step that has not opened.
+    pub fn waiting(at: Timestamp) -> Self {
+        Self {
+            state: StepState::Waiting,
+            since: at,
+            direction: Direction::Do,
+            opened_at: at,
+            previews: 0,
+            attempts: 0,
+            shown: None,
+            approvals: Vec::new(),
+            votes: Vec::new(),
+            done_as: None,
+            facts: Map::new(),
+            facts_at: at,
+        }
+    }
+
+    /// When the approvals given so far stop counting, if any were given.
+    pub fn expires_at(&self, step: &Step) -> Option<Timestamp> {
+        let first = self.approvals.iter().map(|approval| approval.at).min();
+        let first = first.or_else(|| self.votes.iter().map(|vote| vote.at).min());
+        first.map(|at| at.plus(step.gate.expires()))
+    }
+}
+
+impl StepState {
+    /// As conditions name it: `steps['x'].state == 'done'`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Previewing => "previewing",
+            Self::Blind { .. } => "blind",
+            Self::Ready => "ready",
+            Self::Declined { .. } => "declined",
+            Self::Approved { .. } => "approved",
+            Self::Calling { .. } => "calling",
+            Self::Proving { .. } => "proving",
+            Self::InDoubt { .. } => "in_doubt",
+            Self::Done { .. } => "done",
+            Self::Failed { .. } => "failed",
+            Self::Skipped { .. } => "skipped",
+            Self::Undone => "undone",
+        }
+    }
+
+    /// Whether a call may be out or its outcome is open: nothing may be torn down around it.
+    pub fn is_in_flight(&self) -> bool {
+        match self {
+            Self::Approved { .. }
+            | Self::Calling { .. }
+            | Self::Proving { .. }
+            | Self::InDoubt { .. } => true,
+            Self::Waiting
+            | Self::Previewing
+            | Self::Blind { .. }
+            | Self::Ready
+            | Self::Declined { .. }
+            | Self::Done { .. }
+            | Self::Failed { .. }
+            | Self::Skipped { .. }
+            | Self::Undone => false,
+        }
+    }
+}
+
+impl Run {
+    /// The runbook's step and its state.
+    pub fn step(&self, id: &StepId) -> Option<(&Step, &StepRun)> {
+        Some((self.runbook.step(id)?, self.steps.get(id)?))
+    }
+
+    /// Every step with its state, in document order.
+    pub fn each_step(&self) -> impl Iterator<Item = (&Step, &StepRun)> {
+        self.runbook.steps.iter().filter_map(|step| Some((step, self.steps.get(&step.id)?)))
+    }
+
+    /// Whether what needs this step may go on.
+    pub fn is_settled(&self, id: &StepId) -> bool {
+        let Some((step, at)) = self.step(id) else { return false };
+        match &at.state {
+            StepState::Done { .. } | StepState::Skipped { .. } => true,
+            StepState::Failed { unreachable: true, .. } if step.best_effort => true,
+            StepState::Failed { .. } => match &step.on_failure {
+                OnFailure::Continue => true,
+                OnFailure::Hold => false,
+                OnFailure::Fallback(other) => {
+                    self.steps.get(other).is_some_and(|at| matches!(at.state, StepState::Done { .. }))
+                }
+            },
+            StepState::Waiting
+            | StepState::Previewing
+            | StepState::Blind { .. }
+            | StepState::Ready
+            | StepState::Declined { .. }
+            | StepState::Approved { .. }
+            | StepState::Calling { .. }
+            | StepState::Proving { .. }
+            | StepState::InDoubt { .. }
+            | StepState::Undone => false,
+        }
+    }
+
+    /// The step whose fallback this one is, if it is one.
+    pub fn fallback_of(&self, id: &StepId) -> Option<&Step> {
+        self.runbook.steps.iter().find(|step| step.on_failure == OnFailure::Fallback(id.clone()))
+    }
+
+    /// The first step past which there is no way back, once it has begun.
+    pub fn no_return(&self) -> Option<&Step> {
+        self.each_step()
+            .find(|(step, at)| {
+                step.point_of_no_return
+                    && at.attempts > 0
+                    && !matches!(at.state, StepState::Failed { .. } | StepState::Approved { .. })
+            })
+            .map(|(step, _)| step)
+    }
+
+    /// What the digest of a step's present preview is bound to.
+    pub fn subject<'a>(&'a self, step: &'a StepId, at: &StepRun) -> Subject<'a> {
+        Subject {
+            run: &self.id,
+            step,
+            number: at.previews,
+            direction: at.direction,
+            environment: &self.environment.id,
+            account: &self.environment.account,
+        }
+    }
+
+    /// What a condition of a step may name, with these facts.
+    pub fn scope(&self, facts: &Map<String, Value>) -> Scope {
+        let steps = self.steps.iter().map(|(id, at)| {
+            (id.to_string(), json!({"state": at.state.name(), "facts": at.facts}))
+        });
+        Scope {
+            facts: Value::Object(facts.clone()),
+            env: self.environment.document.clone(),
+            regions: json!(self.environment.regions),
+            steps: Value::Object(steps.collect()),
+            run: json!({"id": self.id, "kind": self.kind}),
+        }
+    }
+
+    /// How long the service has been away: until it was back, or until now.
+    pub fn outage(&self, now: Timestamp) -> Span {
+        self.restored_at.unwrap_or(now).since(self.impact_at)
+    }
+
+    /// Whether the run is over.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.status, Status::Closed { .. })
+    }
+}
