@@ -1,0 +1,251 @@
+//! What a press means. A button carries ids and a digest, never state: the state is looked up when it is pressed.
+
+use crate::domain::ids::{Digest, RunId, StepId};
+use crate::domain::run::protocol::Request;
+use crate::domain::run::state::Choice;
+
+/// What a button asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ask {
+    /// The first approval.
+    Run,
+    /// A further approval.
+    Approve,
+    /// A person did it.
+    Done,
+    /// GO.
+    Go,
+    /// HOLD, with words.
+    NoGo,
+    /// No, with a reason.
+    Reject,
+    /// Alone, with a reason.
+    BreakGlass,
+    /// Out of the way, with a reason.
+    Skip,
+    /// Again.
+    Retry,
+    /// Look again.
+    LookAgain,
+    /// It is done, with a reason.
+    MarkDone,
+    /// Start again, with a reason.
+    StartAgain,
+    /// Put back, with a reason.
+    Undo,
+    /// Hold the run, with a reason.
+    Hold,
+    /// Resume the run.
+    Resume,
+    /// A note, with its text.
+    Note,
+    /// Close the run, with a reason if steps are open.
+    Close,
+}
+
+/// A press on a button of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Press {
+    /// What it asks for.
+    pub ask: Ask,
+    /// Of which run.
+    pub run: RunId,
+    /// Of which step, if it is about one.
+    pub step: Option<StepId>,
+    /// What was shown beside it, if it agrees to something.
+    pub digest: Option<Digest>,
+}
+
+/// The button is not one of ours, or of an older version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a button of this version")]
+pub struct NotOurs;
+
+impl Ask {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::Run,
+        Self::Approve,
+        Self::Done,
+        Self::Go,
+        Self::NoGo,
+        Self::Reject,
+        Self::BreakGlass,
+        Self::Skip,
+        Self::Retry,
+        Self::LookAgain,
+        Self::MarkDone,
+        Self::StartAgain,
+        Self::Undo,
+        Self::Hold,
+        Self::Resume,
+        Self::Note,
+        Self::Close,
+    ];
+
+    /// Its name; also the message key of its label under `button.`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Approve => "approve",
+            Self::Done => "done",
+            Self::Go => "go",
+            Self::NoGo => "no-go",
+            Self::Reject => "reject",
+            Self::BreakGlass => "break-glass",
+            Self::Skip => "skip",
+            Self::Retry => "retry",
+            Self::LookAgain => "look-again",
+            Self::MarkDone => "mark-done",
+            Self::StartAgain => "start-again",
+            Self::Undo => "undo",
+            Self::Hold => "hold",
+            Self::Resume => "resume",
+            Self::Note => "note",
+            Self::Close => "close",
+        }
+    }
+
+    /// Whether words are asked for before anything is requested.
+    pub fn wants_words(self) -> bool {
+        match self {
+            Self::NoGo
+            | Self::Reject
+            | Self::BreakGlass
+            | Self::Skip
+            | Self::MarkDone
+            | Self::StartAgain
+            | Self::Undo
+            | Self::Hold
+            | Self::Note
+            | Self::Close => true,
+            Self::Run
+            | Self::Approve
+            | Self::Done
+            | Self::Go
+            | Self::Retry
+            | Self::LookAgain
+            | Self::Resume => false,
+        }
+    }
+
+    /// Whether an empty answer is one.
+    pub fn words_may_be_empty(self) -> bool {
+        matches!(self, Self::Close | Self::NoGo)
+    }
+}
+
+impl Press {
+    /// A press that is about the whole run.
+    pub fn of_run(ask: Ask, run: &RunId) -> Self {
+        Self { ask, run: run.clone(), step: None, digest: None }
+    }
+
+    /// A press that is about a step and what it shows.
+    pub fn of_step(ask: Ask, run: &RunId, step: &StepId, digest: Option<&Digest>) -> Self {
+        Self { ask, run: run.clone(), step: Some(step.clone()), digest: digest.cloned() }
+    }
+
+    /// `run`, or `ask-skip` for one that opens a form.
+    pub fn action_id(&self) -> String {
+        if self.ask.wants_words() {
+            format!("ask-{}", self.ask.name())
+        } else {
+            self.ask.name().to_owned()
+        }
+    }
+
+    /// `run|step|digest`, the last two possibly empty.
+    pub fn value(&self) -> String {
+        let step = self.step.as_ref().map_or("", StepId::as_str);
+        let digest = self.digest.as_ref().map_or("", Digest::as_str);
+        format!("{}|{step}|{digest}", self.run)
+    }
+
+    /// Reads what [`Self::action_id`] and [`Self::value`] wrote.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn parse(action_id: &str, value: &str) -> Result<Self, NotOurs> {
+        let name = action_id.strip_prefix("ask-").unwrap_or(action_id);
+        let ask = Ask::ALL.into_iter().find(|ask| ask.name() == name).ok_or(NotOurs)?;
+        let mut parts = value.split('|');
+        let (Some(run), Some(step), Some(digest), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(NotOurs);
+        };
+        let run = RunId::parse(run).map_err(|_| NotOurs)?;
+        let step = match step {
+            "" => None,
+            step => Some(StepId::parse(step).map_err(|_| NotOurs)?),
+        };
+        let digest = match digest {
+            "" => None,
+            digest => Some(Digest::parse(digest).map_err(|_| NotOurs)?),
+        };
+        Ok(Self { ask, run, step, digest })
+    }
+
+    /// The request it makes, with the words that were asked for.
+    ///
+    /// # Errors
+    /// When the button lacks the step or the digest its request needs.
+    pub fn request(&self, words: &str) -> Result<Request, NotOurs> {
+        let step = || self.step.clone().ok_or(NotOurs);
+        let digest = || self.digest.clone().ok_or(NotOurs);
+        let reason = words.to_owned();
+        Ok(match self.ask {
+            Ask::Run | Ask::Approve | Ask::Done => {
+                Request::Approve { step: step()?, digest: digest()? }
+            }
+            Ask::Go | Ask::NoGo => Request::Vote {
+                step: step()?,
+                digest: digest()?,
+                choice: if self.ask == Ask::Go { Choice::Go } else { Choice::Hold },
+                words: reason,
+            },
+            Ask::Reject => Request::Reject { step: step()?, digest: digest()?, reason },
+            Ask::BreakGlass => Request::BreakGlass { step: step()?, digest: digest()?, reason },
+            Ask::Skip => Request::Skip { step: step()?, reason },
+            Ask::Retry => Request::Retry { step: step()? },
+            Ask::LookAgain => Request::LookAgain { step: step()? },
+            Ask::MarkDone => Request::MarkDone { step: step()?, reason },
+            Ask::StartAgain => Request::StartAgain { step: step()?, reason },
+            Ask::Undo => Request::Undo { step: step()?, reason },
+            Ask::Hold => Request::Hold { reason },
+            Ask::Resume => Request::Resume,
+            Ask::Note => Request::Note { text: reason },
+            Ask::Close => Request::Close { reason },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_button_reads_back_what_it_wrote() {
+        let run = RunId::parse("OPS-DR-2026-11-20-7f3a2c").unwrap();
+        let step = StepId::parse("promote-database").unwrap();
+        let digest = Digest::of(b"this");
+        for ask in Ask::ALL {
+            let press = Press::of_step(ask, &run, &step, Some(&digest));
+            assert_eq!(Press::parse(&press.action_id(), &press.value()), Ok(press.clone()));
+            assert!(press.request("why").is_ok());
+            assert_eq!(press.action_id().starts_with("ask-"), ask.wants_words());
+        }
+    }
+
+    #[test]
+    fn anything_else_is_not_ours() {
+        for (action, value) in
+            [("launch", "a||"), ("run", ""), ("run", "a|b"), ("run", "a|b|c|d"), ("run", "a b||")]
+        {
+            assert_eq!(Press::parse(action, value), Err(NotOurs), "{action} {value}");
+        }
+        let no_step = Press::parse("run", "a||").unwrap();
+        assert_eq!(no_step.request(""), Err(NotOurs));
+    }
+}

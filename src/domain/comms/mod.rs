@@ -1,0 +1,121 @@
+//! What is said about a run, without a channel and without a language: [`message`] gives the content of any
+//! [`MessageKey`] from the state alone, so that a message shown late, twice or after a restart is the same message.
+//!
+//! [`button`] is what a press means, [`form`] what is asked when words are needed.
+
+pub mod button;
+pub mod form;
+mod notice;
+mod run_card;
+mod step_card;
+
+pub use button::{Ask, Press};
+pub use form::Form;
+
+use crate::domain::ids::StepId;
+use crate::domain::run::log::Recorded;
+use crate::domain::run::state::{Kind, Run};
+use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
+
+/// One message: blocks for those who see them, one line for notifications and screen readers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// The one line.
+    pub summary: Text,
+    /// The blocks.
+    pub blocks: Vec<Block>,
+}
+
+/// A part of a message. Every channel can show these.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Block {
+    /// A heading.
+    Heading(Text),
+    /// A paragraph.
+    Lines(Vec<Text>),
+    /// Small print.
+    Small(Vec<Text>),
+    /// A rule.
+    Rule,
+    /// Buttons in a row; the harmless and the dangerous never in the same.
+    Buttons(Vec<Button>),
+}
+
+/// A button.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Button {
+    /// What a press means.
+    pub press: Press,
+    /// How it looks.
+    pub style: Style,
+    /// What the press must be confirmed with, for the dangerous ones.
+    pub confirm: Option<Text>,
+}
+
+/// How a button looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// One among others.
+    Plain,
+    /// The expected one.
+    Primary,
+    /// Dangerous, or a no.
+    Danger,
+}
+
+impl Button {
+    /// A plain button.
+    pub(crate) fn plain(press: Press) -> Self {
+        Self { press, style: Style::Plain, confirm: None }
+    }
+
+    /// The same in another style.
+    #[must_use]
+    pub(crate) fn styled(self, style: Style) -> Self {
+        Self { style, ..self }
+    }
+
+    /// The same with a confirmation.
+    #[must_use]
+    pub(crate) fn confirmed(self, text: Option<Text>) -> Self {
+        Self { confirm: text, ..self }
+    }
+}
+
+/// The card of the run.
+pub fn run_card(run: &Run, now: Timestamp) -> Message {
+    run_card::message(run, now)
+}
+
+/// The card of a step; `None` while it has not opened, and for a step the run does not have.
+pub fn step_card(run: &Run, step: &StepId, now: Timestamp) -> Option<Message> {
+    step_card::message(run, step, now)
+}
+
+/// The line that tells the room of an event; `None` for events the room is not told of.
+pub fn notice(run: &Run, event: &Recorded) -> Option<Message> {
+    notice::message(run, event)
+}
+
+/// Exercise and tabletop are marked in every message.
+fn banner(kind: Kind) -> Option<Text> {
+    match kind {
+        Kind::Incident => None,
+        Kind::Exercise => Some(Text::key("banner.exercise")),
+        Kind::Tabletop => Some(Text::key("banner.tabletop")),
+    }
+}
+
+/// `14:18:20 UTC (15:18 Paris)`.
+fn clock(run: &Run, at: Timestamp) -> Text {
+    let zone = &run.environment.chat.time_zone;
+    let utc = at.time_of_day();
+    match at.minute_in(zone) {
+        Some(local) if zone != "UTC" => {
+            let city = zone.rsplit('/').next().unwrap_or(zone).replace('_', " ");
+            Text::raw(format!("{utc} UTC ({local} {city})"))
+        }
+        Some(_) | None => Text::raw(format!("{utc} UTC")),
+    }
+}

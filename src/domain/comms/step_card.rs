@@ -1,0 +1,399 @@
+//! The card of a step: what would change, who agreed, what was seen. It collapses to a line when it is settled.
+
+use serde_json::Value;
+
+use super::button::{Ask, Press};
+use super::{Block, Button, Message, Style, banner, clock};
+use crate::domain::action::Undo;
+use crate::domain::ids::StepId;
+use crate::domain::run::preview::Direction;
+use crate::domain::run::refusal::{roles, verdict_text};
+use crate::domain::run::state::{
+    Choice, Doubt, Happened, Proof, Run, Shown, Skip, StepRun, StepState,
+};
+use crate::domain::runbook::condition::Verdict;
+use crate::domain::runbook::{Gate, Step};
+use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
+
+/// Longest value of a fact that is shown.
+const MOST_OF_A_FACT: usize = 120;
+
+pub(super) fn message(run: &Run, step: &StepId, now: Timestamp) -> Option<Message> {
+    let (step, at) = run.step(step)?;
+    let card = Card { run, step, at };
+    let (summary, mut blocks) = match &at.state {
+        StepState::Waiting => return None,
+        StepState::Previewing => card.small("step.previewing", vec![]),
+        StepState::Ready => card.ready(now),
+        StepState::Blind { error, .. } => card.blind(error),
+        StepState::Declined { by, reason } => card.stopped(
+            "step.declined",
+            vec![("by", Text::people(by)), ("reason", Text::raw(reason))],
+            &[Ask::Retry, Ask::Skip],
+        ),
+        StepState::Approved { .. } => card.small("step.approved", card.agreed()),
+        StepState::Calling { .. } => card.running("step.calling"),
+        StepState::Proving { .. } => card.running("step.proving"),
+        StepState::InDoubt { why, seen, .. } => card.in_doubt(why, seen.as_ref()),
+        StepState::Done { how } => card.done(how),
+        StepState::Failed { error, unreachable } => {
+            let key = if *unreachable { "step.unreachable" } else { "step.failed" };
+            card.stopped(key, vec![("error", Text::raw(error))], &[Ask::Retry, Ask::Skip])
+        }
+        StepState::Skipped { why } => card.skipped(why),
+        StepState::Undone => card.stopped("step.undone", vec![], &[Ask::Retry, Ask::Skip]),
+    };
+    if let Some(banner) = banner(run.kind) {
+        blocks.push(Block::Small(vec![banner]));
+    }
+    Some(Message { summary, blocks })
+}
+
+struct Card<'a> {
+    run: &'a Run,
+    step: &'a Step,
+    at: &'a StepRun,
+}
+
+type Content = (Text, Vec<Block>);
+type Args = Vec<(&'static str, Text)>;
+
+impl Card<'_> {
+    fn said(&self, key: &'static str, mut args: Args) -> Text {
+        args.push(("step", (&self.step.title).into()));
+        args.push(("since", clock(self.run, self.at.since)));
+        Text::Key(key, args)
+    }
+
+    fn button(&self, ask: Ask) -> Button {
+        let digest = self.at.shown.as_ref().map(|shown| &shown.digest);
+        Button::plain(Press::of_step(ask, &self.run.id, &self.step.id, digest))
+    }
+
+    fn small(&self, key: &'static str, args: Args) -> Content {
+        let line = self.said(key, args);
+        (line.clone(), vec![Block::Lines(vec![line])])
+    }
+
+    fn stopped(&self, key: &'static str, args: Args, asks: &[Ask]) -> Content {
+        let (line, mut blocks) = self.small(key, args);
+        let asks = asks.iter().filter(|ask| **ask != Ask::Skip || !self.step.action.is_decision());
+        blocks.push(Block::Buttons(asks.map(|ask| self.button(*ask)).collect()));
+        (line, blocks)
+    }
+
+    fn blind(&self, error: &str) -> Content {
+        self.stopped(
+            "step.blind",
+            vec![("error", Text::raw(error))],
+            &[Ask::LookAgain, Ask::Skip],
+        )
+    }
+
+    fn title(&self) -> Vec<Text> {
+        let mut lines = vec![self.said("step.title", vec![])];
+        match self.at.direction {
+            Direction::Undo => lines.push(Text::key("step.undo_of")),
+            Direction::Do if self.step.point_of_no_return => {
+                lines.push(Text::key("step.no_return"));
+            }
+            Direction::Do => {}
+        }
+        lines
+    }
+
+    fn ready(&self, now: Timestamp) -> Content {
+        let Some(shown) = &self.at.shown else {
+            return self.small("step.previewing", vec![]);
+        };
+        let mut blocks = vec![Block::Lines(self.title())];
+        if self.step.action.is_decision() {
+            blocks.extend(self.question(now));
+        } else if !self.step.action.is_human() {
+            blocks.push(Block::Lines(self.what(shown)));
+        }
+        if let Some(note) = &self.step.note {
+            blocks.push(Block::Small(vec![Text::Key("step.note", vec![("note", note.into())])]));
+        }
+        blocks.push(Block::Lines(self.needs()));
+        blocks.extend(self.answers(shown));
+        let key = if self.step.action.is_decision() { "step.summary.decide" } else { "step.summary" };
+        let who = roles(&self.step.gate.roles(self.step.owner));
+        (self.said(key, vec![("roles", who)]), blocks)
+    }
+
+    /// Now → after, what to know, the guard, the exact calls.
+    fn what(&self, shown: &Shown) -> Vec<Text> {
+        let mut lines = Vec::new();
+        for change in &shown.preview.changes {
+            lines.push(Text::Key(
+                "step.change",
+                vec![
+                    ("what", Text::raw(&change.what)),
+                    ("now", Text::raw(&change.now)),
+                    ("after", Text::raw(&change.after)),
+                ],
+            ));
+        }
+        for remark in &shown.preview.remarks {
+            let args = remark.args.iter().map(|(key, value)| (key.clone(), Text::raw(value)));
+            lines.push(Text::Named(remark.key.clone(), args.collect()));
+        }
+        if self.at.direction == Direction::Do
+            && let Some(Undo::None(because)) = self.step.action.spec().map(|spec| spec.undo)
+            && !shown.preview.changes.is_empty()
+        {
+            lines.push(Text::Key("step.no_undo", vec![("because", Text::key(because))]));
+        }
+        if let (Some(verdict), Some(guard)) = (&shown.guard, &self.step.guard) {
+            let key = match verdict {
+                Verdict::True => "step.guard.true",
+                Verdict::False => "step.guard.false",
+                Verdict::Unknown(_) => "step.guard.unknown",
+            };
+            lines.push(Text::Key(
+                key,
+                vec![("guard", Text::raw(guard)), ("verdict", verdict_text(verdict))],
+            ));
+        }
+        for call in &shown.preview.calls {
+            lines.push(Text::Key("step.runs", vec![("call", Text::raw(call))]));
+        }
+        lines.push(Text::Key(
+            "step.digest",
+            vec![("digest", Text::raw(shown.digest.short())), ("at", clock(self.run, shown.at))],
+        ));
+        lines
+    }
+
+    fn question(&self, now: Timestamp) -> Vec<Block> {
+        let with = &self.step.action.with;
+        let said = |key: &str| {
+            with.get(key).and_then(|value| serde_json::from_value(value.clone()).ok()).map(Text::Said)
+        };
+        let mut lines = Vec::new();
+        if let Some(question) = said("question") {
+            lines.push(Text::Key("step.question", vec![("question", question)]));
+        }
+        let seen = with.get("seen").and_then(Value::as_array).cloned().unwrap_or_default();
+        for id in seen.iter().filter_map(Value::as_str) {
+            let found = StepId::parse(id).ok().and_then(|id| self.run.step(&id));
+            if let Some((step, at)) = found {
+                lines.push(self.facts_of(step, at, now));
+            }
+        }
+        for (key, label) in [("go", "step.if_go"), ("hold", "step.if_hold")] {
+            if let Some(text) = said(key) {
+                lines.push(Text::Key(label, vec![("text", text)]));
+            }
+        }
+        for vote in &self.at.votes {
+            let key = match vote.choice {
+                Choice::Go => "step.voted.go",
+                Choice::Hold => "step.voted.hold",
+            };
+            lines.push(Text::Key(
+                key,
+                vec![
+                    ("by", (&vote.by).into()),
+                    ("at", Text::raw(vote.at.time_of_day())),
+                    ("words", Text::raw(&vote.words)),
+                ],
+            ));
+        }
+        vec![Block::Lines(lines)]
+    }
+
+    fn facts_of(&self, step: &Step, at: &StepRun, now: Timestamp) -> Text {
+        let state = Text::Named(format!("state.{}", at.state.name()), vec![]);
+        if at.facts.is_empty() {
+            return Text::Key("step.seen_none", vec![("step", (&step.title).into()), ("state", state)]);
+        }
+        let facts = at.facts.iter().filter(|(_, value)| !value.is_object()).map(|(name, value)| {
+            let value = match value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let value: String = value.chars().take(MOST_OF_A_FACT).collect();
+            Text::raw(format!("{name} = {value}"))
+        });
+        Text::Key(
+            "step.seen",
+            vec![
+                ("step", (&step.title).into()),
+                ("state", state),
+                ("facts", Text::List(facts.collect())),
+                ("at", clock(self.run, at.facts_at)),
+                ("age", Text::raw(now.since(at.facts_at).clock())),
+            ],
+        )
+    }
+
+    fn agreed(&self) -> Args {
+        let agreed = self.at.approvals.iter().map(|approval| {
+            let key = if approval.glass.is_some() { "step.agreed_alone" } else { "step.agreed" };
+            let at = Text::raw(approval.at.time_of_day());
+            Text::Key(key, vec![("by", (&approval.by).into()), ("at", at)])
+        });
+        vec![("agreed", Text::List(agreed.collect()))]
+    }
+
+    fn needs(&self) -> Vec<Text> {
+        let awaited = roles(&self.step.gate.roles(self.step.owner));
+        let mut lines = vec![match &self.step.gate {
+            Gate::None | Gate::Confirm => Text::Key("step.needs_one", vec![("roles", awaited)]),
+            Gate::People { people, expires, .. } => Text::Key(
+                "step.needs_people",
+                vec![
+                    ("people", Text::raw(people)),
+                    ("roles", awaited),
+                    ("expires", Text::raw(expires)),
+                ],
+            ),
+        }];
+        if !self.at.approvals.is_empty() {
+            lines.push(Text::Key("step.agreed_so_far", self.agreed()));
+        }
+        if let Some(expires) = self.at.expires_at(self.step) {
+            lines.push(Text::Key("step.expires", vec![("at", clock(self.run, expires))]));
+        }
+        lines
+    }
+
+    /// The dangerous button in a row of its own, where no harmless one ever sits.
+    fn answers(&self, shown: &Shown) -> Vec<Block> {
+        let holds = matches!(shown.guard, None | Some(Verdict::True));
+        let mut first = Vec::new();
+        let mut second = vec![self.button(Ask::LookAgain)];
+        if self.step.action.is_decision() {
+            let confirm = self.said("confirm.go", vec![]);
+            first.push(self.button(Ask::Go).styled(Style::Primary).confirmed(Some(confirm)));
+            first.push(self.button(Ask::NoGo));
+        } else if self.step.action.is_human() {
+            first.push(self.button(Ask::Done).styled(Style::Primary));
+            second = vec![self.button(Ask::Skip)];
+        } else {
+            let ask = if self.at.approvals.is_empty() { Ask::Run } else { Ask::Approve };
+            let style =
+                if self.step.point_of_no_return { Style::Danger } else { Style::Primary };
+            if holds {
+                let confirm = self.confirmation(shown);
+                first.push(self.button(ask).styled(style).confirmed(Some(confirm)));
+                first.push(self.button(Ask::Reject));
+            }
+            second.push(self.button(Ask::Skip));
+        }
+        if holds && matches!(self.step.gate, Gate::People { .. }) {
+            second.push(self.button(Ask::BreakGlass));
+        }
+        let rows = [first, second].into_iter().filter(|row| !row.is_empty());
+        rows.map(Block::Buttons).collect()
+    }
+
+    fn confirmation(&self, shown: &Shown) -> Text {
+        let change = shown.preview.changes.first().map_or_else(String::new, |change| {
+            format!("{}: {} → {}", change.what, change.now, change.after)
+        });
+        let key = match (self.at.direction, self.step.point_of_no_return) {
+            (Direction::Do, true) => "confirm.no_return",
+            (Direction::Do, false) => "confirm.run",
+            (Direction::Undo, _) => "confirm.undo",
+        };
+        let digest = Text::raw(shown.digest.short());
+        self.said(key, vec![("change", Text::raw(change)), ("digest", digest)])
+    }
+
+    fn running(&self, key: &'static str) -> Content {
+        let mut args = self.agreed();
+        args.push(("typical", Text::raw(self.step.typical.clock())));
+        args.push(("worst", Text::raw(self.step.worst.clock())));
+        self.small(key, args)
+    }
+
+    fn in_doubt(&self, why: &Doubt, seen: Option<&crate::domain::run::state::Seen>) -> Content {
+        let title = self.said("step.in_doubt", vec![]);
+        let mut lines = vec![title.clone()];
+        lines.push(match why {
+            Doubt::NoAnswer { error } => {
+                Text::Key("step.doubt.no_answer", vec![("error", Text::raw(error))])
+            }
+            Doubt::Interrupted => Text::key("step.doubt.interrupted"),
+            Doubt::NotProven { saw } => {
+                Text::Key("step.doubt.not_proven", vec![("saw", Text::raw(saw))])
+            }
+        });
+        let mut happened = None;
+        match seen {
+            None => lines.push(Text::key("step.doubt.looking")),
+            Some(seen) => {
+                let looks = match seen.happened {
+                    Happened::Never => "happened.never",
+                    Happened::Running => "happened.running",
+                    Happened::Done => "happened.done",
+                    Happened::Unknown => "happened.unknown",
+                };
+                happened = Some(seen.happened);
+                lines.push(Text::Key(
+                    "step.doubt.seen",
+                    vec![
+                        ("saw", Text::raw(&seen.saw)),
+                        ("at", clock(self.run, seen.at)),
+                        ("looks", Text::key(looks)),
+                    ],
+                ));
+            }
+        }
+        lines.push(Text::key("step.doubt.not_again"));
+        let mut second = vec![self.button(Ask::MarkDone)];
+        if matches!(happened, Some(Happened::Never | Happened::Unknown)) {
+            second.push(self.button(Ask::StartAgain).styled(Style::Danger));
+        }
+        let first = vec![self.button(Ask::LookAgain)];
+        (title, vec![Block::Lines(lines), Block::Buttons(first), Block::Buttons(second)])
+    }
+
+    fn done(&self, how: &Proof) -> Content {
+        let mut args = self.agreed();
+        let took = self.at.since.since(self.at.opened_at);
+        args.push(("took", Text::raw(took.clock())));
+        let key = match how {
+            Proof::Seen => "step.done.seen",
+            Proof::Accepted => "step.done.accepted",
+            Proof::People if self.step.action.is_decision() => {
+                let go = self.at.votes.iter().filter(|vote| vote.choice == Choice::Go);
+                args.push(("by", Text::people(go.map(|vote| &vote.by))));
+                "step.done.decided"
+            }
+            Proof::People => "step.done.people",
+            Proof::Word { by, reason } => {
+                args.push(("by", by.into()));
+                args.push(("reason", Text::raw(reason)));
+                "step.done.word"
+            }
+        };
+        let (line, mut blocks) = self.small(key, args);
+        let can_undo = matches!(how, Proof::Seen | Proof::Accepted)
+            && self.step.action.spec().is_some_and(|spec| spec.undo == Undo::Possible)
+            && self.run.no_return().is_none()
+            && !self.run.is_closed();
+        if can_undo {
+            blocks.push(Block::Buttons(vec![self.button(Ask::Undo)]));
+        }
+        (line, blocks)
+    }
+
+    fn skipped(&self, why: &Skip) -> Content {
+        match why {
+            Skip::When { condition } => {
+                self.small("step.skipped.when", vec![("condition", Text::raw(condition))])
+            }
+            Skip::NotNeeded => self.small("step.skipped.not_needed", vec![]),
+            Skip::Person { by, reason } => self.stopped(
+                "step.skipped.person",
+                vec![("by", by.into()), ("reason", Text::raw(reason))],
+                &[Ask::Retry],
+            ),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What is reported of a run, from its events alone: the [`timeline`] and the [`measures`].
+
+pub mod measures;
+pub mod timeline;

@@ -1,0 +1,153 @@
+//! One line per event. The timeline *is* the events; nothing is added by hand.
+
+use crate::domain::actor::Actor;
+use crate::domain::ids::StepId;
+use crate::domain::run::log::Recorded;
+use crate::domain::run::protocol::{Event, Voided};
+use crate::domain::run::refusal::verdict_text;
+use crate::domain::run::state::{Choice, Doubt, Happened, Proof, Run, Skip};
+use crate::domain::text::Text;
+
+type Args = Vec<(&'static str, Text)>;
+
+/// What happened, in a sentence.
+pub fn line(run: &Run, recorded: &Recorded) -> Text {
+    let (key, mut args) = sentence(&recorded.entry.event);
+    args.push(("by", who(&recorded.entry.by)));
+    if let Some(step) = recorded.entry.event.step() {
+        args.push(("step", title(run, step)));
+    }
+    Text::Key(key, args)
+}
+
+/// Who did it.
+pub fn who(by: &Actor) -> Text {
+    match by {
+        Actor::Person { id, .. } => id.into(),
+        Actor::Stranger { name, .. } => Text::raw(name),
+        Actor::Engine => Text::key("word.bot"),
+    }
+}
+
+fn title(run: &Run, step: &StepId) -> Text {
+    run.runbook.step(step).map_or_else(|| Text::raw(step), |step| (&step.title).into())
+}
+
+fn sentence(event: &Event) -> (&'static str, Args) {
+    match event {
+        Event::RunStarted(start) => (
+            "timeline.run_started",
+            vec![
+                ("title", (&start.runbook.title).into()),
+                ("kind", Text::Named(format!("kind.{}", start.kind.name()), vec![])),
+                ("environment", Text::raw(&start.environment.id)),
+            ],
+        ),
+        Event::StepOpened { when_unknown: None, .. } => ("timeline.step_opened", vec![]),
+        Event::StepOpened { when_unknown: Some(what), .. } => {
+            ("timeline.step_opened_unknown", vec![("what", Text::raw(what))])
+        }
+        Event::StepReopened { reason, .. } => ("timeline.step_reopened", reason_arg(reason)),
+        Event::PreviewAsked { .. } => ("timeline.preview_asked", vec![]),
+        Event::PreviewShown { shown, .. } => {
+            ("timeline.preview_shown", vec![("digest", Text::raw(shown.digest.short()))])
+        }
+        Event::PreviewFailed { error, .. } => {
+            ("timeline.preview_failed", vec![("error", Text::raw(error))])
+        }
+        Event::ApprovalGiven { digest, .. } => {
+            ("timeline.approval_given", vec![("digest", Text::raw(digest.short()))])
+        }
+        Event::GlassBroken { reason, .. } => ("timeline.glass_broken", reason_arg(reason)),
+        Event::ApprovalsVoided { why, .. } => voided(why),
+        Event::StepApproved { attempt, .. } => {
+            ("timeline.step_approved", vec![("attempt", Text::raw(attempt))])
+        }
+        Event::VoteCast { choice, words, .. } => {
+            let key = match choice {
+                Choice::Go => "timeline.voted_go",
+                Choice::Hold => "timeline.voted_hold",
+            };
+            (key, vec![("words", Text::raw(words))])
+        }
+        Event::StepDeclined { reason, .. } => ("timeline.step_declined", reason_arg(reason)),
+        Event::AttemptStarted { attempt, digest, .. } => (
+            "timeline.attempt_started",
+            vec![("attempt", Text::raw(attempt)), ("digest", Text::raw(digest.short()))],
+        ),
+        Event::CallAccepted { evidence, .. } => {
+            let request = evidence.get("request_id").and_then(serde_json::Value::as_str);
+            ("timeline.call_accepted", vec![("request", Text::raw(request.unwrap_or("")))])
+        }
+        Event::OutcomeUnknown { why, .. } => doubt(why),
+        Event::OutcomeProbed { seen, .. } => {
+            let looks = match seen.happened {
+                Happened::Never => "happened.never",
+                Happened::Running => "happened.running",
+                Happened::Done => "happened.done",
+                Happened::Unknown => "happened.unknown",
+            };
+            (
+                "timeline.outcome_probed",
+                vec![("saw", Text::raw(&seen.saw)), ("looks", Text::key(looks))],
+            )
+        }
+        Event::ProbeAsked { .. } => ("timeline.probe_asked", vec![]),
+        Event::StepDone { how, .. } => done(how),
+        Event::StepFailed { error, unreachable, .. } => {
+            let key =
+                if *unreachable { "timeline.step_unreachable" } else { "timeline.step_failed" };
+            (key, vec![("error", Text::raw(error))])
+        }
+        Event::StepSkipped { why, .. } => match why {
+            Skip::When { condition } => {
+                ("timeline.skipped_when", vec![("condition", Text::raw(condition))])
+            }
+            Skip::NotNeeded => ("timeline.skipped_not_needed", vec![]),
+            Skip::Person { reason, .. } => ("timeline.skipped_by_person", reason_arg(reason)),
+        },
+        Event::UndoAsked { reason, .. } => ("timeline.undo_asked", reason_arg(reason)),
+        Event::StepUndone { .. } => ("timeline.step_undone", vec![]),
+        Event::RunHeld { reason } => ("timeline.run_held", reason_arg(reason)),
+        Event::RunResumed {} => ("timeline.run_resumed", vec![]),
+        Event::NoteAdded { text } => ("timeline.note_added", vec![("text", Text::raw(text))]),
+        Event::RunClosed { reason } => ("timeline.run_closed", reason_arg(reason)),
+    }
+}
+
+fn reason_arg(reason: &str) -> Args {
+    vec![("reason", Text::raw(reason))]
+}
+
+fn voided(why: &Voided) -> (&'static str, Args) {
+    match why {
+        Voided::Changed { differences } => {
+            let differences = differences.iter().map(|difference| {
+                Text::raw(format!("{}: {} → {}", difference.what, difference.was, difference.is))
+            });
+            ("timeline.voided_changed", vec![("differences", Text::List(differences.collect()))])
+        }
+        Voided::Guard { verdict } => {
+            ("timeline.voided_guard", vec![("verdict", verdict_text(verdict))])
+        }
+        Voided::Expired => ("timeline.voided_expired", vec![]),
+        Voided::Unseen { error } => ("timeline.voided_unseen", vec![("error", Text::raw(error))]),
+    }
+}
+
+fn doubt(why: &Doubt) -> (&'static str, Args) {
+    match why {
+        Doubt::NoAnswer { error } => ("timeline.doubt_no_answer", vec![("error", Text::raw(error))]),
+        Doubt::Interrupted => ("timeline.doubt_interrupted", vec![]),
+        Doubt::NotProven { saw } => ("timeline.doubt_not_proven", vec![("saw", Text::raw(saw))]),
+    }
+}
+
+fn done(how: &Proof) -> (&'static str, Args) {
+    match how {
+        Proof::Seen => ("timeline.done_seen", vec![]),
+        Proof::Accepted => ("timeline.done_accepted", vec![]),
+        Proof::People => ("timeline.done_people", vec![]),
+        Proof::Word { reason, .. } => ("timeline.done_word", reason_arg(reason)),
+    }
+}
