@@ -1,0 +1,252 @@
+//! Two real Kubernetes API servers, one per region, over one etcd.
+//!
+//! They take seconds and 330 MB each to start, so all tests of the binary share them and each takes namespaces of its
+//! own. They live in a static and end with the process (see [`super::child`]); their folder is swept by the next run.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::json;
+use tokio::sync::OnceCell;
+
+use super::child::{Child, free_port};
+use super::{certificates, crypto, eventually, tools};
+
+/// The running servers.
+#[derive(Debug)]
+pub(crate) struct Kube {
+    /// A kubeconfig with the contexts `eu` and `us`, as an administrator.
+    pub(crate) kubeconfig: PathBuf,
+    /// `["eu", "us"]`.
+    pub(crate) contexts: [&'static str; 2],
+    folder: PathBuf,
+    ports: [u16; 2],
+    _children: Vec<Child>,
+}
+
+/// The two servers, started by the first who asks.
+pub(crate) async fn kube() -> &'static Kube {
+    static KUBE: OnceCell<Kube> = OnceCell::const_new();
+    KUBE.get_or_init(start).await
+}
+
+impl Kube {
+    /// A kubeconfig with other context names: `(name, "eu" | "us")`, written where nobody else looks.
+    pub(crate) fn kubeconfig_named(&self, contexts: &[(&str, &str)]) -> PathBuf {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = self.folder.join(format!("kubeconfig-{number}"));
+        write_kubeconfig(&path, &self.folder, self.ports, contexts);
+        path
+    }
+
+    /// A client for `eu` or `us`.
+    pub(crate) async fn client(&self, context: &str) -> Client {
+        client(&self.kubeconfig, context).await
+    }
+
+    /// Makes a namespace of this test's own in both regions: `PREFIX-N`.
+    pub(crate) async fn namespace(&self, prefix: &str) -> String {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("{prefix}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        for context in self.contexts {
+            let api: Api<Namespace> = Api::all(self.client(context).await);
+            let namespace = serde_json::from_value(json!({ "metadata": { "name": name } }));
+            let namespace = namespace.expect("it is a namespace");
+            api.create(&PostParams::default(), &namespace).await.expect("a namespace");
+        }
+        name
+    }
+
+    /// Makes a deployment.
+    pub(crate) async fn deployment(&self, context: &str, namespace: &str, name: &str, replicas: i32) {
+        let labels = json!({ "app": name });
+        let deployment = serde_json::from_value(json!({
+            "metadata": { "name": name, "labels": labels },
+            "spec": {
+                "replicas": replicas,
+                "selector": { "matchLabels": labels },
+                "template": {
+                    "metadata": { "labels": labels },
+                    "spec": { "containers": [{ "name": "app", "image": "registry.test/shop:1" }] }
+                }
+            }
+        }));
+        let deployment = deployment.expect("it is a deployment");
+        let api: Api<Deployment> = Api::namespaced(self.client(context).await, namespace);
+        api.create(&PostParams::default(), &deployment).await.expect("a deployment");
+    }
+
+    /// What the server says of a deployment.
+    pub(crate) async fn get(&self, context: &str, namespace: &str, name: &str) -> Deployment {
+        let api: Api<Deployment> = Api::namespaced(self.client(context).await, namespace);
+        api.get(name).await.expect("it is there")
+    }
+
+    /// How many replicas are wanted.
+    pub(crate) async fn replicas(&self, context: &str, namespace: &str, name: &str) -> i32 {
+        let found = self.get(context, namespace, name).await;
+        found.spec.and_then(|spec| spec.replicas).expect("it has a number")
+    }
+
+    /// The annotations of the pod template, where a restart leaves its mark.
+    pub(crate) async fn template_annotations(
+        &self,
+        context: &str,
+        namespace: &str,
+        name: &str,
+    ) -> BTreeMap<String, String> {
+        let found = self.get(context, namespace, name).await;
+        let template = found.spec.expect("it has a spec").template;
+        template.metadata.and_then(|metadata| metadata.annotations).unwrap_or_default()
+    }
+
+    /// Changes a deployment behind the product's back.
+    pub(crate) async fn patch(
+        &self,
+        context: &str,
+        namespace: &str,
+        name: &str,
+        patch: serde_json::Value,
+    ) {
+        let api: Api<Deployment> = Api::namespaced(self.client(context).await, namespace);
+        api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.expect("patched");
+    }
+}
+
+async fn client(kubeconfig: &Path, context: &str) -> Client {
+    crypto();
+    let options = KubeConfigOptions { context: Some(context.to_owned()), ..Default::default() };
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("we wrote it");
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.expect("we wrote it");
+    Client::try_from(config).expect("a client")
+}
+
+async fn start() -> Kube {
+    let folder = sweep_and_make();
+    certificates::write(&folder);
+    let [etcd_port, peer_port, eu, us] = [free_port(), free_port(), free_port(), free_port()];
+    let etcd = format!("http://127.0.0.1:{etcd_port}");
+    let peer = format!("http://127.0.0.1:{peer_port}");
+    let data = folder.join("etcd");
+    let arguments = [
+        "--data-dir", data.to_str().expect("it is text"),
+        "--listen-client-urls", &etcd, "--advertise-client-urls", &etcd,
+        "--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer,
+        "--initial-cluster", &format!("default={peer}"),
+        // The data lives as long as the tests: no need to wait for the disk.
+        "--unsafe-no-fsync",
+    ];
+    let etcd_child = Child::start("etcd", &folder, &tools::kubernetes("etcd"), arguments, &[]);
+    let etcd_child = super::aws::ready(etcd_child, &format!("{etcd}/health")).await;
+    let mut children = vec![
+        etcd_child,
+        apiserver(&folder, "eu", eu, &etcd),
+        apiserver(&folder, "us", us, &etcd),
+    ];
+    let kubeconfig = folder.join("kubeconfig");
+    write_kubeconfig(&kubeconfig, &folder, [eu, us], &[("eu", "eu"), ("us", "us")]);
+    for context in ["eu", "us"] {
+        let client = client(&kubeconfig, context).await;
+        eventually(&format!("the API server {context} is ready"), 120, || {
+            children.iter_mut().for_each(Child::must_live);
+            let request = http_get("/readyz");
+            async { client.request_text(request).await.ok().filter(|said| said == "ok").map(drop) }
+        })
+        .await;
+    }
+    Kube { kubeconfig, contexts: ["eu", "us"], folder, ports: [eu, us], _children: children }
+}
+
+fn http_get(path: &str) -> axum::http::Request<Vec<u8>> {
+    axum::http::Request::get(path).body(Vec::new()).expect("it is well formed")
+}
+
+/// `target/tmp/kube-PID`, after removing those of runs that are over.
+fn sweep_and_make() -> PathBuf {
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix("kube-"));
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            // Another test binary may be sweeping too.
+            drop(fs::remove_dir_all(entry.path()));
+        }
+    }
+    let folder = root.join(format!("kube-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+fn apiserver(folder: &Path, region: &str, port: u16, etcd: &str) -> Child {
+    let at = |name: &str| folder.join(name).display().to_string();
+    let certificates = folder.join(format!("{region}-run"));
+    let arguments = [
+        format!("--etcd-servers={etcd}"),
+        format!("--etcd-prefix=/{region}"),
+        "--bind-address=127.0.0.1".to_owned(),
+        "--advertise-address=127.0.0.1".to_owned(),
+        format!("--secure-port={port}"),
+        "--insecure-port=0".to_owned(),
+        format!("--cert-dir={}", certificates.display()),
+        format!("--tls-cert-file={}", at("apiserver.crt")),
+        format!("--tls-private-key-file={}", at("apiserver.key")),
+        format!("--client-ca-file={}", at("ca.crt")),
+        format!("--service-account-key-file={}", at("sa.key")),
+        format!("--service-account-signing-key-file={}", at("sa.key")),
+        "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+        "--authorization-mode=RBAC".to_owned(),
+        "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
+        // No controller makes the default service account here; without it every pod would be refused.
+        "--disable-admission-plugins=ServiceAccount".to_owned(),
+    ];
+    let name = format!("kube-apiserver-{region}");
+    Child::start(&name, folder, &tools::kubernetes("kube-apiserver"), arguments, &[])
+}
+
+fn write_kubeconfig(path: &Path, folder: &Path, ports: [u16; 2], contexts: &[(&str, &str)]) {
+    let folder = folder.display();
+    let mut text = format!(
+        "apiVersion: v1\nkind: Config\nclusters:\n\
+         - {{name: eu, cluster: {{server: 'https://127.0.0.1:{}', certificate-authority: '{folder}/ca.crt'}}}}\n\
+         - {{name: us, cluster: {{server: 'https://127.0.0.1:{}', certificate-authority: '{folder}/ca.crt'}}}}\n\
+         users:\n- {{name: admin, user: {{client-certificate: '{folder}/admin.crt', client-key: '{folder}/admin.key'}}}}\n\
+         contexts:\n",
+        ports[0], ports[1]
+    );
+    for (name, region) in contexts {
+        assert!(["eu", "us"].contains(region), "`{region}` is neither eu nor us");
+        writeln!(text, "- {{name: '{name}', context: {{cluster: {region}, user: admin}}}}")
+            .expect("a string takes everything");
+    }
+    writeln!(text, "current-context: '{}'", contexts[0].0).expect("a string takes everything");
+    fs::write(path, text).expect("it can be written");
+}
+
+#[tokio::test]
+async fn the_api_servers_scale_a_deployment_each_on_its_own() {
+    let kube = kube().await;
+    let namespace = kube.namespace("scale").await;
+    for context in kube.contexts {
+        kube.deployment(context, &namespace, "workers", 3).await;
+    }
+    kube.patch("eu", &namespace, "workers", json!({ "spec": { "replicas": 0 } })).await;
+    assert_eq!(kube.replicas("eu", &namespace, "workers").await, 0);
+    assert_eq!(kube.replicas("us", &namespace, "workers").await, 3, "the other region is another world");
+}
+
+#[tokio::test]
+async fn a_kubeconfig_may_name_the_contexts_as_it_likes() {
+    let kube = kube().await;
+    let path = kube.kubeconfig_named(&[("shop-dr", "us"), ("shop", "eu")]);
+    let version = client(&path, "shop-dr").await.apiserver_version().await.unwrap();
+    assert_eq!(version.minor.trim_end_matches('+'), "20");
+}

@@ -1,0 +1,71 @@
+//! What the tests stand on: independent servers of other people's making, started for real, and asked directly.
+//!
+//! Every starter returns a value that ends its server when dropped; all servers also end with the test binary, however
+//! it ends. Nothing is skipped: a tool that is missing panics with the command that installs it. Each file ends with
+//! tests that prove its own starter, so that a red conversation test can be told from a broken test bed.
+
+mod aws;
+mod aws_world;
+mod certificates;
+mod child;
+mod fake_slack;
+mod judge;
+mod kube;
+mod kubelet;
+mod local_slack;
+mod relay;
+mod screens;
+mod signing;
+mod slack_limits;
+mod tap;
+mod tools;
+
+#[expect(unused_imports, reason = "the surface of the harness; its own tests use the modules")]
+pub(crate) use self::{
+    aws::{Ministack, Moto, ministack, moto, sdk_config},
+    aws_world::AwsWorld,
+    fake_slack::{Call, FakeSlack, Fault, fake_slack},
+    judge::{findings, judge},
+    kube::{Kube, kube},
+    kubelet::{Kubelet, kubelet},
+    local_slack::{AppPaths, Channel, Click, LocalSlack, SlackSetup, SlackUser, local_slack},
+    relay::{Deliveries, Delivery, DeliveryKind},
+    screens::{Scheme, Shot, screens},
+    signing::{now_s, signed, signed_at},
+    tap::{Tampering, Tap},
+};
+
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+/// Waits until `look` sees something, at most `seconds`.
+pub(crate) async fn eventually<T, F>(what: &str, seconds: u64, mut look: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let seen = timeout(Duration::from_secs(seconds), async {
+        loop {
+            if let Some(seen) = look().await {
+                return seen;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    seen.await.unwrap_or_else(|_| panic!("waited {seconds} s in vain: {what}"))
+}
+
+/// A plain HTTP client with a timeout.
+pub(crate) fn http() -> reqwest::Client {
+    crypto();
+    reqwest::Client::builder()
+        .timeout(Duration::from_secs(30))
+        .no_proxy()
+        .build()
+        .expect("the client has no options that can fail")
+}
+
+/// Makes ring the process's TLS provider; the second caller finds it done.
+pub(crate) fn crypto() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+}

@@ -1,0 +1,4 @@
+//! The integration tests: one binary, one file per subject, everything they stand on in [`harness`].
+#![cfg(test)]
+
+mod harness;
