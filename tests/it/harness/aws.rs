@@ -37,8 +37,13 @@ pub(crate) async fn ministack() -> Ministack {
         ("MINISTACK_HOST", "127.0.0.1"),
     ];
     let nothing: [&str; 0] = [];
-    let child =
-        Child::start("ministack", folder.path(), &tools::python("ministack"), nothing, &environment);
+    let child = Child::start(
+        "ministack",
+        folder.path(),
+        &tools::python("ministack"),
+        nothing,
+        &environment,
+    );
     let direct = format!("http://127.0.0.1:{port}");
     let child = ready(child, &format!("{direct}/_ministack/health")).await;
     let tap = Tap::before(&direct).await;
@@ -92,7 +97,6 @@ pub(crate) async fn sdk_config(endpoint: &str, region: &str) -> SdkConfig {
 async fn moto_answers_the_sdk() {
     let moto = moto().await;
     let config = sdk_config(&moto.endpoint, "eu-west-1").await;
-    let identity =
-        aws_sdk_sts::Client::new(&config).get_caller_identity().send().await.unwrap();
+    let identity = aws_sdk_sts::Client::new(&config).get_caller_identity().send().await.unwrap();
     assert_eq!(identity.account(), Some("123456789012"));
 }

@@ -101,8 +101,11 @@ impl AwsWorld {
     /// The ARN of the one cluster that writes.
     pub(crate) async fn writer_arn(&self) -> String {
         let global = self.global().await;
-        let writers: Vec<_> =
-            global.global_cluster_members().iter().filter(|one| one.is_writer() == Some(true)).collect();
+        let writers: Vec<_> = global
+            .global_cluster_members()
+            .iter()
+            .filter(|one| one.is_writer() == Some(true))
+            .collect();
         assert_eq!(writers.len(), 1, "one writer: {global:?}");
         writers[0].db_cluster_arn().expect("it has one").to_owned()
     }
@@ -268,7 +271,10 @@ async fn ministack_holds_a_shop_and_flips_its_writer() {
         .filter_map(ResourceRecordSet::set_identifier)
         .collect();
     assert_eq!(primary, ["us"]);
-    assert_eq!((world.account.as_str(), world.dr_host.contains("us-east-1")), ("000000000000", true));
+    assert_eq!(
+        (world.account.as_str(), world.dr_host.contains("us-east-1")),
+        ("000000000000", true)
+    );
     assert_eq!(server.tap.calls(), Vec::<String>::new(), "seeding and reading go round the tap");
 }
 

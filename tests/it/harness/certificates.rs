@@ -8,7 +8,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
-/// Writes `ca.crt`, `apiserver.{crt,key}`, `admin.{crt,key}` and `sa.key` into `folder`.
+/// Writes `ca.crt`, `apiserver.{crt,key}`, `admin.{crt,key}` and `sa.{key,pub}` into `folder`.
 pub(crate) fn write(folder: &Path) {
     let mut authority = CertificateParams::new(Vec::new()).expect("no names");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -31,7 +31,9 @@ pub(crate) fn write(folder: &Path) {
     admin.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     issue(folder, "admin", admin, &issuer);
 
-    save(folder, "sa.key", &KeyPair::generate().expect("a key").serialize_pem());
+    let signing = KeyPair::generate().expect("a key");
+    save(folder, "sa.key", &signing.serialize_pem());
+    save(folder, "sa.pub", &signing.public_key_pem());
 }
 
 fn issue(folder: &Path, name: &str, mut params: CertificateParams, by: &Issuer<'_, KeyPair>) {

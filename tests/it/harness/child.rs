@@ -44,7 +44,8 @@ impl Child {
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err);
-        let process = spawn(command).unwrap_or_else(|error| panic!("could not start {name}: {error}"));
+        let process =
+            spawn(command).unwrap_or_else(|error| panic!("could not start {name}: {error}"));
         Self { name: name.to_owned(), process, log }
     }
 

@@ -2,7 +2,10 @@
 //! Slack's own error codes, answers 429, answers late, or not at all, and keeps every call in order.
 //!
 //! It only answers; what Slack *sends* comes from [`super::local_slack`] or from a test with [`super::signed`].
-#![expect(clippy::disallowed_methods, reason = "triggers expire, and it ends with the value that holds it")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "triggers expire, and it ends with the value that holds it"
+)]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -142,7 +145,8 @@ fn arguments(headers: &HeaderMap, body: &[u8]) -> Value {
         .map(|(name, value)| (name.into_owned(), Value::from(value.into_owned())))
         .collect();
     for name in ["blocks", "view", "metadata"] {
-        if let Some(parsed) = found[name].as_str().and_then(|text| serde_json::from_str(text).ok()) {
+        if let Some(parsed) = found[name].as_str().and_then(|text| serde_json::from_str(text).ok())
+        {
             found[name] = parsed;
         }
     }
@@ -209,15 +213,19 @@ fn perform(inner: &mut Inner, bearer: Option<&str>, method: &str, arguments: &Va
             "ok": true, "url": "https://shop.slack.test/", "team": "Shop", "user": "dr-buddy",
             "team_id": "T01TEST", "user_id": "U0BOT", "bot_id": "B0BOT",
         }),
-        "users.info" => match arguments["user"].as_str().and_then(|id| inner.users.get_key_value(id)) {
-            Some((id, name)) => json!({ "ok": true, "user": {
-                "id": id, "team_id": "T01TEST", "name": name, "real_name": name, "deleted": false,
-                "is_bot": false, "tz": "Europe/Paris", "locale": "en-US",
-                "profile": { "real_name": name, "display_name": name },
-            }}),
-            None => refuse("user_not_found"),
-        },
-        "chat.postMessage" | "chat.update" | "chat.postEphemeral" => message(inner, method, arguments),
+        "users.info" => {
+            match arguments["user"].as_str().and_then(|id| inner.users.get_key_value(id)) {
+                Some((id, name)) => json!({ "ok": true, "user": {
+                    "id": id, "team_id": "T01TEST", "name": name, "real_name": name, "deleted": false,
+                    "is_bot": false, "tz": "Europe/Paris", "locale": "en-US",
+                    "profile": { "real_name": name, "display_name": name },
+                }}),
+                None => refuse("user_not_found"),
+            }
+        }
+        "chat.postMessage" | "chat.update" | "chat.postEphemeral" => {
+            message(inner, method, arguments)
+        }
         "views.open" => view(inner, arguments),
         _ => refuse("unknown_method"),
     }
@@ -237,11 +245,11 @@ fn content(arguments: &Value) -> Result<(), Value> {
 }
 
 fn blocks(blocks: &Value, surface: Surface) -> Result<(), Value> {
-    let found = match blocks {
-        Value::Null => Vec::new(),
-        Value::Array(blocks) => violations(blocks, surface),
-        _ => return Err(refuse("invalid_blocks_format")),
-    };
+    if blocks.is_null() {
+        return Ok(());
+    }
+    let Some(blocks) = blocks.as_array() else { return Err(refuse("invalid_blocks_format")) };
+    let found = violations(blocks, surface);
     if found.is_empty() {
         return Ok(());
     }
@@ -290,12 +298,16 @@ fn view(inner: &mut Inner, arguments: &Value) -> Value {
     let trigger = arguments["trigger_id"].as_str().unwrap_or_default();
     match inner.triggers.remove(trigger) {
         None => return refuse("invalid_trigger_id"),
-        Some(made) if made.elapsed() > Duration::from_secs(3) => return refuse("expired_trigger_id"),
+        Some(made) if made.elapsed() > Duration::from_secs(3) => {
+            return refuse("expired_trigger_id");
+        }
         Some(_) => {}
     }
     let mut view = arguments["view"].clone();
     let title = view["title"]["text"].as_str().unwrap_or_default().chars().count();
-    if !(1..=24).contains(&title) || view["private_metadata"].as_str().unwrap_or_default().len() > 3000 {
+    if !(1..=24).contains(&title)
+        || view["private_metadata"].as_str().unwrap_or_default().len() > 3000
+    {
         return refuse("invalid_arguments");
     }
     if let Err(refused) = blocks(&view["blocks"], Surface::View) {
@@ -325,7 +337,8 @@ mod tests {
     #[tokio::test]
     async fn it_keeps_messages_and_every_call_in_order() {
         let slack = fake_slack("xoxb-1", &[("U1", "anna")]).await;
-        let posted = call(&slack, "chat.postMessage", json!({ "channel": "C1", "text": "a" })).await;
+        let posted =
+            call(&slack, "chat.postMessage", json!({ "channel": "C1", "text": "a" })).await;
         let ts = posted["ts"].as_str().unwrap();
         let updated =
             call(&slack, "chat.update", json!({ "channel": "C1", "ts": ts, "text": "b" })).await;
@@ -335,7 +348,10 @@ mod tests {
         assert_eq!(call(&slack, "chat.update", gone).await["error"], "message_not_found");
         let whisper = json!({ "channel": "C1", "user": "U1", "text": "b" });
         assert_eq!(call(&slack, "chat.postEphemeral", whisper).await["ok"], true);
-        assert_eq!(call(&slack, "users.info", json!({ "user": "U1" })).await["user"]["name"], "anna");
+        assert_eq!(
+            call(&slack, "users.info", json!({ "user": "U1" })).await["user"]["name"],
+            "anna"
+        );
         let methods: Vec<_> = slack.calls().into_iter().map(|call| call.method).collect();
         let expected =
             ["chat.postMessage", "chat.update", "chat.update", "chat.postEphemeral", "users.info"];
@@ -345,7 +361,8 @@ mod tests {
     #[tokio::test]
     async fn it_refuses_what_slack_refuses() {
         let slack = fake_slack("xoxb-1", &[]).await;
-        let section = |text: &str| json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } });
+        let section =
+            |text: &str| json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } });
         let named = |id: &str| json!({ "type": "divider", "block_id": id });
         let mut long_value = button("a");
         long_value["value"] = json!("v".repeat(2001));
@@ -368,7 +385,8 @@ mod tests {
             let answer = call(&slack, "chat.postMessage", arguments).await;
             assert_eq!(answer["error"], "invalid_blocks", "{blocks}");
         }
-        let good = json!([section("x"), { "type": "actions", "elements": [button("a"), button("b")] }]);
+        let good =
+            json!([section("x"), { "type": "actions", "elements": [button("a"), button("b")] }]);
         let mute = json!({ "channel": "C1", "blocks": good });
         assert_eq!(call(&slack, "chat.postMessage", mute).await["error"], "no_text");
         let spoken = json!({ "channel": "C1", "text": "a", "blocks": good });
@@ -401,7 +419,10 @@ mod tests {
         };
         slack.spoil_next("chat.postMessage", Fault::RateLimited { retry_after: 7 });
         let limited = post().send().await.unwrap();
-        assert_eq!((limited.status().as_u16(), &limited.headers()["retry-after"]), (429, &"7".parse().unwrap()));
+        assert_eq!(
+            (limited.status().as_u16(), &limited.headers()["retry-after"]),
+            (429, &"7".parse().unwrap())
+        );
         slack.spoil_next("*", Fault::Unavailable);
         assert_eq!(post().send().await.unwrap().status(), 503);
         slack.spoil_next("*", Fault::Error("fatal_error".into()));

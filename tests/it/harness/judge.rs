@@ -38,11 +38,9 @@ fn by_slack_types(name: &str, payloads: &[Value]) -> Vec<String> {
     let mut program = String::from("import type { KnownBlock, View } from \"@slack/types\";\n");
     for (index, payload) in payloads.iter().enumerate() {
         let is_view = matches!(payload["type"].as_str(), Some("modal" | "home"));
-        let (kind, value) = match payload {
-            Value::Object(_) if is_view => ("View", payload),
-            Value::Object(fields) => ("KnownBlock[]", fields.get("blocks").unwrap_or(&Value::Null)),
-            _ => ("KnownBlock[]", payload),
-        };
+        let kind = if is_view { "View" } else { "KnownBlock[]" };
+        let blocks = if payload.is_object() { &payload["blocks"] } else { payload };
+        let value = if is_view { payload } else { blocks };
         if value.is_null() {
             continue;
         }
@@ -70,7 +68,10 @@ fn run(name: &str, command: &mut Command) -> Vec<String> {
     }
     let said = String::from_utf8_lossy(&output.stdout);
     let error = String::from_utf8_lossy(&output.stderr);
-    assert!(!said.trim().is_empty() && error.trim().is_empty(), "{command:?} is broken:\n{said}{error}");
+    assert!(
+        !said.trim().is_empty() && error.trim().is_empty(),
+        "{command:?} is broken:\n{said}{error}"
+    );
     said.lines().map(|line| format!("{name}: {line}")).collect()
 }
 
@@ -91,8 +92,10 @@ mod tests {
 
     #[test]
     fn good_payloads_pass_both_judges() {
-        let actions = json!({ "type": "actions", "block_id": "x", "elements": [button("a"), button("b")] });
-        let context = json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": "as of 10:00" }] });
+        let actions =
+            json!({ "type": "actions", "block_id": "x", "elements": [button("a"), button("b")] });
+        let context =
+            json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": "as of 10:00" }] });
         let header = json!({ "type": "header", "text": { "type": "plain_text", "text": "Run 7" } });
         let input = json!({
             "type": "input", "block_id": "why", "label": { "type": "plain_text", "text": "Why" },
@@ -124,7 +127,10 @@ mod tests {
         let title = json!({ "type": "plain_text", "text": "W" });
         let submit = json!({ "type": "plain_text", "text": "W" });
         let blocks = json!([{ "type": "input", "label": label, "element": input }]);
-        caught(json!({ "type": "modal", "title": title, "submit": submit, "blocks": blocks }), "2000");
+        caught(
+            json!({ "type": "modal", "title": title, "submit": submit, "blocks": blocks }),
+            "2000",
+        );
     }
 
     #[test]
@@ -139,9 +145,7 @@ mod tests {
 
     #[test]
     fn ids_used_twice_and_missing_text_are_caught() {
-        let actions = |block: &str, action: &str| {
-            json!({ "type": "actions", "block_id": block, "elements": [button(action)] })
-        };
+        let actions = |block: &str, action: &str| json!({ "type": "actions", "block_id": block, "elements": [button(action)] });
         caught(json!([actions("x", "a"), actions("x", "b")]), "block_id `x`");
         caught(json!([actions("x", "a"), actions("y", "a")]), "action_id `a`");
         caught(json!(vec![json!({ "type": "divider" }); 51]), "51 blocks");

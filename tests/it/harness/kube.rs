@@ -67,7 +67,13 @@ impl Kube {
     }
 
     /// Makes a deployment.
-    pub(crate) async fn deployment(&self, context: &str, namespace: &str, name: &str, replicas: i32) {
+    pub(crate) async fn deployment(
+        &self,
+        context: &str,
+        namespace: &str,
+        name: &str,
+        replicas: i32,
+    ) {
         let labels = json!({ "app": name });
         let deployment = serde_json::from_value(json!({
             "metadata": { "name": name, "labels": labels },
@@ -138,20 +144,25 @@ async fn start() -> Kube {
     let peer = format!("http://127.0.0.1:{peer_port}");
     let data = folder.join("etcd");
     let arguments = [
-        "--data-dir", data.to_str().expect("it is text"),
-        "--listen-client-urls", &etcd, "--advertise-client-urls", &etcd,
-        "--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer,
-        "--initial-cluster", &format!("default={peer}"),
+        "--data-dir",
+        data.to_str().expect("it is text"),
+        "--listen-client-urls",
+        &etcd,
+        "--advertise-client-urls",
+        &etcd,
+        "--listen-peer-urls",
+        &peer,
+        "--initial-advertise-peer-urls",
+        &peer,
+        "--initial-cluster",
+        &format!("default={peer}"),
         // The data lives as long as the tests: no need to wait for the disk.
         "--unsafe-no-fsync",
     ];
     let etcd_child = Child::start("etcd", &folder, &tools::kubernetes("etcd"), arguments, &[]);
     let etcd_child = super::aws::ready(etcd_child, &format!("{etcd}/health")).await;
-    let mut children = vec![
-        etcd_child,
-        apiserver(&folder, "eu", eu, &etcd),
-        apiserver(&folder, "us", us, &etcd),
-    ];
+    let mut children =
+        vec![etcd_child, apiserver(&folder, "eu", eu, &etcd), apiserver(&folder, "us", us, &etcd)];
     let kubeconfig = folder.join("kubeconfig");
     write_kubeconfig(&kubeconfig, &folder, [eu, us], &[("eu", "eu"), ("us", "us")]);
     for context in ["eu", "us"] {
@@ -182,6 +193,8 @@ fn sweep_and_make() -> PathBuf {
         }
     }
     let folder = root.join(format!("kube-{}", std::process::id()));
+    // There is one only after a start that failed.
+    drop(fs::remove_dir_all(&folder));
     fs::create_dir_all(&folder).expect("a folder");
     folder
 }
@@ -200,7 +213,7 @@ fn apiserver(folder: &Path, region: &str, port: u16, etcd: &str) -> Child {
         format!("--tls-cert-file={}", at("apiserver.crt")),
         format!("--tls-private-key-file={}", at("apiserver.key")),
         format!("--client-ca-file={}", at("ca.crt")),
-        format!("--service-account-key-file={}", at("sa.key")),
+        format!("--service-account-key-file={}", at("sa.pub")),
         format!("--service-account-signing-key-file={}", at("sa.key")),
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
         "--authorization-mode=RBAC".to_owned(),
@@ -240,7 +253,11 @@ async fn the_api_servers_scale_a_deployment_each_on_its_own() {
     }
     kube.patch("eu", &namespace, "workers", json!({ "spec": { "replicas": 0 } })).await;
     assert_eq!(kube.replicas("eu", &namespace, "workers").await, 0);
-    assert_eq!(kube.replicas("us", &namespace, "workers").await, 3, "the other region is another world");
+    assert_eq!(
+        kube.replicas("us", &namespace, "workers").await,
+        3,
+        "the other region is another world"
+    );
 }
 
 #[tokio::test]

@@ -71,9 +71,9 @@ impl Delivery {
                 let payload = fields().find(|(name, _)| name == "payload").expect("it has one").1;
                 serde_json::from_str(&payload).expect("Slack sends JSON")
             }
-            DeliveryKind::Command => {
-                fields().map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))).collect()
-            }
+            DeliveryKind::Command => fields()
+                .map(|(name, value)| (name.into_owned(), Value::from(value.into_owned())))
+                .collect(),
         }
     }
 }
@@ -92,7 +92,11 @@ pub(crate) struct AppPaths {
 impl Default for AppPaths {
     fn default() -> Self {
         let path = |last: &str| format!("/slack/{last}");
-        Self { commands: path("commands"), interactions: path("interactions"), events: path("events") }
+        Self {
+            commands: path("commands"),
+            interactions: path("interactions"),
+            events: path("events"),
+        }
     }
 }
 
@@ -194,7 +198,9 @@ async fn take(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> 
     let kept: Vec<(String, String)> =
         ["content-type", "x-slack-request-timestamp", "x-slack-signature"]
             .into_iter()
-            .filter_map(|name| Some((name.to_owned(), headers.get(name)?.to_str().ok()?.to_owned())))
+            .filter_map(|name| {
+                Some((name.to_owned(), headers.get(name)?.to_str().ok()?.to_owned()))
+            })
             .collect();
     let again = [("x-slack-retry-num", "1"), ("x-slack-retry-reason", "http_timeout")];
     let answers = match deliveries {

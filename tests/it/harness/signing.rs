@@ -27,6 +27,14 @@ pub(crate) fn signed_at(secret: &str, timestamp: u64, body: &[u8]) -> [(&'static
 }
 
 #[test]
+fn a_request_signed_now_carries_this_second() {
+    let (before, headers, after) = (now_s(), signed("secret", b"body"), now_s());
+    let second: u64 = headers[0].1.parse().unwrap();
+    assert!((before..=after).contains(&second));
+    assert_eq!(headers, signed_at("secret", second, b"body"));
+}
+
+#[test]
 fn the_signature_is_that_of_slacks_own_example() {
     // The worked example of Slack's page "Verifying requests from Slack".
     let body = "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V\
@@ -34,8 +42,5 @@ fn the_signature_is_that_of_slacks_own_example() {
                 &response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN\
                 &trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
     let headers = signed_at("8f742231b10e8888abcd99yyyzzz85a5", 1_531_420_618, body.as_bytes());
-    assert_eq!(
-        headers[1].1,
-        "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"
-    );
+    assert_eq!(headers[1].1, "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503");
 }

@@ -65,8 +65,7 @@ impl Tap {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
         let endpoint = format!("http://{}", listener.local_addr().expect("it is bound"));
         let seen = Arc::<Mutex<Seen>>::default();
-        let shared =
-            Shared { to: to.to_owned(), seen: Arc::clone(&seen), client: super::http() };
+        let shared = Shared { to: to.to_owned(), seen: Arc::clone(&seen), client: super::http() };
         let router = Router::new().fallback(pass).with_state(shared);
         let task = tokio::spawn(async move {
             axum::serve(listener, router).await.expect("it serves until aborted");

@@ -1,5 +1,8 @@
 //! Where the tools are that `tests/run` installs. Missing ones panic with the way to get them: nothing is skipped.
-#![expect(clippy::disallowed_methods, reason = "tests/run hands the locations over in the environment")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests/run hands the locations over in the environment"
+)]
 
 use std::env;
 use std::path::{Path, PathBuf};

@@ -26,10 +26,8 @@ async fn hear(State(app): State<App>, uri: Uri, headers: HeaderMap, body: Bytes)
 
 #[expect(clippy::disallowed_methods, reason = "ends with the runtime of the test")]
 async fn with_app() -> (LocalSlack, Heard) {
-    let setup = SlackSetup::new(
-        &[("U0ANNA", "anna"), ("U0BEN", "ben")],
-        &[("C0INCIDENT", "incident")],
-    );
+    let setup =
+        SlackSetup::new(&[("U0ANNA", "anna"), ("U0BEN", "ben")], &[("C0INCIDENT", "incident")]);
     let slack = local_slack(setup).await;
     let heard = Heard::default();
     let app = App { secret: slack.setup.signing_secret.clone(), heard: Arc::clone(&heard) };
@@ -144,7 +142,10 @@ async fn a_modal_is_opened_by_a_trigger_and_submitted_by_a_person() {
     assert_eq!(payload["type"], "view_submission");
     assert_eq!(payload["user"]["id"], "U0BEN");
     assert_eq!(payload["view"]["private_metadata"], "r1.s1");
-    assert_eq!(payload["view"]["state"]["values"]["why"]["reason"]["value"], "already done by hand");
+    assert_eq!(
+        payload["view"]["state"]["values"]["why"]["reason"]["value"],
+        "already done by hand"
+    );
     eventually("the modal is closed", 5, || async { slack.modal().await.is_none().then_some(()) })
         .await;
 }

@@ -35,8 +35,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::Message;
 
-pub(crate) use super::relay::AppPaths;
 use super::child::Child;
+pub(crate) use super::relay::AppPaths;
 use super::relay::{Deliveries, Delivery, DeliveryKind, Relay};
 use super::{eventually, http, tools};
 
@@ -301,7 +301,9 @@ impl LocalSlack {
     }
 
     /// Opens the browser's web socket; returns it with the state it begins with.
-    async fn browser(&self) -> (impl futures_util::Sink<Message, Error: std::fmt::Debug> + Unpin, Value) {
+    async fn browser(
+        &self,
+    ) -> (impl futures_util::Sink<Message, Error: std::fmt::Debug> + Unpin, Value) {
         let url = format!("{}/ui", self.base.replacen("http", "ws", 1));
         let (mut socket, _) = tokio_tungstenite::connect_async(url).await.expect("it upgrades");
         loop {
