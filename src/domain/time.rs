@@ -115,7 +115,7 @@ impl std::fmt::Display for Span {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let ms = self.0;
         for (unit, name) in [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")] {
-            if ms >= unit && ms % unit == 0 {
+            if ms >= unit && ms.is_multiple_of(unit) {
                 return write!(f, "{}{name}", ms / unit);
             }
         }
