@@ -26,10 +26,10 @@ fi
   }
   work="$cache.build"
   rm -rf "$work"
-  mkdir -p "$work/parts" "$work/lists/partial"
+  mkdir -p "$work/parts" "$work/lists/partial" "$work/cache/archives/partial"
   sed 's/^Types: deb$/Types: deb-src/' /etc/apt/sources.list.d/debian.sources >"$work/parts/debian.sources"
   options=(-o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$work/parts"
-    -o "Dir::State::lists=$work/lists" -o APT::Sandbox::User=root)
+    -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache" -o APT::Sandbox::User=root)
   cd "$work"
   apt-get -q "${options[@]}" update
   apt-get -q "${options[@]}" source --download-only kubernetes
