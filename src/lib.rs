@@ -1,3 +1,4 @@
 //! dr-buddy.
 pub mod actions;
 pub mod domain;
+pub mod web;

@@ -1,0 +1,28 @@
+//! How the war room in the browser looks: pure functions from values to HTML.
+//!
+//! The same messages and the same buttons as in chat, drawn from the same Block Kit, for the demo and for the hour in
+//! which Slack is down. Nothing here decides, reads the clock, touches a socket or holds a word that people read:
+//! words come through [`Say`], names of people through [`Names`], everything else as plain values.
+//!
+//! In reading order: text ([`mrkdwn`], with [`glyph`]), messages ([`blockkit`]), the modal's twin ([`form`]), what
+//! stands around every page ([`frame`]), the pages ([`page`], of which the war room is [`room`]).
+//!
+//! Every text goes through maud's escaping; `PreEscaped` appears nowhere but around the doctype maud itself writes.
+//! The pages need no inline script and no inline style, so [`frame::CONTENT_SECURITY_POLICY`] can forbid both.
+
+pub mod blockkit;
+pub mod form;
+pub mod frame;
+pub mod glyph;
+pub mod mrkdwn;
+pub mod page;
+pub mod room;
+
+#[cfg(test)]
+mod samples;
+
+/// Gives the text of a message key in the reader's language.
+pub type Say<'a> = &'a dyn Fn(&str) -> String;
+
+/// Gives the name to show for a Slack user id, if that person is known.
+pub type Names<'a> = &'a dyn Fn(&str) -> Option<String>;
