@@ -125,6 +125,7 @@ fn character(c: char) -> Piece {
 /// Applies `*`, `_` and `~` to pieces.
 fn emphasis(pieces: &[Piece], depth: u8) -> Markup {
     let mut out = Vec::new();
+    let mut run = String::new();
     let mut at = 0;
     while let Some(piece) = pieces.get(at) {
         let close = match piece {
@@ -134,6 +135,7 @@ fn emphasis(pieces: &[Piece], depth: u8) -> Markup {
             Piece::Char(_) | Piece::Made(_) => None,
         };
         if let Some((mark, end)) = close {
+            out.push(unbroken(&std::mem::take(&mut run)));
             let inner = emphasis(pieces.get(at + 1..end).unwrap_or_default(), depth + 1);
             out.push(match mark {
                 '*' => html! { strong { (inner) } },
@@ -141,16 +143,35 @@ fn emphasis(pieces: &[Piece], depth: u8) -> Markup {
                 _ => html! { s { (inner) } },
             });
             at = end + 1;
-        } else {
-            out.push(match piece {
-                Piece::Char('\u{fe0f}') => html! {}, // asks for a colour picture; the sign is drawn already
-                Piece::Char(c) => html! { (c) },
-                Piece::Made(markup) => html! { (markup) },
-            });
-            at += 1;
+            continue;
+        }
+        match piece {
+            Piece::Char('\u{fe0f}') => {} // asks for a colour picture; the sign is drawn already
+            Piece::Char(c) => run.push(*c),
+            Piece::Made(markup) => {
+                out.push(unbroken(&std::mem::take(&mut run)));
+                out.push(html! { (markup) });
+            }
+        }
+        at += 1;
+    }
+    out.push(unbroken(&run));
+    html! { @for part in &out { (part) } }
+}
+
+/// Text in which short names with hyphens and digits, such as `us-east-1`, are never broken over two lines.
+fn unbroken(text: &str) -> Markup {
+    let in_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let is_name = |word: &str| {
+        word.len() <= 24 && word.contains('-') && word.chars().any(|c| c.is_ascii_digit())
+    };
+    let chars: Vec<char> = text.chars().collect();
+    html! {
+        @for word in chars.chunk_by(|a, b| in_name(*a) == in_name(*b)) {
+            @let word: String = word.iter().collect();
+            @if is_name(&word) { span.whole { (word) } } @else { (word) }
         }
     }
-    html! { @for part in &out { (part) } }
 }
 
 /// Where the emphasis opened at `open` ends, if it opens at all.

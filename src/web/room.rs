@@ -216,21 +216,17 @@ pub fn live(room: Room<'_>) -> Markup {
             (strip(room))
             @if let Some(said) = room.notice { div.aside { (message(room.frame, said)) } }
             main #main.areas {
+                section #open aria-labelledby="open-title" {
+                    h2 #open-title { (say("page.open_steps")) }
+                    @for card in room.open { (open_card(room, *card)) }
+                    @if room.open.is_empty() { p.quiet { (say("page.nothing_open")) } }
+                }
                 section.run aria-label=(say("page.run")) {
                     div.card { (blockkit::blocks(room.surface, room.run_card)) }
                 }
-                div.middle {
-                    section #open aria-labelledby="open-title" {
-                        h2 #open-title { (say("page.open_steps")) }
-                        @for card in room.open { (open_card(room, *card)) }
-                        @if room.open.is_empty() { p.quiet { (say("page.nothing_open")) } }
-                    }
-                    @if !room.stream.is_empty() {
-                        section #stream aria-labelledby="stream-title" {
-                            h2 #stream-title { (say("page.stream")) }
-                            @for card in room.stream { (folded_card(room, *card)) }
-                        }
-                    }
+                section #stream aria-labelledby="stream-title" hidden[room.stream.is_empty()] {
+                    h2 #stream-title { (say("page.stream")) }
+                    @for card in room.stream { (folded_card(room, *card)) }
                 }
                 div.right {
                     @if let Some(split) = room.split { (split_table(room, split)) }
@@ -270,8 +266,9 @@ fn run_clock(room: Room<'_>, clock: Clock<'_>) -> Markup {
                 strong.time { (ticking(room, clock.since_ms)) }
                 @if let Some(rto) = clock.rto_ms {
                     span.quiet { " / " (say("page.rto")) " " (clock_text(rto)) }
+                    " "
                     span.late hidden[!late] data-late-after=(rto) {
-                        " " (say("page.rto_passed")) " "
+                        (say("page.rto_passed")) " "
                         span.late-by { (clock_text(elapsed.saturating_sub(rto))) }
                     }
                 }
@@ -317,7 +314,9 @@ fn open_card(room: Room<'_>, card: Card<'_>) -> Markup {
             p.card-head {
                 (state(room, card.standing))
                 span.quiet { (card.when) }
-                @if let Some(since) = card.since_ms { span.time { (ticking(room, since)) } }
+                @if let Some(since) = card.since_ms {
+                    span.time { ((room.frame.say)("page.for_so_long")) " " (ticking(room, since)) }
+                }
             }
             (blockkit::blocks(room.surface, card.blocks))
         }

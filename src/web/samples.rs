@@ -42,6 +42,7 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("page.elapsed", "Elapsed", "Écoulé"),
     ("page.fault", "Did not work", "Échec"),
     ("page.filter", "Filter", "Filtrer"),
+    ("page.for_so_long", "for", "depuis"),
     ("page.kind.exercise", "Exercise", "Exercice"),
     ("page.kind.incident", "Incident", "Incident"),
     ("page.kind.tabletop", "Tabletop", "Sur table"),
