@@ -183,7 +183,8 @@ fn confirmed(
 ) -> Markup {
     let yes = confirm.pointer("/confirm/text").and_then(Value::as_str);
     let no = confirm.pointer("/deny/text").and_then(Value::as_str);
-    let class = if string(confirm, "/style") == "danger" { "button danger" } else { class };
+    let grave = string(confirm, "/style") == "danger" || class.ends_with("danger");
+    let yes_class = if grave { "button danger" } else { "button primary" };
     html! {
         details.confirm data-key={ "confirm " (action) " " (value) } {
             summary class=(class) {
@@ -197,7 +198,7 @@ fn confirmed(
                 div.text { (text(surface, confirm.get("text"))) }
                 form method="post" action={ (surface.base) "/act" } {
                     (hidden(surface, action, value))
-                    button type="submit" class=(class) {
+                    button type="submit" class=(yes_class) {
                         @if let Some(yes) = yes { (mrkdwn::plain(yes)) } @else { (label) }
                     }
                 }
@@ -330,7 +331,7 @@ mod tests {
         assert!(!before.contains("<form"));
         assert!(before.contains("<span class=\"when-open\">No</span>"));
         assert!(after.contains("<strong>no</strong> undo"));
-        assert!(after.contains("<button type=\"submit\" class=\"button\">Yes</button>"));
+        assert!(after.contains("<button type=\"submit\" class=\"button primary\">Yes</button>"));
     }
 
     #[test]

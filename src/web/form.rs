@@ -12,7 +12,7 @@ use crate::web::mrkdwn;
 /// A form to fill in.
 #[derive(Debug, Clone, Copy)]
 pub struct Form<'a> {
-    /// The modal view: title, submit, close, callback_id, private_metadata, blocks.
+    /// The modal view: title, submit, close, `callback_id`, `private_metadata`, blocks.
     pub view: &'a Value,
     /// People who may be picked: Slack user id and name.
     pub people: &'a [(String, String)],

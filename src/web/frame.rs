@@ -132,6 +132,11 @@ fn bar(frame: Frame<'_>, bar: Bar<'_>) -> Markup {
     html! {
         nav.bar aria-label=(say("page.bar")) {
             a.home href="/" { "dr-buddy" }
+                @if bar.languages.len() > 1 {
+                    form.language method="get" action=(bar.here) {
+                        (select(say, "lang", &say("page.language"), bar.languages))
+                    }
+                }
             div.bar-forms {
                 @match bar.who {
                     Who::ActsAs(people) => form method="post" action="/act-as" {
@@ -146,11 +151,6 @@ fn bar(frame: Frame<'_>, bar: Bar<'_>) -> Markup {
                 @if !bar.speeds.is_empty() {
                     form method="post" action="/speed" {
                         (hidden) (select(say, "speed", &say("page.speed"), bar.speeds))
-                    }
-                }
-                @if bar.languages.len() > 1 {
-                    form method="get" action=(bar.here) {
-                        (select(say, "lang", &say("page.language"), bar.languages))
                     }
                 }
             }

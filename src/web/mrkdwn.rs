@@ -208,7 +208,8 @@ fn is_space_or_end(piece: Option<&Piece>) -> bool {
 
 fn code(text: &str) -> Option<(Markup, &str)> {
     let (inner, after) = text.strip_prefix('`')?.split_once('`')?;
-    (!inner.is_empty()).then(|| (html! { code { (unescape(inner)) } }, after))
+    let short = inner.len() <= 28;
+    (!inner.is_empty()).then(|| (html! { code.whole[short] { (unescape(inner)) } }, after))
 }
 
 fn shortcode(text: &str) -> Option<(Markup, &str)> {
@@ -301,7 +302,7 @@ mod tests {
     fn marks_become_elements() {
         assert_eq!(
             shown("*a* _b_ ~c~ `d*e*`"),
-            "<strong>a</strong> <em>b</em> <s>c</s> <code>d*e*</code>"
+            "<strong>a</strong> <em>b</em> <s>c</s> <code class=\"whole\">d*e*</code>"
         );
         assert_eq!(shown("*a _b_ c*"), "<strong>a <em>b</em> c</strong>");
         assert_eq!(shown("2 * 3 * 4 snake_case_name a*b*"), "2 * 3 * 4 snake_case_name a*b*");
@@ -330,6 +331,12 @@ mod tests {
         );
         assert_eq!(shown("<javascript:alert(1)|x>"), "&lt;javascript:alert(1)|x&gt;");
         assert!(!shown("<https://a\" onclick=\"b|x>").contains("onclick=\"b"));
+    }
+
+    #[test]
+    fn short_names_are_never_broken_over_lines() {
+        assert_eq!(shown("to us-east-1."), "to <span class=\"whole\">us-east-1</span>.");
+        assert_eq!(shown("best-effort"), "best-effort");
     }
 
     #[test]

@@ -121,7 +121,7 @@
 
   function lost() {
     if (!offline.hidden) return;
-    offline.textContent = offline.dataset.lost + " " + new Date().toLocaleTimeString(document.documentElement.lang);
+    offline.textContent = offline.dataset.lost + " " + new Date().toTimeString().slice(0, 8);
     offline.hidden = false;
     document.body.classList.add("stale");
   }
