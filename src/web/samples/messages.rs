@@ -32,10 +32,9 @@ fn context(text: &str) -> Value {
     json!({"type": "context", "elements": [{"type": "mrkdwn", "text": text}]})
 }
 
-pub(super) fn run_card(t: Pick<'_>) -> Vec<Value> {
+pub(super) fn run_card(t: Pick<'_>, kind: &str) -> Vec<Value> {
     vec![
-        json!({"type": "header", "text": {"type": "plain_text", "text":
-            t("⚪ TABLETOP  OPS-DR-2026-11-20", "⚪ SUR TABLE  OPS-DR-2026-11-20")}}),
+        json!({"type": "header", "text": {"type": "plain_text", "text": format!("{kind}  OPS-DR-2026-11-20")}}),
         mrkdwn(t(
             "Region failover eu-west-1 → us-east-1 · *prod* `111111111111`",
             "Bascule de région eu-west-1 → us-east-1 · *prod* `111111111111`",

@@ -245,7 +245,9 @@ fn rooms(frame: Frame<'_>, t: Pick<'_>) {
         &update,
     );
 
-    let run_card = run_card(t);
+    let tabletop = run_card(t, t("⚪ TABLETOP", "⚪ SUR TABLE"));
+    let incident = run_card(t, "🔴 INCIDENT");
+    let exercise = run_card(t, t("🟡 EXERCISE", "🟡 EXERCICE"));
     let entries = entries(t);
     let split_rows: Vec<[String; 4]> = [
         [
@@ -311,7 +313,7 @@ fn rooms(frame: Frame<'_>, t: Pick<'_>) {
         place,
         clock: Some(clock),
         notice: None,
-        run_card: &run_card,
+        run_card: &tabletop,
         open: &[waiting, in_doubt],
         stream: &[proven, fenced, skipped],
         timeline,
@@ -325,6 +327,7 @@ fn rooms(frame: Frame<'_>, t: Pick<'_>) {
         "room-incident",
         &room::room(Room {
             kind: Kind::Incident,
+            run_card: &incident,
             open: &[deciding],
             stream: &[said, fenced],
             clock: Some(late),
@@ -343,6 +346,7 @@ fn rooms(frame: Frame<'_>, t: Pick<'_>) {
         "room-closed",
         &room::room(Room {
             kind: Kind::Exercise,
+            run_card: &exercise,
             open: &[],
             stream: &[said, proven, fenced, skipped],
             clock: Some(still),
