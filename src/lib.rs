@@ -1,4 +1,9 @@
 //! dr-buddy.
-pub mod actions;
 pub mod domain;
+
+pub mod actions;
+pub mod store;
+
+pub mod engine;
+
 pub mod web;

@@ -1,8 +1,16 @@
 //! The outside systems, one file each, behind one trait.
 //!
 //! An [`Action`] never decides: it shows, does exactly what it is handed, and looks. Everything it learns goes back as
-//! data. [`Actions`] finds the implementation of a step: the real one, or in a tabletop run the [`simulated`] one;
+//! data. [`Actions`] finds the implementation of a step: the real one, or in a tabletop run the simulated one;
 //! the choice is the run's kind and nothing else, so that the two can never mix in one run.
+
+mod aws;
+mod http;
+mod human;
+mod kube;
+mod params;
+mod registry;
+mod simulated;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -13,6 +21,10 @@ use crate::domain::ids::{RunId, StepId};
 use crate::domain::run::preview::{Approved, Direction, Preview};
 pub use crate::domain::run::state::Happened;
 use crate::domain::time::Timestamp;
+pub use aws::{AwsCredentials, AwsLimits, AwsSettings};
+pub use http::HttpSettings;
+pub use kube::KubeSettings;
+pub use registry::{ActionSettings, Actions, Purpose, aws_policy, kubernetes_roles};
 
 /// Everything an action may know about the step it works for.
 #[derive(Debug, Clone)]
@@ -33,6 +45,8 @@ pub struct Call<'a> {
     pub opened_at: Timestamp,
     /// The same for one preview number: from (run, step, preview), never from the attempt.
     pub token: uuid::Uuid,
+    /// Which attempt this is, or was the last; 0 before the first.
+    pub attempt: u32,
     /// Now.
     pub now: Timestamp,
     /// Evidence of every call this run has made so far, oldest first.

@@ -6,8 +6,8 @@
 //! what is reported ([`report`]).
 
 pub mod ids;
-pub mod time;
 pub mod text;
+pub mod time;
 pub mod value;
 
 pub mod actor;

@@ -37,7 +37,10 @@ pub(super) fn message(run: &Run, now: Timestamp) -> Message {
         blocks.push(Block::Buttons(buttons(run)));
     }
     blocks.push(Block::Small(vec![
-        Text::Key("run.started_by", vec![("by", (&run.started_by).into()), ("run", Text::raw(&run.id))]),
+        Text::Key(
+            "run.started_by",
+            vec![("by", (&run.started_by).into()), ("run", Text::raw(&run.id))],
+        ),
         Text::Key("run.updated", vec![("at", clock(run, now))]),
     ]));
     Message { summary: summary(run, title, now), blocks }
@@ -74,8 +77,7 @@ fn rto(run: &Run, now: Timestamp) -> Text {
     let target = run.environment.objectives.rto;
     let outage = run.outage(now);
     let filled = (outage.ms().saturating_mul(BAR) / target.ms().max(1)).min(BAR);
-    let bar: String =
-        (0..BAR).map(|cell| if cell < filled { '▓' } else { '░' }).collect();
+    let bar: String = (0..BAR).map(|cell| if cell < filled { '▓' } else { '░' }).collect();
     let late = outage > target;
     let left = if late { Span(outage.ms() - target.ms()) } else { Span(target.ms() - outage.ms()) };
     let key = match (run.restored_at.is_some(), late) {
@@ -104,9 +106,9 @@ fn phase(run: &Run, phase: &Phase, _now: Timestamp) -> Text {
     let steps: Vec<_> = run.each_step().filter(|(step, _)| step.phase == phase.id).collect();
     let settled = steps.iter().filter(|(step, _)| run.is_settled(&step.id)).count();
     let begun = steps.iter().any(|(_, at)| at.state != StepState::Waiting);
-    let bad = steps.iter().any(|(_, at)| {
-        matches!(at.state, StepState::Failed { .. } | StepState::InDoubt { .. })
-    });
+    let bad = steps
+        .iter()
+        .any(|(_, at)| matches!(at.state, StepState::Failed { .. } | StepState::InDoubt { .. }));
     let key = if settled == steps.len() && !bad {
         "run.phase.done"
     } else if settled == steps.len() {

@@ -84,11 +84,7 @@ impl Card<'_> {
     }
 
     fn blind(&self, error: &str) -> Content {
-        self.stopped(
-            "step.blind",
-            vec![("error", Text::raw(error))],
-            &[Ask::LookAgain, Ask::Skip],
-        )
+        self.stopped("step.blind", vec![("error", Text::raw(error))], &[Ask::LookAgain, Ask::Skip])
     }
 
     fn title(&self) -> Vec<Text> {
@@ -118,7 +114,8 @@ impl Card<'_> {
         }
         blocks.push(Block::Lines(self.needs()));
         blocks.extend(self.answers(shown));
-        let key = if self.step.action.is_decision() { "step.summary.decide" } else { "step.summary" };
+        let key =
+            if self.step.action.is_decision() { "step.summary.decide" } else { "step.summary" };
         let who = roles(&self.step.gate.roles(self.step.owner));
         (self.said(key, vec![("roles", who)]), blocks)
     }
@@ -170,7 +167,9 @@ impl Card<'_> {
     fn question(&self, now: Timestamp) -> Vec<Block> {
         let with = &self.step.action.with;
         let said = |key: &str| {
-            with.get(key).and_then(|value| serde_json::from_value(value.clone()).ok()).map(Text::Said)
+            with.get(key)
+                .and_then(|value| serde_json::from_value(value.clone()).ok())
+                .map(Text::Said)
         };
         let mut lines = Vec::new();
         if let Some(question) = said("question") {
@@ -208,7 +207,10 @@ impl Card<'_> {
     fn facts_of(&self, step: &Step, at: &StepRun, now: Timestamp) -> Text {
         let state = Text::Named(format!("state.{}", at.state.name()), vec![]);
         if at.facts.is_empty() {
-            return Text::Key("step.seen_none", vec![("step", (&step.title).into()), ("state", state)]);
+            return Text::Key(
+                "step.seen_none",
+                vec![("step", (&step.title).into()), ("state", state)],
+            );
         }
         let facts = at.facts.iter().filter(|(_, value)| !value.is_object()).map(|(name, value)| {
             let value = match value {
@@ -275,8 +277,7 @@ impl Card<'_> {
             second = vec![self.button(Ask::Skip)];
         } else {
             let ask = if self.at.approvals.is_empty() { Ask::Run } else { Ask::Approve };
-            let style =
-                if self.step.point_of_no_return { Style::Danger } else { Style::Primary };
+            let style = if self.step.point_of_no_return { Style::Danger } else { Style::Primary };
             if holds {
                 let confirm = self.confirmation(shown);
                 first.push(self.button(ask).styled(style).confirmed(Some(confirm)));

@@ -137,7 +137,9 @@ fn voided(why: &Voided) -> (&'static str, Args) {
 
 fn doubt(why: &Doubt) -> (&'static str, Args) {
     match why {
-        Doubt::NoAnswer { error } => ("timeline.doubt_no_answer", vec![("error", Text::raw(error))]),
+        Doubt::NoAnswer { error } => {
+            ("timeline.doubt_no_answer", vec![("error", Text::raw(error))])
+        }
         Doubt::Interrupted => ("timeline.doubt_interrupted", vec![]),
         Doubt::NotProven { saw } => ("timeline.doubt_not_proven", vec![("saw", Text::raw(saw))]),
     }

@@ -2,9 +2,7 @@
 
 use super::preview::Direction;
 use super::protocol::{Entry, Event, Start};
-use super::state::{
-    Approval, DoneAs, Doubt, Happened, Run, Status, StepRun, StepState, Vote,
-};
+use super::state::{Approval, DoneAs, Doubt, Happened, Run, Status, StepRun, StepState, Vote};
 use crate::domain::actor::{Actor, Surface};
 use crate::domain::ids::{PersonId, StepId};
 use crate::domain::time::Timestamp;

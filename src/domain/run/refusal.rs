@@ -74,14 +74,19 @@ impl Refusal {
     pub fn text(&self) -> Text {
         let step = |title: &Localized| vec![("step", Text::from(title))];
         match self {
-            Self::Stranger { name } => Text::Key("refused.stranger", vec![("name", Text::raw(name))]),
+            Self::Stranger { name } => {
+                Text::Key("refused.stranger", vec![("name", Text::raw(name))])
+            }
             Self::NotAllowed { needs, who } => Text::Key(
                 "refused.not_allowed",
                 vec![("needs", roles(needs)), ("who", Text::people(who))],
             ),
             Self::NotNow { step, state } => Text::Key(
                 "refused.not_now",
-                vec![("step", step.into()), ("state", Text::Named(format!("state.{state}"), vec![]))],
+                vec![
+                    ("step", step.into()),
+                    ("state", Text::Named(format!("state.{state}"), vec![])),
+                ],
             ),
             Self::NoSuchStep { step } => {
                 Text::Key("refused.no_such_step", vec![("step", Text::raw(step))])
@@ -108,7 +113,9 @@ impl Refusal {
                 Text::Key("refused.closed", vec![("at", Text::raw(at.time_of_day()))])
             }
             Self::ReasonMissing => Text::key("refused.reason_missing"),
-            Self::TooLong { most } => Text::Key("refused.too_long", vec![("most", Text::raw(most))]),
+            Self::TooLong { most } => {
+                Text::Key("refused.too_long", vec![("most", Text::raw(most))])
+            }
             Self::NoGlass { step: title } => Text::Key("refused.no_glass", step(title)),
             Self::NoUndo { step, because } => Text::Key(
                 "refused.no_undo",

@@ -417,9 +417,10 @@ impl Run {
             StepState::Failed { .. } => match &step.on_failure {
                 OnFailure::Continue => true,
                 OnFailure::Hold => false,
-                OnFailure::Fallback(other) => {
-                    self.steps.get(other).is_some_and(|at| matches!(at.state, StepState::Done { .. }))
-                }
+                OnFailure::Fallback(other) => self
+                    .steps
+                    .get(other)
+                    .is_some_and(|at| matches!(at.state, StepState::Done { .. })),
             },
             StepState::Waiting
             | StepState::Previewing
@@ -464,9 +465,10 @@ impl Run {
 
     /// What a condition of a step may name, with these facts.
     pub fn scope(&self, facts: &Map<String, Value>) -> Scope {
-        let steps = self.steps.iter().map(|(id, at)| {
-            (id.to_string(), json!({"state": at.state.name(), "facts": at.facts}))
-        });
+        let steps = self
+            .steps
+            .iter()
+            .map(|(id, at)| (id.to_string(), json!({"state": at.state.name(), "facts": at.facts})));
         Scope {
             facts: Value::Object(facts.clone()),
             env: self.environment.document.clone(),

@@ -7,10 +7,12 @@
 pub mod check;
 pub mod condition;
 pub mod document;
+pub mod fields;
 pub mod schema;
 pub mod shape;
 pub mod show;
 pub mod template;
 pub mod tree;
 
+pub use check::Diagnostic;
 pub use document::{ActionCall, Gate, OnFailure, Phase, Runbook, Step, Verify};

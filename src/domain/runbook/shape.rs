@@ -16,6 +16,38 @@ pub enum Shape {
     Span,
     /// `{en: …, fr: …}`, both there and not empty.
     Localized,
+    /// The id of something: lower-case letters, digits and `-`. Not for parameters of actions.
+    Id,
+    /// A list of ids. Not for parameters of actions.
+    Ids,
+    /// The name of a role. Not for parameters of actions.
+    Role,
+    /// A list of roles. Not for parameters of actions.
+    Roles,
+    /// A CEL expression. Not for parameters of actions.
+    Condition,
+    /// A mapping or list with fields of its own, by its name in the schema. Not for parameters of actions.
+    Defined(&'static str),
+}
+
+impl Shape {
+    /// What is expected, for a sentence: "a whole number".
+    pub fn expected(self) -> &'static str {
+        match self {
+            Self::Text => "a text",
+            Self::Texts => "a list of texts",
+            Self::Whole => "a whole number, zero or more",
+            Self::Flag => "true or false",
+            Self::Span => "a length of time such as 90s, 10m or 4h",
+            Self::Localized => "a text in each language: {en: …, fr: …}",
+            Self::Id => "an id: lower-case letters, digits and `-`",
+            Self::Ids => "a list of ids",
+            Self::Role => "a role",
+            Self::Roles => "a list of roles",
+            Self::Condition => "a CEL expression in quotes",
+            Self::Defined(_) => "a mapping",
+        }
+    }
 }
 
 /// One field of a mapping.

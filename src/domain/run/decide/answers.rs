@@ -136,9 +136,7 @@ pub(super) fn vote(
     if agreed.len() >= asked.people() {
         events.push(match choice {
             Choice::Go => asked.complete()?,
-            Choice::Hold => {
-                Event::StepDeclined { step: step.clone(), by: agreed, reason: words }
-            }
+            Choice::Hold => Event::StepDeclined { step: step.clone(), by: agreed, reason: words },
         });
     }
     Ok(events)

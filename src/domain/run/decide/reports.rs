@@ -82,13 +82,19 @@ pub(super) fn report(run: &Run, report: &Report, now: Timestamp) -> Result<Vec<E
                 Event::ApprovalsVoided { step: id, why: Voided::Unseen { error } }
             }])
         }
-        Report::Returned { attempt, returned, .. } => Ok(returned_from(step, at, *attempt, returned)),
+        Report::Returned { attempt, returned, .. } => {
+            Ok(returned_from(step, at, *attempt, returned))
+        }
         Report::Probed { attempt, seen, facts, .. } => {
             let attempt = *attempt;
             let (seen, facts) = (seen.clone(), facts.clone());
             let happened = seen.happened;
-            let mut events =
-                vec![Event::OutcomeProbed { step: id.clone(), attempt, seen, facts: facts.clone() }];
+            let mut events = vec![Event::OutcomeProbed {
+                step: id.clone(),
+                attempt,
+                seen,
+                facts: facts.clone(),
+            }];
             // With a `verify` the effect must still be proven: the probe only says that the call happened.
             match (happened, at.direction, &step.verify) {
                 (Happened::Done, Direction::Do, None) => {

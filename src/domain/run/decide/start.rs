@@ -28,7 +28,8 @@ pub fn start(start: &Start, by: &Actor, now: Timestamp) -> Result<Vec<Event>, Re
         return Err(Refusal::ImpactOutOfRange { most: limits::IMPACT });
     }
     let mut events = vec![Event::RunStarted(Box::new(start.clone()))];
-    let first = Entry { at: now, by: by.clone(), event: Event::RunStarted(Box::new(start.clone())) };
+    let first =
+        Entry { at: now, by: by.clone(), event: Event::RunStarted(Box::new(start.clone())) };
     if let Some(run) = apply::open(&first) {
         let mut more = Vec::new();
         follow::open_steps(&run, &mut more, by, now);

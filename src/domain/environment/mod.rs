@@ -2,13 +2,17 @@
 //! environment file says what that is. Whatever its top level holds can be used in templates and conditions; the
 //! fields below are those the product itself reads.
 
+mod check;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::actor::Role;
-use super::ids::{EnvironmentId, PersonId};
-use super::time::Span;
-use super::value::Language;
+pub use self::check::{ENVIRONMENT, check};
+
+use crate::domain::actor::Role;
+use crate::domain::ids::{EnvironmentId, PersonId};
+use crate::domain::time::Span;
+use crate::domain::value::Language;
 
 /// A checked environment file. A run keeps a copy of it, frozen at the start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,45 @@
+//! `human.task` and `human.decide`: nothing outside happens; people do, or decide, and say so.
+//!
+//! The request holds what is asked, so that people agree to these words and not to later ones. The facts of the steps
+//! that a decision looks at are added by the engine, which knows them and their age.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value, json};
+
+use super::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
+use crate::domain::run::preview::{Approved, Preview};
+
+/// Something a person does or decides.
+#[derive(Debug)]
+pub(super) struct Human {
+    /// `task` or `decide`.
+    pub(super) what: &'static str,
+}
+
+#[async_trait]
+impl Action for Human {
+    async fn preview(&self, call: &Call<'_>) -> Result<Preview, LookError> {
+        Ok(Preview {
+            request: json!({"service": "human", "operation": self.what, "with": call.with}),
+            binding: Map::new(),
+            facts: Map::new(),
+            changes: vec![],
+            calls: vec![],
+            remarks: vec![],
+        })
+    }
+
+    async fn probe(&self, _call: &Call<'_>, _request: &Value) -> Probe {
+        // Saying it is doing it: nothing can be under way, or left half done.
+        let saw = "nothing outside to look at".to_owned();
+        Probe { happened: Happened::Done, facts: Map::new(), saw }
+    }
+
+    async fn run(&self, _call: &Call<'_>, _approved: &Approved) -> Outcome {
+        Outcome::Accepted { evidence: json!({"service": "human", "operation": self.what}) }
+    }
+
+    fn permissions(&self) -> Permissions {
+        Permissions { look: &[], act: &[] }
+    }
+}

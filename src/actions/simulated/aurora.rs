@@ -1,0 +1,94 @@
+//! A pretended Aurora global database.
+
+use serde_json::{Map, Value, json};
+
+use super::world::{Set, World, plain};
+use super::{Pretend, preview, set};
+use crate::actions::LookError;
+use crate::domain::run::preview::{Change, Direction, Preview, Remark};
+use crate::domain::time::Span;
+
+/// Moves the writer.
+#[derive(Debug)]
+pub(super) struct Move {
+    pub(super) lossy: bool,
+}
+
+fn key(world: &World<'_>) -> String {
+    format!("aurora/{}/writer", world.with("global_cluster"))
+}
+
+fn writer(world: &World<'_>) -> String {
+    let first = world.environment("aurora.primary.arn").unwrap_or_default();
+    world.now_or(&key(world), &first)
+}
+
+fn region(arn: &str) -> &str {
+    arn.split(':').nth(3).unwrap_or("unknown")
+}
+
+fn name(arn: &str) -> String {
+    let id = arn.rsplit(':').next().unwrap_or(arn);
+    format!("{id} ({})", region(arn))
+}
+
+impl Move {
+    fn target(world: &World<'_>) -> String {
+        match (world.call.direction, world.call.before) {
+            (Direction::Undo, Some(before)) => {
+                before.binding.get("writer_arn").map(plain).unwrap_or_default()
+            }
+            (Direction::Undo, None) | (Direction::Do, _) => world.with("target"),
+        }
+    }
+}
+
+impl Pretend for Move {
+    fn preview(&self, world: &World<'_>) -> Result<Preview, LookError> {
+        let (now, target) = (writer(world), Self::target(world));
+        let operation =
+            if self.lossy { "FailoverGlobalCluster" } else { "SwitchoverGlobalCluster" };
+        let request = json!({
+            "operation": operation,
+            "GlobalClusterIdentifier": world.with("global_cluster"),
+            "TargetDbClusterIdentifier": target,
+            "AllowDataLoss": self.lossy,
+        });
+        let facts = self.facts(world);
+        let mut shown = preview(request, json!({"writer_arn": now}), facts);
+        shown.changes.push(Change {
+            what: "writer".to_owned(),
+            now: name(&now),
+            after: name(&target),
+        });
+        let place = if self.lossy { region(&target) } else { region(&now) };
+        shown.calls.push(format!("rds:{operation} in {place}, {}", world.account()));
+        if self.lossy {
+            shown
+                .remarks
+                .push(Remark::new("remark.tabletop.loss", &[("lag", "0.9 s"), ("age", "40 s")]));
+        }
+        Ok(shown)
+    }
+
+    fn facts(&self, world: &World<'_>) -> Map<String, Value> {
+        let writer = writer(world);
+        let mut facts = Map::from_iter([
+            ("writer_region".to_owned(), json!(region(&writer))),
+            ("target_is_writer".to_owned(), json!(writer == Self::target(world))),
+            ("target_status".to_owned(), json!("available")),
+            ("target_instances".to_owned(), json!(2)),
+            ("writer_arn".to_owned(), json!(writer)),
+        ]);
+        if let Some(coming) = world.coming(&key(world)) {
+            facts.insert("operation".to_owned(), json!("failing-over"));
+            facts.insert("operation_target".to_owned(), coming.clone());
+        }
+        facts
+    }
+
+    fn sets(&self, world: &World<'_>, request: &Value) -> Vec<Set> {
+        let target = request.get("TargetDbClusterIdentifier").cloned().unwrap_or_default();
+        vec![set(key(world), target, Span::seconds(if self.lossy { 150 } else { 90 }))]
+    }
+}

@@ -1,0 +1,78 @@
+//! A pretended service behind two load balancers.
+
+use serde_json::{Map, Value, json};
+
+use super::route53::answer;
+use super::world::{Set, World};
+use super::{Pretend, preview, set};
+use crate::actions::LookError;
+use crate::domain::run::preview::Preview;
+use crate::domain::time::Span;
+
+/// Asks the service.
+#[derive(Debug)]
+pub(super) struct Check;
+
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', ':', '?']).next().unwrap_or(rest)
+}
+
+/// Where a request would arrive.
+fn place(world: &World<'_>) -> String {
+    match world.with("resolve_to") {
+        place if place.is_empty() => answer(world, host(&world.with("url"))),
+        place => place,
+    }
+}
+
+fn canary(world: &World<'_>) -> String {
+    format!("canary/{}", world.with("url"))
+}
+
+impl Pretend for Check {
+    fn preview(&self, world: &World<'_>) -> Result<Preview, LookError> {
+        let (url, to) = (world.with("url"), place(world));
+        let put = world.with("put_first") == "true";
+        let request = json!({"url": url, "resolve_to": world.with("resolve_to"), "put_first": put});
+        let mut shown = preview(request, json!({}), Map::new());
+        let verb = if put { "PUT, then GET" } else { "GET" };
+        shown.calls.push(format!("{verb} {url} at {to} (simulated)"));
+        Ok(shown)
+    }
+
+    fn facts(&self, world: &World<'_>) -> Map<String, Value> {
+        let place = place(world);
+        if world.is_dark(&place) {
+            return Map::from_iter([("reachable".to_owned(), json!(false))]);
+        }
+        let regions = &world.call.environment.regions;
+        let region = if place.contains(&regions.primary) { &regions.primary } else { &regions.dr };
+        let global = world.environment("aurora.global").unwrap_or_default();
+        let first = world.environment("aurora.primary.arn").unwrap_or_default();
+        let writer = world.now_or(&format!("aurora/{global}/writer"), &first);
+        let writable = writer.contains(region.as_str());
+        Map::from_iter([
+            ("reachable".to_owned(), json!(true)),
+            ("status".to_owned(), json!(200)),
+            ("region".to_owned(), json!(region)),
+            ("latency_ms".to_owned(), json!(84)),
+            (
+                "body".to_owned(),
+                json!({
+                    "found": world.now(&canary(world)).is_some(),
+                    "region": region,
+                    "db": {"writable": writable},
+                    "redis": {"role": "master"},
+                    "version": "2026.11.3",
+                }),
+            ),
+        ])
+    }
+
+    fn sets(&self, world: &World<'_>, request: &Value) -> Vec<Set> {
+        let put = request.get("put_first") == Some(&Value::Bool(true));
+        let written = || set(canary(world), Value::Bool(true), Span::seconds(1));
+        put.then(written).into_iter().collect()
+    }
+}

@@ -1,0 +1,130 @@
+//! The pretended world: what the environment file says, changed by the record.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::actions::{Call, LookError};
+use crate::domain::run::preview::Direction;
+use crate::domain::runbook::template;
+use crate::domain::time::{Span, Timestamp};
+
+/// A change of the world.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Set {
+    /// What changes.
+    pub(super) key: String,
+    /// To what.
+    pub(super) to: Value,
+    /// How long after the call it shows.
+    pub(super) after: Span,
+}
+
+/// A change that was made, with the time at which it shows.
+#[derive(Debug)]
+struct Made {
+    key: String,
+    to: Value,
+    shows_at: Timestamp,
+}
+
+/// The world as the run has left it.
+#[derive(Debug)]
+pub(super) struct World<'a> {
+    pub(super) call: &'a Call<'a>,
+    made: Vec<Made>,
+}
+
+impl<'a> World<'a> {
+    pub(super) fn of(call: &'a Call<'a>) -> Self {
+        let made = call.past.iter().flat_map(|evidence| {
+            let at = evidence.get("at").and_then(Value::as_i64).map_or(call.now, Timestamp);
+            let sets = evidence.get("sets").cloned().unwrap_or_default();
+            let sets: Vec<Set> = serde_json::from_value(sets).unwrap_or_default();
+            sets.into_iter().map(move |set| Made {
+                shows_at: at.plus(set.after),
+                key: set.key,
+                to: set.to,
+            })
+        });
+        World { call, made: made.collect() }
+    }
+
+    /// The value now.
+    pub(super) fn now(&self, key: &str) -> Option<&Value> {
+        let shown = self.made.iter().filter(|made| made.key == key);
+        shown.filter(|made| made.shows_at <= self.call.now).next_back().map(|made| &made.to)
+    }
+
+    /// The value now, or what it was in the beginning.
+    pub(super) fn now_or(&self, key: &str, first: &str) -> String {
+        self.now(key).map_or_else(|| first.to_owned(), plain)
+    }
+
+    /// The value a change under way will bring.
+    pub(super) fn coming(&self, key: &str) -> Option<&Value> {
+        let coming = self.made.iter().filter(|made| made.key == key);
+        coming.filter(|made| made.shows_at > self.call.now).next_back().map(|made| &made.to)
+    }
+
+    pub(super) fn shows(&self, set: &Set) -> bool {
+        self.now(&set.key) == Some(&set.to)
+    }
+
+    pub(super) fn is_coming(&self, set: &Set) -> bool {
+        self.coming(&set.key) == Some(&set.to)
+    }
+
+    /// A value of the environment file, as text.
+    pub(super) fn environment(&self, path: &str) -> Option<String> {
+        template::find(&self.call.environment.document, path).map(plain)
+    }
+
+    /// Whether nothing in this region (or at this address in it) answers.
+    pub(super) fn is_dark(&self, place: &str) -> bool {
+        let dark = template::find(&self.call.environment.document, "tabletop.dark");
+        let dark = dark.and_then(Value::as_array).cloned().unwrap_or_default();
+        dark.iter().filter_map(Value::as_str).any(|region| place.contains(region))
+    }
+
+    /// Fails as a dead region does.
+    pub(super) fn reach(&self, place: &str) -> Result<(), LookError> {
+        if self.is_dark(place) {
+            let detail = "connection timed out after 3 s".to_owned();
+            return Err(LookError::Unreachable { system: place.to_owned(), detail });
+        }
+        Ok(())
+    }
+
+    /// What goes wrong at the first attempt of this action: `fails` or `no_answer`.
+    pub(super) fn trouble(&self, action: &str) -> Option<&str> {
+        if self.call.attempt > 1 || self.call.direction == Direction::Undo {
+            return None;
+        }
+        let first = self.call.environment.document.get("tabletop")?.get("first_attempt")?;
+        first.get(action)?.as_str()
+    }
+
+    /// A parameter, as text.
+    pub(super) fn with(&self, name: &str) -> String {
+        self.call.with.get(name).map(plain).unwrap_or_default()
+    }
+
+    /// A list parameter.
+    pub(super) fn list(&self, name: &str) -> Vec<String> {
+        let list = self.call.with.get(name).and_then(Value::as_array);
+        list.map(|items| items.iter().map(plain).collect()).unwrap_or_default()
+    }
+
+    /// `account 000000000000`.
+    pub(super) fn account(&self) -> String {
+        format!("account {} (simulated)", self.call.environment.account)
+    }
+}
+
+/// Text without quotes, anything else as JSON.
+pub(super) fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

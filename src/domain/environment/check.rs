@@ -1,0 +1,278 @@
+//! From the text of an environment file to an [`Environment`], or to every problem it has.
+
+use std::collections::HashMap;
+
+use super::{Chat, Environment, EnvironmentKind, Objectives, Person, Regions};
+use crate::domain::actor::Role;
+use crate::domain::ids::{EnvironmentId, PersonId};
+use crate::domain::runbook::Diagnostic;
+use crate::domain::runbook::check::reader::{self, At, Mapping};
+use crate::domain::runbook::check::{Problems, near, quoted};
+use crate::domain::runbook::shape::{Field, Shape, field};
+use crate::domain::runbook::tree::{self, Node, Place, Tree};
+use crate::domain::value::Language;
+
+/// The fields the product itself reads; beside them the file holds whatever its runbooks name.
+pub const ENVIRONMENT: &[Field] = &[
+    field("id", Shape::Id).required().doc("name of the environment and of its file"),
+    field("kind", Shape::Text).required().doc("`production` or `staging`"),
+    field("account", Shape::Text).required().doc("the AWS account, twelve digits in quotes"),
+    field("regions", Shape::Defined("regions")).required().doc("`primary` and `dr`"),
+    field("objectives", Shape::Defined("objectives")).required().doc("`rto` and `rpo`"),
+    field("chat", Shape::Defined("chat")).required().doc("the war room and its language"),
+    field("people", Shape::Defined("people")).required().doc("who may act, with their roles"),
+];
+const REGIONS: &[Field] = &[
+    field("primary", Shape::Text).required().doc("where the service normally runs: `eu-west-1`"),
+    field("dr", Shape::Text).required().doc("where it goes: `us-east-1`"),
+    field("witness", Shape::Text).doc("a third region, for what must outlive both"),
+];
+const OBJECTIVES: &[Field] = &[
+    field("rto", Shape::Span).required().doc("longest time without service: `30m`"),
+    field("rpo", Shape::Span).required().doc("longest stretch of lost writes: `5m`"),
+    field("exercise_rto", Shape::Span).doc("the same for exercises"),
+    field("exercise_rpo", Shape::Span).doc("the same for exercises"),
+    field("detect", Shape::Span).doc("longest time until somebody knows"),
+];
+const CHAT: &[Field] = &[
+    field("war_room", Shape::Text).required().doc("Slack channel id or name"),
+    field("language", Shape::Text).doc("`en` (default) or `fr`"),
+    field("time_zone", Shape::Text).doc("IANA name shown beside UTC: `Europe/Paris`"),
+    field("run_prefix", Shape::Text).doc("how run ids begin: `OPS-DR`"),
+];
+const PERSON: &[Field] = &[
+    field("id", Shape::Id).required().doc("short name used in the record"),
+    field("name", Shape::Text).required().doc("as people call them"),
+    field("slack", Shape::Text).doc("Slack user id, such as `U012ABCDEF`"),
+    field("slack_team", Shape::Text).doc("Slack team id, where one app serves several workspaces"),
+    field("roles", Shape::Roles).required().doc("what they may answer for"),
+    field("language", Shape::Text).doc("`en` or `fr`; the war room's if absent"),
+];
+/// Names that conditions and templates use for other things.
+const RESERVED: [&str; 4] = ["run", "steps", "facts", "env"];
+
+/// Checks the text of an environment file.
+pub fn check(file: &str, text: &str) -> Result<Environment, Vec<Diagnostic>> {
+    let mut problems = Problems::new(file);
+    let root = match tree::parse(text) {
+        Ok(root) => root,
+        Err(fault) => {
+            problems.fault(fault);
+            return problems.or(None);
+        }
+    };
+    reader::lengths(&root, &mut problems);
+    let environment = read(&root, &mut problems);
+    problems.or(environment)
+}
+
+fn read(root: &Node, problems: &mut Problems) -> Option<Environment> {
+    let mapping = Mapping::read_open(root, "the environment", ENVIRONMENT, problems)?;
+    for entry in mapping.entries() {
+        let key = entry.key.as_str();
+        if RESERVED.contains(&key) {
+            problems.add(
+                entry.at,
+                format!("`{key}` is a reserved name"),
+                "choose another: conditions use it",
+            );
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if !key.chars().all(plain) {
+            let hint = "letters, digits and `_`, so that `${…}` and conditions can name it";
+            problems.add(entry.at, format!("{} cannot be named", quoted(key)), hint);
+        }
+    }
+    let id = mapping.id("id", EnvironmentId::parse, problems);
+    let kind = word(mapping, "kind", &KINDS, problems);
+    let account = read_account(mapping, problems);
+    if let Some(account) = &account {
+        arns(root, account, problems);
+    }
+    let regions = read_regions(mapping, problems);
+    let objectives = section(mapping, "objectives", OBJECTIVES, problems).and_then(|one| {
+        for extra in ["exercise_rto", "exercise_rpo", "detect"] {
+            one.span(extra, problems);
+        }
+        let (rto, rpo) = (one.span("rto", problems), one.span("rpo", problems));
+        Some(Objectives { rto: rto?.0, rpo: rpo?.0 })
+    });
+    let chat = read_chat(mapping, problems);
+    let people = read_people(mapping, problems);
+    Some(Environment {
+        id: id?.0,
+        kind: kind?,
+        account: account?,
+        regions: regions?,
+        objectives: objectives?,
+        chat: chat?,
+        people: people?,
+        document: root.json(),
+    })
+}
+
+const KINDS: [(&str, EnvironmentKind); 2] =
+    [("production", EnvironmentKind::Production), ("staging", EnvironmentKind::Staging)];
+const LANGUAGES: [(&str, Language); 2] = [("en", Language::En), ("fr", Language::Fr)];
+
+/// One of a few words.
+fn word<T: Copy>(
+    mapping: Mapping<'_>,
+    key: &str,
+    known: &[(&str, T)],
+    problems: &mut Problems,
+) -> Option<T> {
+    let (text, at) = mapping.text(key, problems)?;
+    let found = known.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+    if found.is_none() {
+        let hint = near(&text, known.iter().map(|(word, _)| *word));
+        problems.add(at, format!("unknown {key} {}", quoted(&text)), hint);
+    }
+    found
+}
+
+fn section<'a>(
+    mapping: Mapping<'a>,
+    key: &str,
+    fields: &[Field],
+    problems: &mut Problems,
+) -> Option<Mapping<'a>> {
+    Mapping::read(mapping.get(key)?, &format!("`{key}`"), fields, problems)
+}
+
+fn read_account(mapping: Mapping<'_>, problems: &mut Problems) -> Option<String> {
+    let (account, at) = mapping.text("account", problems)?;
+    if account.len() == 12 && account.chars().all(|c| c.is_ascii_digit()) {
+        return Some(account);
+    }
+    problems.add(
+        at,
+        format!("account {} is not twelve digits", quoted(&account)),
+        "in quotes: \"111111111111\"",
+    );
+    None
+}
+
+/// Every ARN that names an account must name this one: the check before a call would refuse the others at night.
+fn arns(root: &Node, account: &str, problems: &mut Problems) {
+    root.each_text(&mut |text, at| {
+        let mut parts = text.split(':');
+        let other = (parts.next() == Some("arn")).then(|| parts.nth(3)).flatten();
+        if let Some(other) = other.filter(|other| !other.is_empty() && *other != account) {
+            let message =
+                format!("this ARN belongs to account {}, not to `{account}`", quoted(other));
+            problems.add(at, message, "a run acts in one account only");
+        }
+    });
+}
+
+fn read_regions(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Regions> {
+    let regions = section(mapping, "regions", REGIONS, problems)?;
+    let mut region = |key: &str| -> Option<At<String>> {
+        let (text, at) = regions.text(key, problems)?;
+        let fits = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            && text.ends_with(|c: char| c.is_ascii_digit())
+            && text.split('-').count() >= 3;
+        if !fits {
+            problems.add(
+                at,
+                format!("{} is not a region", quoted(&text)),
+                "its AWS name: `eu-west-1`",
+            );
+        }
+        Some((text, at))
+    };
+    let (primary, dr) = (region("primary"), region("dr"));
+    region("witness");
+    let ((primary, _), (dr, at)) = (primary?, dr?);
+    if primary == dr {
+        problems.add(
+            at,
+            "`dr` is the same region as `primary`",
+            "a failover goes to another region",
+        );
+    }
+    Some(Regions { primary, dr })
+}
+
+fn read_chat(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Chat> {
+    let chat = section(mapping, "chat", CHAT, problems)?;
+    let war_room = chat.text("war_room", problems);
+    let language = word(chat, "language", &LANGUAGES, problems).unwrap_or_default();
+    let time_zone = chat.text("time_zone", problems);
+    if let Some((name, at)) = &time_zone
+        && jiff::tz::TimeZone::get(name).is_err()
+    {
+        problems.add(
+            *at,
+            format!("unknown time zone {}", quoted(name)),
+            "an IANA name: `Europe/Paris`",
+        );
+    }
+    let run_prefix = chat.text("run_prefix", problems);
+    if let Some((prefix, at)) = &run_prefix
+        && !(prefix.len() <= 20 && prefix.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
+    {
+        problems.add(
+            *at,
+            format!("{} cannot begin a run id", quoted(prefix)),
+            "letters, digits and `-`, at most 20",
+        );
+    }
+    Some(Chat {
+        war_room: war_room?.0,
+        language,
+        time_zone: time_zone.map_or_else(super::utc, |(name, _)| name),
+        run_prefix: run_prefix.map_or_else(super::run_prefix, |(prefix, _)| prefix),
+    })
+}
+
+fn read_people(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Vec<Person>> {
+    let node = mapping.get("people")?;
+    let mut people = Vec::new();
+    let mut is_whole = true;
+    let mut taken: HashMap<String, Place> = HashMap::new();
+    let mut has_ic = false;
+    for item in mapping.list("people", Shape::Defined("people"), problems) {
+        let Some(one) = Mapping::read(item, "a person", PERSON, problems) else {
+            is_whole = false;
+            continue;
+        };
+        let id = one.id("id", PersonId::parse, problems);
+        let name = one.text("name", problems);
+        let slack = one.text("slack", problems);
+        let slack_team = one.text("slack_team", problems).map(|(team, _)| team);
+        let roles = one.roles("roles", problems);
+        let language = word(one, "language", &LANGUAGES, problems);
+        has_ic |= roles.iter().flatten().any(|(role, _)| *role == Role::Ic);
+        let team = slack_team.as_deref().unwrap_or("any team");
+        let keys = id.iter().map(|(id, at)| (format!("person id `{id}`"), *at));
+        let keys = keys
+            .chain(slack.iter().map(|(user, at)| (format!("Slack id `{user}` of {team}"), *at)));
+        for (key, at) in keys {
+            if let Some(first) = taken.get(&key) {
+                let hint = format!("the first is in line {}", first.line);
+                problems.add(at, format!("{key} is used twice: two people must be two"), hint);
+            } else {
+                taken.insert(key, at);
+            }
+        }
+        let whole = || {
+            let roles = roles?.into_iter().map(|(role, _)| role).collect();
+            let slack = slack.map(|(user, _)| user);
+            Some(Person { id: id?.0, name: name?.0, slack, slack_team, roles, language })
+        };
+        match whole() {
+            Some(person) => people.push(person),
+            None => is_whole = false,
+        }
+    }
+    if !has_ic && matches!(node.value, Tree::List(_)) {
+        problems.add(
+            node.at,
+            "nobody holds the role `ic`",
+            "somebody must command: hold, resume, close",
+        );
+    }
+    is_whole.then_some(people)
+}

@@ -1,0 +1,89 @@
+//! From the text of a document to a [`Runbook`], or to every problem it has. The order here is the order of a reader:
+//! the tree, each step by itself, the steps together, what their conditions name.
+
+mod action;
+mod conditions;
+mod diagnostic;
+mod graph;
+pub mod reader;
+mod step;
+
+pub use self::diagnostic::{Diagnostic, Problems, near, quoted};
+use self::graph::Graph;
+use self::reader::{At, Mapping};
+use super::document::{MAX_STEPS, Phase, Runbook};
+use super::fields;
+use super::shape::Shape;
+use super::tree::{self, Node};
+use crate::domain::environment::Environment;
+use crate::domain::ids::{PhaseId, RunbookId, StepId};
+
+/// Checks the text of a runbook against the actions there are and the environments it may run in. Without
+/// environments, what its templates name is not checked.
+pub fn check(
+    file: &str,
+    text: &str,
+    environments: &[Environment],
+) -> Result<Runbook, Vec<Diagnostic>> {
+    let mut problems = Problems::new(file);
+    let root = match tree::parse(text) {
+        Ok(root) => root,
+        Err(fault) => {
+            problems.fault(fault);
+            return problems.or(None);
+        }
+    };
+    reader::lengths(&root, &mut problems);
+    let runbook = read(&root, environments, &mut problems);
+    problems.or(runbook)
+}
+
+fn read(root: &Node, environments: &[Environment], problems: &mut Problems) -> Option<Runbook> {
+    let mapping = Mapping::read(root, "the runbook", fields::RUNBOOK, problems)?;
+    let id = mapping.id("id", RunbookId::parse, problems);
+    let title = mapping.localized("title", problems);
+    let (phase_ids, phases) = read_phases(mapping, problems);
+    let restored_by = mapping.id("restored_by", StepId::parse, problems);
+    let steps = mapping.list("steps", Shape::Defined("steps"), problems);
+    if let Some(first) = steps.get(MAX_STEPS) {
+        let message = format!("the runbook has {} steps; {MAX_STEPS} are allowed", steps.len());
+        problems.add(first.at, message, "split it: a run can have further runbooks attached");
+        return None;
+    }
+    if steps.is_empty()
+        && let Some(node) = mapping.get("steps")
+    {
+        problems.add(node.at, "the runbook has no steps", "");
+    }
+    let drafts: Vec<_> =
+        steps.iter().filter_map(|node| step::read(node, environments, problems)).collect();
+    let graph = Graph::new(&drafts, problems);
+    graph.check(&phase_ids, restored_by.as_ref(), problems);
+    for draft in &drafts {
+        conditions::check(draft, &graph, environments, problems);
+    }
+    let steps = drafts.into_iter().map(|draft| draft.step).collect::<Option<Vec<_>>>()?;
+    Some(Runbook { id: id?.0, title: title?, phases: phases?, restored_by: restored_by?.0, steps })
+}
+
+fn read_phases(
+    mapping: Mapping<'_>,
+    problems: &mut Problems,
+) -> (Vec<At<PhaseId>>, Option<Vec<Phase>>) {
+    let mut ids = Vec::new();
+    let mut phases = Some(Vec::new());
+    for node in mapping.list("phases", Shape::Defined("phases"), problems) {
+        let read = Mapping::read(node, "a phase", fields::PHASE, problems);
+        let id = read.and_then(|phase| phase.id("id", PhaseId::parse, problems));
+        let title = read.and_then(|phase| phase.localized("title", problems));
+        ids.extend(id.clone());
+        phases = match (phases, id, title) {
+            (Some(mut phases), Some((id, _)), Some(title)) => {
+                phases.push(Phase { id, title });
+                Some(phases)
+            }
+            _ => None,
+        };
+    }
+    (ids, phases)
+}

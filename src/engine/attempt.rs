@@ -1,0 +1,396 @@
+//! The work of one step: preview, call, proof, probe. Every function is one try of one effect; whatever it learns
+//! goes back as a request that settles the effect in the same transaction.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tracing::{error, info, warn};
+
+use super::outbox::EffectError;
+use super::submit::Submitted;
+use super::{Asked, Engine};
+use crate::actions::{Action, Call, LookError, Outcome, Probe};
+use crate::domain::actor::Actor;
+use crate::domain::ids::{Digest, RunId, StepId};
+use crate::domain::run::decide::is_proven;
+use crate::domain::run::preview::{Approved, Direction, Preview};
+use crate::domain::run::protocol::Returned;
+use crate::domain::run::state::{Doubt, Happened, Seen};
+use crate::domain::run::{Event, Report, Request, Run, StepRun, StepState};
+use crate::domain::runbook::template;
+use crate::domain::runbook::{Step, Verify};
+use crate::domain::time::{Span, Timestamp};
+use crate::store::Claimed;
+
+/// Longest a look may take; the dead region's clients give up earlier by themselves.
+const LOOK: Duration = Duration::from_secs(20);
+/// Longest a call may take before its outcome is unknown. Well inside the lease of the outbox.
+const CALL: Duration = Duration::from_secs(30);
+/// How often the effect of a call is looked for.
+const PROVE_EVERY: Span = Span::seconds(2);
+/// How often a step in doubt that looks under way is looked at.
+const PROBE_EVERY: Span = Span::seconds(10);
+/// How long an undo may take to show.
+const UNDO_TIMEOUT: Span = Span::minutes(10);
+
+/// A step with everything its action needs.
+struct Work {
+    run: Run,
+    step: Step,
+    at: StepRun,
+    action: std::sync::Arc<dyn Action>,
+    with: Map<String, Value>,
+    now: Timestamp,
+}
+
+impl Work {
+    fn call(&self) -> Call<'_> {
+        Call {
+            run: &self.run.id,
+            step: &self.step.id,
+            environment: &self.run.environment,
+            with: &self.with,
+            direction: self.at.direction,
+            before: self.at.done_as.as_ref().map(|done| &done.preview),
+            opened_at: self.at.opened_at,
+            token: token(&self.run.id, &self.step.id, self.at.previews),
+            attempt: self.at.attempts
+                + u32::from(matches!(self.at.state, StepState::Approved { .. })),
+            now: self.now,
+            past: &self.run.evidence,
+        }
+    }
+
+    async fn preview(&self) -> Result<Preview, LookError> {
+        let look = tokio::time::timeout(LOOK, self.action.preview(&self.call())).await;
+        look.unwrap_or_else(|_| {
+            Err(LookError::Unreachable {
+                system: self.step.action.name.clone(),
+                detail: format!("nothing within {} s", LOOK.as_secs()),
+            })
+        })
+    }
+
+    async fn probe(&self, request: &Value) -> Probe {
+        let look = tokio::time::timeout(LOOK, self.action.probe(&self.call(), request)).await;
+        look.unwrap_or_else(|_| Probe {
+            happened: Happened::Unknown,
+            facts: Map::new(),
+            saw: format!("nothing within {} s", LOOK.as_secs()),
+        })
+    }
+}
+
+/// The idempotency token of what is approved: from run, step and preview, never from the attempt.
+fn token(run: &RunId, step: &StepId, preview: u32) -> uuid::Uuid {
+    let digest = Digest::of(format!("{run}/{step}/{preview}").as_bytes());
+    let mut bytes = [0_u8; 16];
+    for (byte, pair) in bytes.iter_mut().zip(digest.as_str().as_bytes().chunks(2)) {
+        *byte = std::str::from_utf8(pair)
+            .ok()
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok())
+            .unwrap_or_default();
+    }
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// Loads the step of an effect; `None` (and the effect settled) if the run or step is gone. `Err(text)` inside:
+/// the step cannot be worked on, and why.
+async fn load(
+    engine: &Engine,
+    claimed: &Claimed,
+    step: &StepId,
+) -> Result<Option<Result<Work, (Run, String)>>, EffectError> {
+    let stored = engine.store.run(&claimed.run).await?;
+    let Some(run) = stored.map(|stored| stored.run) else {
+        engine.store.settle(claimed, engine.clock.now()).await?;
+        return Ok(None);
+    };
+    let Some((found, at)) = run.step(step) else {
+        engine.store.settle(claimed, engine.clock.now()).await?;
+        return Ok(None);
+    };
+    let (found, at) = (found.clone(), at.clone());
+    let action = engine.actions.find(run.kind, &found.action.name);
+    let with = fill(&run, &found);
+    Ok(Some(match (action, with) {
+        (Some(action), Ok(with)) => {
+            Ok(Work { run, step: found, at, action, with, now: engine.clock.now() })
+        }
+        (None, _) => {
+            let name = &found.action.name;
+            Err((run, format!("this version has no action `{name}`")))
+        }
+        (_, Err(why)) => Err((run, why)),
+    }))
+}
+
+/// The action's parameters with every `${…}` filled from the run's environment.
+fn fill(run: &Run, step: &Step) -> Result<Map<String, Value>, String> {
+    let scope = template::scope(&run.environment, run.id.as_str(), run.kind.name());
+    let filled = template::fill(&Value::Object(step.action.with.clone()), &scope);
+    let filled = filled.map_err(|missing| {
+        let missing: Vec<_> =
+            missing.iter().map(|missing| format!("{} {}", missing.template, missing.why)).collect();
+        missing.join("; ")
+    })?;
+    let Some(spec) = step.action.spec() else {
+        return Err(format!("this version has no action `{}`", step.action.name));
+    };
+    template::checked(spec, &filled).map_err(|wrong| wrong.join("; "))
+}
+
+async fn report(
+    engine: &Engine,
+    claimed: &Claimed,
+    report: Report,
+) -> Result<Submitted, EffectError> {
+    let key = format!("{}/{}/{}", claimed.run, claimed.key, claimed.lease);
+    let request = Request::Report(report);
+    let asked = Asked { key: &key, request: &request, by: &Actor::Engine, settles: Some(claimed) };
+    Ok(engine.submit(&claimed.run, asked).await?)
+}
+
+fn said(error: &LookError) -> (String, bool) {
+    (error.to_string(), matches!(error, LookError::Unreachable { .. }))
+}
+
+/// Shows what would happen.
+pub(super) async fn preview(
+    engine: &Engine,
+    claimed: &Claimed,
+    step: &StepId,
+    number: u32,
+) -> Result<(), EffectError> {
+    let Some(work) = load(engine, claimed, step).await? else { return Ok(()) };
+    let step = step.clone();
+    let seen = match work {
+        Ok(work) if work.at.previews == number => work.preview().await.map_err(|e| said(&e)),
+        Ok(_) => return Ok(engine.store.settle(claimed, engine.clock.now()).await?),
+        Err((_, why)) => Err((why, false)),
+    };
+    let seen = match seen {
+        Ok(preview) => Report::Previewed { step, number, preview },
+        Err((error, unreachable)) => Report::NotPreviewed { step, number, error, unreachable },
+    };
+    report(engine, claimed, seen).await?;
+    Ok(())
+}
+
+/// Measures again, records that the attempt begins, makes the call once, records how it came back.
+pub(super) async fn act(
+    engine: &Engine,
+    claimed: &Claimed,
+    step: &StepId,
+    attempt: u32,
+) -> Result<(), EffectError> {
+    let Some(work) = load(engine, claimed, step).await? else { return Ok(()) };
+    let work = match work {
+        Ok(work) => work,
+        Err((_, error)) => {
+            let step = step.clone();
+            let cannot = Report::CannotBegin { step, attempt, error, unreachable: false };
+            report(engine, claimed, cannot).await?;
+            return Ok(());
+        }
+    };
+    match &work.at.state {
+        StepState::Approved { attempt: awaited } if *awaited == attempt => {}
+        // The attempt began and its worker is gone: whether the call went out is for the probe to find.
+        StepState::Calling { attempt: open } if *open == attempt => {
+            warn!(run.id = %claimed.run, step.id = %step, attempt, "Found an open attempt");
+            let returned = Returned::Interrupted;
+            let step = step.clone();
+            report(engine, claimed, Report::Returned { step, attempt, returned }).await?;
+            return Ok(());
+        }
+        StepState::Approved { .. }
+        | StepState::Calling { .. }
+        | StepState::Waiting
+        | StepState::Previewing
+        | StepState::Blind { .. }
+        | StepState::Ready
+        | StepState::Declined { .. }
+        | StepState::Proving { .. }
+        | StepState::InDoubt { .. }
+        | StepState::Done { .. }
+        | StepState::Failed { .. }
+        | StepState::Skipped { .. }
+        | StepState::Undone => {
+            return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+        }
+    }
+    let preview = match work.preview().await {
+        Ok(preview) => preview,
+        Err(error) => {
+            let (error, unreachable) = said(&error);
+            let step = step.clone();
+            report(engine, claimed, Report::CannotBegin { step, attempt, error, unreachable })
+                .await?;
+            return Ok(());
+        }
+    };
+    if !begin(engine, claimed, step, attempt, preview.clone()).await? {
+        return Ok(());
+    }
+    let returned = call_once(&work, preview).await;
+    info!(run.id = %claimed.run, step.id = %step, attempt, returned = name(&returned), "Call returned");
+    let step = step.clone();
+    report(engine, claimed, Report::Returned { step, attempt, returned }).await?;
+    Ok(())
+}
+
+fn name(returned: &Returned) -> &'static str {
+    match returned {
+        Returned::Accepted { .. } => "accepted",
+        Returned::Failed { .. } => "failed",
+        Returned::Unknown { .. } => "unknown",
+        Returned::Interrupted => "interrupted",
+    }
+}
+
+/// Commits that the attempt begins. The effect stays leased: should this worker die now, the next one finds the
+/// attempt open. False if nothing may begin.
+async fn begin(
+    engine: &Engine,
+    claimed: &Claimed,
+    step: &StepId,
+    attempt: u32,
+    preview: Preview,
+) -> Result<bool, EffectError> {
+    let key = format!("{}/begin/{step}/{attempt}/{}", claimed.run, claimed.lease);
+    let request = Request::Report(Report::Begin { step: step.clone(), attempt, preview });
+    let asked = Asked { key: &key, request: &request, by: &Actor::Engine, settles: None };
+    let begun = match engine.submit(&claimed.run, asked).await {
+        Ok(Submitted::Recorded { events, .. }) => {
+            events.iter().any(|event| matches!(event.entry.event, Event::AttemptStarted { .. }))
+        }
+        Ok(Submitted::Repeat(_)) | Err(super::SubmitError::Refused(_)) => false,
+        Err(error) => return Err(error.into()),
+    };
+    if !begun {
+        engine.store.settle(claimed, engine.clock.now()).await?;
+    }
+    Ok(begun)
+}
+
+/// The one place from which anything outside is changed.
+async fn call_once(work: &Work, preview: Preview) -> Returned {
+    let Some(shown) = &work.at.shown else {
+        return Returned::Failed { error: "nothing was shown".to_owned(), unreachable: false };
+    };
+    let subject = work.run.subject(&work.step.id, &work.at);
+    let approved = match Approved::check(subject, &shown.digest, &shown.preview, preview) {
+        Ok(approved) => approved,
+        Err(_) => {
+            let error = "what would be sent is not what was approved".to_owned();
+            return Returned::Failed { error, unreachable: false };
+        }
+    };
+    let call = work.call();
+    match tokio::time::timeout(CALL, work.action.run(&call, &approved)).await {
+        Ok(Outcome::Accepted { evidence }) => Returned::Accepted { evidence },
+        Ok(Outcome::Failed { error }) => {
+            let (error, unreachable) = said(&error);
+            Returned::Failed { error, unreachable }
+        }
+        Ok(Outcome::Unknown { error, evidence }) => Returned::Unknown { error, evidence },
+        Err(_) => Returned::Unknown {
+            error: format!("no answer within {} s", CALL.as_secs()),
+            evidence: Value::Null,
+        },
+    }
+}
+
+/// Looks once for the effect; comes back until it is there, has stayed, or is overdue.
+pub(super) async fn prove(
+    engine: &Engine,
+    claimed: &Claimed,
+    step: &StepId,
+    attempt: u32,
+) -> Result<(), EffectError> {
+    let Some(Ok(work)) = load(engine, claimed, step).await? else {
+        return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+    };
+    let (true, Some(shown)) =
+        (work.at.state == (StepState::Proving { attempt }), work.at.shown.as_ref())
+    else {
+        return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+    };
+    let probe = work.probe(&shown.preview.request).await;
+    let now = engine.clock.now();
+    let verify = work.step.verify.as_ref();
+    let (timeout, hold_for) = match work.at.direction {
+        Direction::Do => verify
+            .map_or((Span(0), Span(0)), |Verify { timeout, hold_for, .. }| (*timeout, *hold_for)),
+        Direction::Undo => (UNDO_TIMEOUT, Span(0)),
+    };
+    let is_there = match work.at.direction {
+        Direction::Do => is_proven(&work.run, &work.step, &probe.facts),
+        Direction::Undo => probe.happened == Happened::Done,
+    };
+    let step = step.clone();
+    if is_there {
+        // Since when it has been there without a break.
+        let since = claimed.note.as_deref().and_then(|note| note.parse().ok().map(Timestamp));
+        let since = since.unwrap_or(now);
+        if now.since(since) >= hold_for {
+            report(engine, claimed, Report::Proved { step, attempt, facts: probe.facts }).await?;
+        } else {
+            let note = since.0.to_string();
+            engine.store.postpone(claimed, now.plus(PROVE_EVERY), Some(&note), false).await?;
+        }
+    } else if now.since(work.at.since) > timeout {
+        let Probe { facts, saw, .. } = probe;
+        report(engine, claimed, Report::NotProved { step, attempt, facts, saw }).await?;
+    } else {
+        engine.store.postpone(claimed, now.plus(PROVE_EVERY), None, false).await?;
+    }
+    Ok(())
+}
+
+/// Looks whether an attempt in doubt has happened; while it looks under way, comes back.
+pub(super) async fn probe(
+    engine: &Engine,
+    claimed: &Claimed,
+    step: &StepId,
+    attempt: u32,
+) -> Result<(), EffectError> {
+    let work = match load(engine, claimed, step).await? {
+        None => return Ok(()),
+        Some(Ok(work)) => work,
+        Some(Err((run, why))) => {
+            error!(run.id = %run.id, step.id = %step, error = %why, "Cannot look at a step in doubt");
+            return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+        }
+    };
+    let (StepState::InDoubt { attempt: open, seen, why }, Some(shown)) =
+        (&work.at.state, &work.at.shown)
+    else {
+        return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+    };
+    if *open != attempt {
+        return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+    }
+    let probe = work.probe(&shown.preview.request).await;
+    let now = engine.clock.now();
+    let looks_running = probe.happened == Happened::Running;
+    // A call that was taken but not proven stays with people until the effect itself is there.
+    let unproven = matches!(why, Doubt::NotProven { .. })
+        && probe.happened == Happened::Done
+        && !is_proven(&work.run, &work.step, &probe.facts);
+    let same = seen.as_ref().is_some_and(|seen| seen.happened == probe.happened);
+    if (looks_running && same) || unproven {
+        engine.store.postpone(claimed, now.plus(PROBE_EVERY), None, false).await?;
+        return Ok(());
+    }
+    let Probe { happened, facts, saw } = probe;
+    let seen = Seen { happened, saw, at: now };
+    let step = step.clone();
+    report(engine, claimed, Report::Probed { step: step.clone(), attempt, seen, facts }).await?;
+    if looks_running {
+        let effect = crate::domain::run::Effect::Probe { step, attempt };
+        engine.store.want(&claimed.run, &effect, now.plus(PROBE_EVERY)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Drives the domain durably: in → decide → record → effect.
+//!
+//! [`Engine::submit`] is the only way anything changes: one transaction per request. The [`outbox`] performs what was
+//! recorded; [`attempt`] does the steps' own work (preview, call, proof, probe). Whatever was interrupted is found in
+//! the outbox again and takes the same path; an attempt found open is probed, never repeated.
+
+pub mod attempt;
+pub mod channel;
+pub mod clock;
+pub mod outbox;
+pub mod submit;
+pub mod supervise;
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, broadcast};
+
+use crate::actions::Actions;
+use crate::domain::ids::RunId;
+use crate::store::Store;
+use channel::Channel;
+use clock::Clock;
+
+pub use submit::{Asked, SubmitError, Submitted};
+
+/// Everything the engine works with.
+#[derive(Debug)]
+pub struct Engine {
+    /// What survives.
+    pub store: Arc<dyn Store>,
+    /// What steps do.
+    pub actions: Arc<Actions>,
+    /// Where messages go.
+    pub channel: Arc<dyn Channel>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Wakes the outbox.
+    work: Notify,
+    /// Tells the pages which run has changed.
+    changes: broadcast::Sender<RunId>,
+}
+
+impl Engine {
+    /// An engine on these parts. Nothing runs until [`outbox::work`] does.
+    pub fn new(
+        store: Arc<dyn Store>,
+        actions: Arc<Actions>,
+        channel: Arc<dyn Channel>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (changes, _) = broadcast::channel(256);
+        Self { store, actions, channel, clock, work: Notify::new(), changes }
+    }
+
+    /// A stream of runs that changed. A receiver that lags has missed some, and should look at everything.
+    pub fn changes(&self) -> broadcast::Receiver<RunId> {
+        self.changes.subscribe()
+    }
+
+    /// Lets the outbox look for work now.
+    pub fn wake(&self) {
+        self.work.notify_one();
+    }
+}

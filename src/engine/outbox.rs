@@ -1,0 +1,182 @@
+//! Performs what was recorded. Woken by [`Engine::wake`]; a slow timer is the safety net.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
+
+use super::channel::ChannelError;
+use super::{Asked, Engine, SubmitError, attempt};
+use crate::domain::actor::Actor;
+use crate::domain::comms;
+use crate::domain::run::{Effect, MessageKey, Request, Run};
+use crate::domain::time::Span;
+use crate::store::{Claimed, StoreError};
+
+/// How long an effect is ours. A call that changes something is bounded by 30 s, well inside.
+const LEASE: Span = Span::seconds(120);
+/// Effects performed at the same time.
+const AT_ONCE: usize = 16;
+/// The safety net.
+const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(2);
+/// How often the clock on the card of an open run is moved on.
+const CARD_EVERY: Span = Span::seconds(30);
+
+/// An effect was not performed; it is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum EffectError {
+    /// It could not be recorded.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// The message was not shown.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+}
+
+impl From<StoreError> for EffectError {
+    fn from(error: StoreError) -> Self {
+        Self::Submit(error.into())
+    }
+}
+
+/// Performs effects until told to end; then finishes what it began.
+pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
+    let mut running = JoinSet::new();
+    let mut claims: u64 = 0;
+    let mut refreshed = engine.clock.now();
+    while !token.is_cancelled() {
+        if engine.clock.now().since(refreshed) >= CARD_EVERY {
+            refreshed = engine.clock.now();
+            refresh_cards(&engine).await;
+        }
+        claims += 1;
+        let room = AT_ONCE.saturating_sub(running.len());
+        let claimed = take(&engine, claims, room).await;
+        let idle = claimed.is_empty();
+        for claimed in claimed {
+            let engine = Arc::clone(&engine);
+            running.spawn(async move { perform(&engine, claimed).await });
+        }
+        if idle {
+            tokio::select! {
+                () = token.cancelled() => {}
+                () = engine.work.notified() => {}
+                Some(_) = running.join_next() => {}
+                () = until_due(&engine) => {}
+            }
+        }
+        while running.try_join_next().is_some() {}
+    }
+    while running.join_next().await.is_some() {}
+}
+
+async fn take(engine: &Engine, claims: u64, room: usize) -> Vec<Claimed> {
+    if room == 0 {
+        return Vec::new();
+    }
+    let holder = format!("{}/{claims}", std::process::id());
+    let limit = u32::try_from(room).unwrap_or(1);
+    match engine.store.claim(&holder, engine.clock.now(), LEASE, limit).await {
+        Ok(claimed) => claimed,
+        Err(error) => {
+            error!(error = %error, "Could not look for work");
+            Vec::new()
+        }
+    }
+}
+
+async fn until_due(engine: &Engine) {
+    let wait = match engine.store.next_due().await {
+        Ok(Some(due)) => engine.clock.sleep(due.since(engine.clock.now()).max(Span(20))),
+        Ok(None) | Err(_) => return tokio::time::sleep(LOOK_AT_LEAST_EVERY).await,
+    };
+    tokio::select! {
+        () = wait => {}
+        () = tokio::time::sleep(LOOK_AT_LEAST_EVERY) => {}
+    }
+}
+
+async fn refresh_cards(engine: &Engine) {
+    let runs = engine.store.runs(50).await.unwrap_or_default();
+    for run in runs.iter().filter(|run| !run.is_closed()) {
+        let wanted = Effect::Show(MessageKey::Run);
+        if let Err(error) = engine.store.want(&run.id, &wanted, engine.clock.now()).await {
+            warn!(run.id = %run.id, error = %error, "Could not refresh a card");
+        }
+    }
+}
+
+async fn perform(engine: &Engine, claimed: Claimed) {
+    let key = claimed.key.clone();
+    debug!(run.id = %claimed.run, effect = %key, "Performing");
+    let performed = match &claimed.effect {
+        Effect::Show(message) => show(engine, &claimed, message).await,
+        Effect::Preview { step, number } => attempt::preview(engine, &claimed, step, *number).await,
+        Effect::Act { step, attempt } => attempt::act(engine, &claimed, step, *attempt).await,
+        Effect::Prove { step, attempt } => attempt::prove(engine, &claimed, step, *attempt).await,
+        Effect::Probe { step, attempt } => attempt::probe(engine, &claimed, step, *attempt).await,
+        Effect::WakeAt(_) => tick(engine, &claimed).await,
+    };
+    match performed {
+        Ok(()) => {}
+        // A report that no longer fits, or an effect that somebody else has: settled where it was found out.
+        Err(EffectError::Submit(SubmitError::Refused(_) | SubmitError::LeaseLost)) => {}
+        Err(error) => again_later(engine, &claimed, &error).await,
+    }
+    engine.wake();
+}
+
+async fn again_later(engine: &Engine, claimed: &Claimed, error: &EffectError) {
+    let back_off = Span::seconds(1 << claimed.tries.min(6));
+    let wait = match error {
+        EffectError::Channel(ChannelError::Wait { wait }) => *wait,
+        EffectError::Channel(ChannelError::Failed { .. }) | EffectError::Submit(_) => back_off,
+    };
+    warn!(run.id = %claimed.run, effect = %claimed.key, error = %error, "Trying again in {wait}");
+    let due = engine.clock.now().plus(wait);
+    if let Err(error) = engine.store.postpone(claimed, due, claimed.note.as_deref(), true).await {
+        // The lease will end by itself, and somebody will find the effect again.
+        error!(run.id = %claimed.run, effect = %claimed.key, error = %error, "Could not postpone");
+    }
+}
+
+async fn tick(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
+    let key = format!("tick/{}/{}", claimed.run, claimed.lease);
+    let asked =
+        Asked { key: &key, request: &Request::Tick, by: &Actor::Engine, settles: Some(claimed) };
+    engine.submit(&claimed.run, asked).await?;
+    Ok(())
+}
+
+async fn show(engine: &Engine, claimed: &Claimed, key: &MessageKey) -> Result<(), EffectError> {
+    let Some(stored) = engine.store.run(&claimed.run).await? else {
+        return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+    };
+    let posted = engine.store.posted(&claimed.run, key).await?;
+    if let Some(message) = content(engine, &stored.run, key).await? {
+        let shown = engine.channel.show(&stored.run, key, &message, posted.as_ref()).await?;
+        if let Some(shown) = shown.filter(|shown| Some(shown) != posted.as_ref()) {
+            engine.store.remember(&claimed.run, key, &shown).await?;
+        }
+    }
+    Ok(engine.store.settle(claimed, engine.clock.now()).await?)
+}
+
+/// The content of a message now; `None` when there is nothing to show (yet).
+async fn content(
+    engine: &Engine,
+    run: &Run,
+    key: &MessageKey,
+) -> Result<Option<comms::Message>, StoreError> {
+    let now = engine.clock.now();
+    Ok(match key {
+        MessageKey::Run => Some(comms::run_card(run, now)),
+        MessageKey::Step(step) => comms::step_card(run, step, now),
+        MessageKey::Notice(seq) => {
+            let found = engine.store.record(&run.id, seq.saturating_sub(1), 1).await?;
+            found.first().and_then(|event| comms::notice(run, event))
+        }
+    })
+}

@@ -1,0 +1,184 @@
+//! What survives: one trait, its contract here, its implementations beside.
+//!
+//! One transaction per request writes the inbox key, the events, the run's row, the new effects and the settling of
+//! the effect that caused it: all or nothing. Nothing in here decides.
+
+pub mod codec;
+pub mod sqlite;
+
+use async_trait::async_trait;
+
+use crate::domain::ids::{Digest, RunId};
+use crate::domain::run::log::Recorded;
+use crate::domain::run::{Effect, MessageKey, Run};
+use crate::domain::time::{Span, Timestamp};
+
+/// One request's worth of change.
+#[derive(Debug)]
+pub struct Commit<'a> {
+    /// Names the request: the same key is never committed twice.
+    pub key: &'a str,
+    /// The state after the events.
+    pub run: &'a Run,
+    /// How many events the run had when this was decided; 0 for a new run.
+    pub after: u64,
+    /// The events, numbered from `after + 1`.
+    pub events: &'a [Recorded],
+    /// What is owed to the outside because of them.
+    pub effects: &'a [Effect],
+    /// The effect that is settled by this, if one caused it.
+    pub settles: Option<&'a Claimed>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// What became of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Committed {
+    /// It is durable.
+    Done,
+    /// This key was committed before, for this run; nothing was changed.
+    Duplicate(RunId),
+    /// Somebody else's events came first; nothing was changed. Load, decide again.
+    LostRace,
+    /// A run of that kind is open in that environment; nothing was changed.
+    SlotTaken(RunId),
+    /// The lease of the effect to be settled is somebody else's by now; nothing was changed.
+    LeaseLost,
+}
+
+/// An effect this worker may perform until its lease ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    /// Of which run.
+    pub run: RunId,
+    /// Its key within the run.
+    pub key: String,
+    /// What to do.
+    pub effect: Effect,
+    /// How often it was wanted when it was claimed.
+    pub version: i64,
+    /// How often it was tried before.
+    pub tries: u32,
+    /// What the last try left for this one.
+    pub note: Option<String>,
+    /// Whose lease.
+    pub lease: String,
+}
+
+/// A run as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// Its state.
+    pub run: Run,
+    /// The hash of its last event: what the next one chains to.
+    pub head: Digest,
+}
+
+/// Where a message stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posted {
+    /// The channel's id.
+    pub channel: String,
+    /// The message's id in it.
+    pub ts: String,
+}
+
+/// The database did not do it; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, is full, is read-only.
+    #[error("the database did not {what}")]
+    Unavailable {
+        /// What was asked of it.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// What is stored cannot be read by this version.
+    #[error("stored {what} cannot be read by this version")]
+    Unreadable {
+        /// What.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The schema could not be brought up to date.
+    #[error("the database schema could not be brought up to date")]
+    Migration {
+        /// Why.
+        #[source]
+        source: sqlx::migrate::MigrateError,
+    },
+}
+
+/// Durable state. Every method is one transaction: after an error, nothing has changed.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Writes all of a commit, or nothing.
+    async fn commit(&self, commit: &Commit<'_>) -> Result<Committed, StoreError>;
+
+    /// Whether a request of this key was committed.
+    async fn is_known(&self, key: &str) -> Result<bool, StoreError>;
+
+    /// The run's present state and the hash of its last event.
+    async fn run(&self, id: &RunId) -> Result<Option<Stored>, StoreError>;
+
+    /// The newest runs, newest first.
+    async fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError>;
+
+    /// Events of a run after the one numbered `after`, oldest first.
+    async fn record(
+        &self,
+        run: &RunId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, StoreError>;
+
+    /// Wants an effect performed, without an event: refreshes of what is shown.
+    async fn want(&self, run: &RunId, effect: &Effect, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Takes effects that are due and nobody's, for `lease` from `now`; the important ones first. `holder` names
+    /// this taking and no other.
+    async fn claim(
+        &self,
+        holder: &str,
+        now: Timestamp,
+        lease: Span,
+        limit: u32,
+    ) -> Result<Vec<Claimed>, StoreError>;
+
+    /// The effect is done, unless it was wanted again meanwhile: then it is due again.
+    async fn settle(&self, claimed: &Claimed, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The effect is to be tried (again) at `due_at`, with a note for that try. `failed` counts as a try.
+    async fn postpone(
+        &self,
+        claimed: &Claimed,
+        due_at: Timestamp,
+        note: Option<&str>,
+        failed: bool,
+    ) -> Result<(), StoreError>;
+
+    /// When the next effect is due or its lease ends, whichever is later for it; `None` if nothing is owed.
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Ends all leases. Only for a process that knows it is the only one.
+    async fn release_leases(&self) -> Result<(), StoreError>;
+
+    /// Where a message stands, if it was posted.
+    async fn posted(&self, run: &RunId, key: &MessageKey) -> Result<Option<Posted>, StoreError>;
+
+    /// Remembers where a message stands.
+    async fn remember(
+        &self,
+        run: &RunId,
+        key: &MessageKey,
+        posted: &Posted,
+    ) -> Result<(), StoreError>;
+
+    /// Whether it can write now.
+    async fn check(&self) -> Result<(), StoreError>;
+}
