@@ -6,4 +6,12 @@ pub mod store;
 
 pub mod engine;
 
+pub mod catalog;
+pub mod desk;
+
+pub mod slack;
 pub mod web;
+
+pub mod cli;
+
+pub mod telemetry;

@@ -191,7 +191,7 @@ const HTTP_CHECK: ActionSpec = ActionSpec {
             .doc("http or https; the host is also the SNI and Host"),
         field("method", Shape::Text).doc("GET (default) or HEAD"),
         field("put_first", Shape::Flag)
-            .doc("send one PUT per run to the same URL before the GET: a canary write"),
+            .doc("write first: one PUT to the same URL before the GET, a canary write"),
         field("resolve_to", Shape::Text)
             .doc("host or address to connect to instead of the URL's, before DNS has moved"),
         field("timeout", Shape::Span).doc("10s unless told"),

@@ -105,7 +105,7 @@ impl Card<'_> {
         };
         let mut blocks = vec![Block::Lines(self.title())];
         if self.step.action.is_decision() {
-            blocks.extend(self.question(now));
+            blocks.extend(self.question(shown, now));
         } else if !self.step.action.is_human() {
             blocks.push(Block::Lines(self.what(shown)));
         }
@@ -164,8 +164,9 @@ impl Card<'_> {
         lines
     }
 
-    fn question(&self, now: Timestamp) -> Vec<Block> {
-        let with = &self.step.action.with;
+    /// What is asked, as it was filled in for the preview.
+    fn question(&self, shown: &Shown, now: Timestamp) -> Vec<Block> {
+        let with = shown.preview.request.get("with").cloned().unwrap_or_default();
         let said = |key: &str| {
             with.get(key)
                 .and_then(|value| serde_json::from_value(value.clone()).ok())

@@ -177,7 +177,7 @@ fn fill_text(text: &str, scope: &Value, missing: &mut Vec<Missing>) -> Value {
                 None => missing.push(not(path, "is not defined")),
                 Some(Value::String(text)) => filled.push_str(text),
                 Some(scalar @ (Value::Bool(_) | Value::Number(_))) => {
-                    filled.push_str(&scalar.to_string())
+                    filled.push_str(&scalar.to_string());
                 }
                 Some(Value::Null | Value::Array(_) | Value::Object(_)) => {
                     missing

@@ -82,9 +82,7 @@ pub(super) fn report(run: &Run, report: &Report, now: Timestamp) -> Result<Vec<E
                 Event::ApprovalsVoided { step: id, why: Voided::Unseen { error } }
             }])
         }
-        Report::Returned { attempt, returned, .. } => {
-            Ok(returned_from(step, at, *attempt, returned))
-        }
+        Report::Returned { attempt, returned, .. } => Ok(returned_from(step, *attempt, returned)),
         Report::Probed { attempt, seen, facts, .. } => {
             let attempt = *attempt;
             let (seen, facts) = (seen.clone(), facts.clone());
@@ -113,7 +111,8 @@ pub(super) fn report(run: &Run, report: &Report, now: Timestamp) -> Result<Vec<E
             match at.direction {
                 Direction::Undo => Ok(vec![Event::StepUndone { step: id, facts }]),
                 Direction::Do if is_proven(run, step, &facts) => {
-                    Ok(vec![Event::StepDone { step: id, how: Proof::Seen, facts }])
+                    let how = if step.verify.is_some() { Proof::Seen } else { Proof::Accepted };
+                    Ok(vec![Event::StepDone { step: id, how, facts }])
                 }
                 Direction::Do => Err(Refusal::OutOfDate),
             }
@@ -212,17 +211,11 @@ fn has_quorum(run: &Run, step: &Step, at: &StepRun) -> bool {
     glass || agreed.len() >= usize::try_from(step.gate.people()).unwrap_or(usize::MAX)
 }
 
-fn returned_from(step: &Step, at: &StepRun, attempt: u32, returned: &Returned) -> Vec<Event> {
+fn returned_from(step: &Step, attempt: u32, returned: &Returned) -> Vec<Event> {
     let id = step.id.clone();
     match returned {
         Returned::Accepted { evidence } => {
-            let evidence = evidence.clone();
-            let mut events = vec![Event::CallAccepted { step: id.clone(), attempt, evidence }];
-            if at.direction == Direction::Do && step.verify.is_none() {
-                let facts = Map::new();
-                events.push(Event::StepDone { step: id, how: Proof::Accepted, facts });
-            }
-            events
+            vec![Event::CallAccepted { step: id, attempt, evidence: evidence.clone() }]
         }
         Returned::Failed { error, unreachable } => vec![Event::StepFailed {
             step: id,

@@ -66,12 +66,12 @@ pub(super) fn read(
     };
     let seen = match mapping.get("seen").map(|node| &node.value) {
         Some(Tree::List(items)) => items.iter().filter_map(text).collect(),
-        _ => vec![],
+        Some(Tree::Null | Tree::Flag(_) | Tree::Number(_) | Tree::Text(_) | Tree::Map(_))
+        | None => {
+            vec![]
+        }
     };
-    let with = match parameters.json() {
-        Value::Object(map) => map,
-        _ => serde_json::Map::new(),
-    };
+    let Value::Object(with) = parameters.json() else { return None };
     let call = ActionCall { name: spec.name.to_owned(), with };
     Some(ReadAction { call, spec, seen })
 }

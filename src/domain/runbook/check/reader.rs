@@ -59,7 +59,8 @@ impl<'a> Mapping<'a> {
             let name = field.name;
             match entries.iter().find(|entry| entry.key == name) {
                 Some(entry) if entry.node.value == Tree::Null => {
-                    let hint = format!("write {}, or leave the key out", field.shape.expected());
+                    let or = if field.is_required { "" } else { ", or leave the key out" };
+                    let hint = format!("write {}{or}", field.shape.expected());
                     problems.add(entry.at, format!("`{name}` of {what} is empty"), hint);
                 }
                 None if field.is_required => {

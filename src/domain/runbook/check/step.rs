@@ -2,7 +2,7 @@
 //! name is `conditions`'.
 
 use super::action::{self, ReadAction};
-use super::diagnostic::{Problems, near, quoted};
+use super::diagnostic::{Problems, quoted};
 use super::reader::{self, At, Mapping};
 use crate::domain::action::Danger;
 use crate::domain::actor::Role;
@@ -69,6 +69,7 @@ pub(super) fn read(
     let times = times(mapping, problems);
     let (on_failure, fallback) = read_failure(mapping, problems);
     let note = mapping.localized("note", problems);
+    unfilled(mapping, problems);
     let point_of_no_return = mapping.flag("point_of_no_return", problems);
     let best_effort = mapping.flag("best_effort", problems);
     let gate_at = mapping.get("gate").map_or(node.at, |gate| gate.at);
@@ -108,6 +109,20 @@ pub(super) fn read(
     };
     let step = whole();
     Some(Draft { at: node.at, id, phase, needs, fallback, action, when, guard, expect, step })
+}
+
+/// Titles and notes are shown as written, also before there is an environment.
+fn unfilled(mapping: Mapping<'_>, problems: &mut Problems) {
+    for key in ["title", "note"] {
+        if let Some(node) = mapping.get(key) {
+            node.each_text(&mut |text, at| {
+                if text.contains("${") {
+                    let message = format!("a template in `{key}` is not filled");
+                    problems.add(at, message, "templates work in the parameters of actions");
+                }
+            });
+        }
+    }
 }
 
 fn times(mapping: Mapping<'_>, problems: &mut Problems) -> Option<(Span, Span)> {
@@ -245,15 +260,7 @@ fn read_failure(mapping: Mapping<'_>, problems: &mut Problems) -> (OnFailure, Op
             }
         }
         Tree::Null | Tree::Flag(_) | Tree::Number(_) | Tree::Text(_) | Tree::List(_) => {
-            let hint = match &node.value {
-                Tree::Text(word) => near(word, ["hold", "continue"]),
-                _ => String::new(),
-            };
-            let hint = if hint.starts_with("did") {
-                hint
-            } else {
-                "write `hold`, `continue` or `{fallback: step}`".to_owned()
-            };
+            let hint = "write `hold`, `continue` or `{fallback: step}`";
             problems.add(node.at, "this is not an answer to a failure", hint);
             (OnFailure::Hold, None)
         }

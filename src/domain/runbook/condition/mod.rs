@@ -172,10 +172,7 @@ fn known(value: &Value) -> Option<cel::Value> {
 fn unknown(program: &Expression, scope: &Scope, error: &ExecutionError) -> String {
     let found = References::of(program);
     let missing = found.values.iter().filter(|one| !one.is_tested).find(|one| {
-        let (root, rest) = match one.path.split_first() {
-            Some((root, rest)) => (root, rest),
-            None => return false,
-        };
+        let Some((root, rest)) = one.path.split_first() else { return false };
         let value =
             scope.roots().into_iter().find(|(name, _)| name == root).map(|(_, value)| value);
         let leaf = rest.iter().try_fold(value.unwrap_or(&Value::Null), |value, key| value.get(key));

@@ -78,27 +78,29 @@ pub(super) fn nesting(node: &IdedExpr) -> usize {
 
 /// `a.b['c']` as a path; the second value tells whether an index that is not a literal follows.
 fn path(expr: &Expr) -> Option<(Vec<String>, bool)> {
-    match expr {
-        Expr::Ident(name) => Some((vec![name.clone()], false)),
-        Expr::Select(select) if !select.test => {
-            let (mut segments, is_open) = path(&select.operand.expr)?;
-            if !is_open {
-                segments.push(select.field.clone());
-            }
-            Some((segments, is_open))
-        }
-        Expr::Call(call) if call.func_name == "_[_]" => {
-            let (mut segments, is_open) = path(&call.args.first()?.expr)?;
-            match call.args.get(1).map(|index| &index.expr) {
-                Some(Expr::Literal(LiteralValue::String(key))) if !is_open => {
-                    segments.push(key.inner().to_string());
-                    Some((segments, false))
-                }
-                _ => Some((segments, true)),
-            }
-        }
-        _ => None,
+    if let Expr::Ident(name) = expr {
+        return Some((vec![name.clone()], false));
     }
+    if let Expr::Select(select) = expr
+        && !select.test
+    {
+        let (mut segments, is_open) = path(&select.operand.expr)?;
+        segments.extend((!is_open).then(|| select.field.clone()));
+        return Some((segments, is_open));
+    }
+    let Expr::Call(call) = expr else { return None };
+    let [operand, index] = call.args.as_slice() else { return None };
+    if call.func_name != "_[_]" {
+        return None;
+    }
+    let (mut segments, is_open) = path(&operand.expr)?;
+    if let Expr::Literal(LiteralValue::String(key)) = &index.expr
+        && !is_open
+    {
+        segments.push(key.inner().to_string());
+        return Some((segments, false));
+    }
+    Some((segments, true))
 }
 
 fn walk(node: &IdedExpr, bound: &mut Vec<String>, found: &mut References) {

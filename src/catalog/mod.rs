@@ -1,0 +1,95 @@
+//! What people wrote: runbooks and environments, read from the copy built into the binary and from directories laid
+//! over it. Loaded once, at the start, whole or not at all. This layer may read files; it imports `domain` only.
+
+pub mod documents;
+mod start;
+pub mod texts;
+
+pub use start::{Opening, run_id};
+pub use texts::{Texts, Voice};
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::domain::environment::Environment;
+use crate::domain::ids::{EnvironmentId, RunbookId};
+use crate::domain::runbook::{Diagnostic, Runbook};
+
+/// Where to read from besides the binary itself. A document there replaces the built-in one of the same id.
+#[derive(Debug, Clone, Default)]
+pub struct CatalogSources {
+    /// A directory laid over `prompts/`: its `runbooks/*.yaml` and `messages/{en,fr}/*.yaml` count.
+    pub prompts: Option<PathBuf>,
+    /// A directory of environments instead of the built-in ones: a deployment must not offer somebody else's `prod`.
+    pub environments: Option<PathBuf>,
+}
+
+/// Everything people wrote, checked.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    /// The runbooks.
+    pub runbooks: BTreeMap<RunbookId, Runbook>,
+    /// The environments.
+    pub environments: BTreeMap<EnvironmentId, Environment>,
+    /// Every sentence.
+    pub texts: Texts,
+}
+
+impl Catalog {
+    /// Loads everything, or lists every problem of every file.
+    pub fn load(sources: &CatalogSources) -> Result<Self, Vec<Diagnostic>> {
+        let environments = documents::environments(sources.environments.as_deref())?;
+        let all: Vec<Environment> = environments.values().cloned().collect();
+        let runbooks = documents::runbooks(sources.prompts.as_deref(), &all)?;
+        let texts = Texts::read(sources.prompts.as_deref())?;
+        Ok(Self { runbooks, environments, texts })
+    }
+
+    /// The runbook of this id.
+    pub fn runbook(&self, id: &RunbookId) -> Option<&Runbook> {
+        self.runbooks.get(id)
+    }
+
+    /// The environment of this id.
+    pub fn environment(&self, id: &EnvironmentId) -> Option<&Environment> {
+        self.environments.get(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shipped_is_silent() {
+        let catalog = Catalog::load(&CatalogSources::default());
+        let catalog = catalog.unwrap_or_else(|found| {
+            panic!("{}", found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        });
+        assert!(catalog.runbook(&RunbookId::parse("region-failover").unwrap()).is_some());
+        assert_eq!(catalog.environments.len(), 3);
+    }
+
+    #[test]
+    fn a_directory_laid_over_replaces_by_id_and_a_broken_file_loads_nothing() {
+        let over = tempfile::tempdir().unwrap();
+        let runbooks = over.path().join("runbooks");
+        std::fs::create_dir(&runbooks).unwrap();
+        let shipped = include_str!("../../prompts/runbooks/region-failover.yaml");
+        let other = shipped.replace("en: Region failover", "en: Ours");
+        std::fs::write(runbooks.join("ours.yaml"), &other).unwrap();
+        let sources = CatalogSources { prompts: Some(over.path().to_owned()), environments: None };
+        let catalog = Catalog::load(&sources).unwrap();
+        let id = RunbookId::parse("region-failover").unwrap();
+        assert_eq!(catalog.runbook(&id).unwrap().title.en, "Ours");
+
+        std::fs::write(runbooks.join("twice.yaml"), &other).unwrap();
+        let found = Catalog::load(&sources).unwrap_err();
+        assert!(found[0].message.contains("also in"), "{found:?}");
+        std::fs::write(runbooks.join("twice.yaml"), "id: [").unwrap();
+        assert!(Catalog::load(&sources).is_err());
+
+        let nowhere = CatalogSources { environments: Some("/nowhere".into()), ..sources };
+        assert!(Catalog::load(&nowhere).unwrap_err()[0].message.contains("cannot read"));
+    }
+}

@@ -1,0 +1,81 @@
+//! From the words people use to everything a new run depends on.
+
+use super::Catalog;
+use crate::domain::environment::Environment;
+use crate::domain::ids::{Digest, EnvironmentId, RunId};
+use crate::domain::run::{Kind, Start};
+use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
+
+/// The runbook that is meant when none is named.
+const DEFAULT_RUNBOOK: &str = "region-failover";
+
+/// What somebody wants to open.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening<'a> {
+    /// Names the request.
+    pub key: &'a str,
+    /// The runbook's id, or the default one.
+    pub runbook: Option<&'a str>,
+    /// The environment.
+    pub environment: &'a EnvironmentId,
+    /// What for.
+    pub kind: Kind,
+    /// Since when the service is hit.
+    pub impact_at: Timestamp,
+}
+
+impl Catalog {
+    /// Everything the run depends on; or, for the asker, what does not exist and what was perhaps meant.
+    ///
+    /// # Errors
+    /// The sentence for the asker.
+    pub fn start(&self, opening: Opening<'_>) -> Result<Start, Text> {
+        let wanted = opening.runbook.unwrap_or(DEFAULT_RUNBOOK);
+        let Some(runbook) = self.runbooks.values().find(|runbook| runbook.id.as_str() == wanted)
+        else {
+            let ids = self.runbooks.keys().map(|id| id.as_str());
+            return Err(nothing_like("refused.no_runbook", wanted, ids.collect()));
+        };
+        let Some(environment) = self.environment(opening.environment) else {
+            let ids = self.environments.keys().map(|id| id.as_str());
+            let wanted = opening.environment.as_str();
+            return Err(nothing_like("refused.no_environment", wanted, ids.collect()));
+        };
+        Ok(Start {
+            id: run_id(environment, opening.key, opening.impact_at),
+            kind: opening.kind,
+            runbook: runbook.clone(),
+            environment: environment.clone(),
+            impact_at: opening.impact_at,
+        })
+    }
+}
+
+/// `OPS-DR-2026-11-20-7f3a2c`: the same request makes the same id, so that its repeat opens nothing new.
+pub fn run_id(environment: &Environment, key: &str, at: Timestamp) -> RunId {
+    let digest = Digest::of(key.as_bytes());
+    let tail = digest.as_str().get(..6).unwrap_or_default();
+    let prefix = &environment.chat.run_prefix;
+    RunId::parse(&format!("{prefix}-{}-{tail}", at.date()))
+        .or_else(|_| RunId::parse(&format!("DR-{}-{tail}", at.date())))
+        .unwrap_or_else(|_| unreachable!("a date and hex digits are a valid id"))
+}
+
+fn nothing_like(key: &'static str, name: &str, all: Vec<&str>) -> Text {
+    let near = all
+        .iter()
+        .map(|id| (strsim::damerau_levenshtein(id, name), *id))
+        .min()
+        .filter(|(distance, _)| *distance <= 3)
+        .map_or("", |(_, id)| id);
+    let name: String = name.chars().take(60).collect();
+    Text::Key(
+        key,
+        vec![
+            ("name", Text::raw(name)),
+            ("near", Text::raw(near)),
+            ("all", Text::List(all.into_iter().map(Text::raw).collect())),
+        ],
+    )
+}

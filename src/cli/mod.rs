@@ -1,0 +1,4 @@
+//! What the subcommands do. Each writes to a writer it is given and says whether all was good; `main` makes an exit
+//! code of that.
+
+pub mod runbook;

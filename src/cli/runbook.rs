@@ -1,0 +1,80 @@
+//! `dr-buddy runbook check | schema | show`.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::catalog::{Catalog, documents};
+use crate::domain::ids::RunbookId;
+use crate::domain::runbook::check::near;
+use crate::domain::runbook::{Diagnostic, check, schema as json_schema, show as print};
+use crate::domain::value::Language;
+
+/// Checks runbooks (files, or directories of them) against the environments of a directory, or the built-in ones.
+/// Writes every problem; silent and true if there is none.
+pub fn check(
+    paths: &[PathBuf],
+    environments: Option<&Path>,
+    out: &mut dyn Write,
+) -> io::Result<bool> {
+    // A broken environment must not hide what is wrong with the runbooks.
+    let (environments, mut found) = match documents::environments(environments) {
+        Ok(environments) => (environments.into_values().collect(), vec![]),
+        Err(found) => (vec![], found),
+    };
+    for path in paths {
+        let files = if path.is_dir() {
+            documents::directory(path)
+        } else {
+            documents::file(path).map(|file| vec![file]).map_err(|one| vec![one])
+        };
+        match files {
+            Ok(files) => {
+                for file in files {
+                    found.extend(
+                        check::check(&file.name, &file.text, &environments)
+                            .err()
+                            .unwrap_or_default(),
+                    );
+                }
+            }
+            Err(problems) => found.extend(problems),
+        }
+    }
+    report(&found, out)
+}
+
+/// Writes the JSON Schema of runbooks.
+pub fn schema(out: &mut dyn Write) -> io::Result<bool> {
+    out.write_all(json_schema::text().as_bytes())?;
+    Ok(true)
+}
+
+/// Writes a runbook as Markdown. `word` gives the fixed words ([`print::KEYS`]) in that language.
+pub fn show(
+    catalog: &Catalog,
+    id: &str,
+    language: Language,
+    word: &dyn Fn(&str) -> String,
+    out: &mut dyn Write,
+) -> io::Result<bool> {
+    let found = RunbookId::parse(id).ok().and_then(|id| catalog.runbook(&id));
+    let Some(runbook) = found else {
+        let hint = near(id, catalog.runbooks.keys().map(RunbookId::as_str));
+        writeln!(out, "there is no runbook `{id}`\n  hint: {hint}")?;
+        return Ok(false);
+    };
+    out.write_all(print::markdown(runbook, language, word).as_bytes())?;
+    Ok(true)
+}
+
+/// Writes problems as compilers do; true if there is none.
+pub fn report(found: &[Diagnostic], out: &mut dyn Write) -> io::Result<bool> {
+    for diagnostic in found {
+        writeln!(out, "{diagnostic}")?;
+    }
+    if !found.is_empty() {
+        let s = if found.len() == 1 { "" } else { "s" };
+        writeln!(out, "{} problem{s}", found.len())?;
+    }
+    Ok(found.is_empty())
+}

@@ -1,0 +1,175 @@
+//! The desk: what every surface does with what people ask. It finds the person and the run, hands the request in, and
+//! says what came of it, in one text. The rules are in the domain; nothing is allowed or refused here.
+
+use std::sync::Arc;
+
+use tracing::error;
+
+use crate::catalog::{Catalog, Opening, Voice};
+use crate::domain::actor::{Actor, Surface};
+use crate::domain::comms::Press;
+use crate::domain::environment::{Environment, Person};
+use crate::domain::ids::RunId;
+use crate::domain::run::{Kind, Request, Run};
+use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
+use crate::domain::value::Language;
+use crate::engine::{Asked, Engine, SubmitError, Submitted};
+use crate::store::StoreError;
+
+/// What surfaces share.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    /// Where requests go.
+    pub engine: Arc<Engine>,
+    /// What can be started, and every sentence.
+    pub catalog: Arc<Catalog>,
+    /// The one environment this process acts on.
+    pub environment: Arc<Environment>,
+}
+
+/// What came of a request, for the asker.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// It is on the record.
+    Done {
+        /// In a few words.
+        text: Text,
+        /// The run.
+        run: RunId,
+    },
+    /// Understood and declined; nothing changed.
+    Refused(Text),
+    /// It could not be recorded; nothing was done.
+    Failed(Text),
+}
+
+impl Answer {
+    /// The text for the asker.
+    pub fn text(&self) -> &Text {
+        match self {
+            Self::Done { text, .. } | Self::Refused(text) | Self::Failed(text) => text,
+        }
+    }
+}
+
+impl Desk {
+    /// The voice in which cards are written.
+    pub fn room_voice(&self) -> Voice<'_> {
+        self.voice(self.environment.chat.language)
+    }
+
+    /// A voice in this language.
+    pub fn voice(&self, language: Language) -> Voice<'_> {
+        self.catalog.texts.voice(language, Some(&self.environment))
+    }
+
+    /// The voice in which one person is answered.
+    pub fn voice_of(&self, actor: &Actor) -> Voice<'_> {
+        let person = actor.person().and_then(|id| self.environment.person(id));
+        let language = person.and_then(|person| person.language);
+        self.voice(language.unwrap_or(self.environment.chat.language))
+    }
+
+    /// Who a Slack user is.
+    pub fn slack_actor(&self, team: Option<&str>, user: &str) -> Actor {
+        match self.environment.person_in_slack(team, user) {
+            Some(person) => Self::actor(person, Surface::Slack),
+            None => {
+                let name = user.chars().take(40).collect();
+                Actor::Stranger { name, via: Surface::Slack }
+            }
+        }
+    }
+
+    /// A known person.
+    pub fn actor(person: &Person, via: Surface) -> Actor {
+        Actor::Person { id: person.id.clone(), via }
+    }
+
+    /// The newest run of this environment that is open.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn open_run(&self) -> Result<Option<Run>, StoreError> {
+        let runs = self.engine.store.runs(50).await?;
+        let here = |run: &Run| run.environment.id == self.environment.id && !run.is_closed();
+        Ok(runs.into_iter().find(here))
+    }
+
+    /// Opens a run.
+    pub async fn start(
+        &self,
+        key: &str,
+        by: &Actor,
+        runbook: Option<&str>,
+        kind: Kind,
+        impact_at: Timestamp,
+    ) -> Answer {
+        let environment = &self.environment.id;
+        let opening = Opening { key, runbook, environment, kind, impact_at };
+        let start = match self.catalog.start(opening) {
+            Ok(start) => start,
+            Err(text) => return Answer::Refused(text),
+        };
+        let started = self.engine.start(key, &start, by).await;
+        let channel = Text::raw(&self.environment.chat.war_room);
+        answer(started, |run| {
+            Text::Key("command.started", vec![("run", Text::raw(run)), ("channel", channel)])
+        })
+    }
+
+    /// Does what a button asks, with the words that were written.
+    pub async fn press(&self, key: &str, by: &Actor, press: &Press, words: &str) -> Answer {
+        match press.request(words) {
+            Ok(request) => self.submit(key, by, &press.run, &request).await,
+            Err(_) => Answer::Refused(Text::key("refused.not_ours")),
+        }
+    }
+
+    /// Adds a note to the open run.
+    pub async fn note(&self, key: &str, by: &Actor, text: &str) -> Answer {
+        match self.open_run().await {
+            Ok(Some(run)) => {
+                let request = Request::Note { text: text.to_owned() };
+                match self.submit(key, by, &run.id, &request).await {
+                    Answer::Done { run, .. } => {
+                        let text = Text::Key("command.noted", vec![("run", Text::raw(&run))]);
+                        Answer::Done { text, run }
+                    }
+                    other @ (Answer::Refused(_) | Answer::Failed(_)) => other,
+                }
+            }
+            Ok(None) => Answer::Refused(Text::key("refused.no_run")),
+            Err(error) => failed(&error),
+        }
+    }
+
+    async fn submit(&self, key: &str, by: &Actor, run: &RunId, request: &Request) -> Answer {
+        let asked = Asked { key, request, by, settles: None };
+        let submitted = self.engine.submit(run, asked).await;
+        answer(submitted, |_| Text::key("command.done"))
+    }
+}
+
+fn answer(submitted: Result<Submitted, SubmitError>, done: impl FnOnce(&RunId) -> Text) -> Answer {
+    match submitted {
+        Ok(Submitted::Recorded { run, .. }) => {
+            Answer::Done { text: done(&run.id), run: run.id.clone() }
+        }
+        Ok(Submitted::Repeat(run)) => Answer::Done { text: done(&run), run },
+        Err(SubmitError::Refused(refusal)) => Answer::Refused(refusal.text()),
+        Err(SubmitError::NoSuchRun(run)) => {
+            Answer::Refused(Text::Key("refused.no_such_run", vec![("run", Text::raw(run))]))
+        }
+        Err(SubmitError::Busy | SubmitError::LeaseLost) => {
+            Answer::Failed(Text::key("refused.busy"))
+        }
+        Err(SubmitError::Store(error)) => failed(&error),
+    }
+}
+
+fn failed(error: &StoreError) -> Answer {
+    error!(error = %crate::telemetry::Chain(error), "A request was not recorded");
+    Answer::Failed(Text::key("refused.not_stored"))
+}

@@ -1,0 +1,155 @@
+//! Messages and forms as Block Kit, within Slack's limits. The war room in the browser shows the same JSON.
+
+use serde_json::{Value, json};
+
+use crate::catalog::Voice;
+use crate::domain::comms::{Block, Button, Form, Message, Style};
+use crate::domain::text::Text;
+
+/// Characters of a section's text; Slack's limit is 3000.
+const SECTION: usize = 2900;
+/// Characters of a heading.
+const HEADING: usize = 150;
+/// Characters of a button's label, and of the buttons of a confirm dialog.
+const LABEL: usize = 75;
+const CONFIRM_LABEL: usize = 30;
+/// Characters of a confirm dialog's text.
+const CONFIRM: usize = 300;
+/// Characters of a form's title.
+const TITLE: usize = 24;
+/// Blocks of a message; Slack's limit is 50.
+const BLOCKS: usize = 48;
+/// Elements of a context block.
+const SMALL: usize = 10;
+
+/// The blocks of a message.
+pub fn blocks(voice: &Voice<'_>, message: &Message) -> Vec<Value> {
+    let blocks = message.blocks.iter().flat_map(|part| block(voice, part));
+    blocks.take(BLOCKS).collect()
+}
+
+/// The line for notifications and screen readers.
+pub fn summary(voice: &Voice<'_>, message: &Message) -> String {
+    cut(&voice.mrkdwn(&message.summary), SECTION)
+}
+
+fn block(voice: &Voice<'_>, part: &Block) -> Vec<Value> {
+    match part {
+        Block::Heading(text) => {
+            let text = cut(&voice.plain(text), HEADING);
+            vec![json!({"type": "header", "text": {"type": "plain_text", "text": text}})]
+        }
+        Block::Lines(lines) => sections(voice, lines),
+        Block::Small(lines) => {
+            let elements: Vec<_> =
+                lines.iter().take(SMALL).map(|line| mrkdwn(voice, line)).collect();
+            vec![json!({"type": "context", "elements": elements})]
+        }
+        Block::Rule => vec![json!({"type": "divider"})],
+        Block::Buttons(buttons) if buttons.is_empty() => vec![],
+        Block::Buttons(buttons) => {
+            let elements: Vec<_> =
+                buttons.iter().map(|button| self::button(voice, button)).collect();
+            vec![json!({"type": "actions", "elements": elements})]
+        }
+    }
+}
+
+/// Lines in as few sections as their length allows.
+fn sections(voice: &Voice<'_>, lines: &[Text]) -> Vec<Value> {
+    let mut sections: Vec<String> = Vec::new();
+    for line in lines.iter().map(|line| cut(&voice.mrkdwn(line), SECTION)) {
+        match sections.last_mut() {
+            Some(last) if last.chars().count() + line.chars().count() < SECTION => {
+                last.push('\n');
+                last.push_str(&line);
+            }
+            Some(_) | None => sections.push(line),
+        }
+    }
+    let sections = sections.into_iter().filter(|text| !text.trim().is_empty());
+    sections
+        .map(|text| json!({"type": "section", "text": {"type": "mrkdwn", "text": text}}))
+        .collect()
+}
+
+fn mrkdwn(voice: &Voice<'_>, text: &Text) -> Value {
+    json!({"type": "mrkdwn", "text": cut(&voice.mrkdwn(text), SECTION)})
+}
+
+fn plain(text: &str, most: usize) -> Value {
+    json!({"type": "plain_text", "text": cut(text, most)})
+}
+
+fn label(voice: &Voice<'_>, button: &Button) -> String {
+    voice.plain(&Text::Named(format!("button.{}", button.press.ask.name()), vec![]))
+}
+
+fn button(voice: &Voice<'_>, button: &Button) -> Value {
+    let mut out = json!({
+        "type": "button",
+        "action_id": button.press.action_id(),
+        "text": plain(&label(voice, button), LABEL),
+        "value": button.press.value(),
+    });
+    let style = match button.style {
+        Style::Plain => None,
+        Style::Primary => Some("primary"),
+        Style::Danger => Some("danger"),
+    };
+    if let (Some(map), Some(style)) = (out.as_object_mut(), style) {
+        map.insert("style".to_owned(), json!(style));
+    }
+    if let (Some(map), Some(text)) = (out.as_object_mut(), &button.confirm) {
+        let word = |key| voice.plain(&Text::key(key));
+        map.insert(
+            "confirm".to_owned(),
+            json!({
+                "title": plain(&word("confirm.title"), 100),
+                "text": plain(&voice.plain(text), CONFIRM),
+                "confirm": plain(&word("confirm.yes"), CONFIRM_LABEL),
+                "deny": plain(&word("confirm.no"), CONFIRM_LABEL),
+            }),
+        );
+    }
+    out
+}
+
+/// The id of a form's one input, as block and as action.
+pub const WORDS: &str = "words";
+
+/// A form as a modal. Its `callback_id` and `private_metadata` are the button that opened it.
+pub fn view(voice: &Voice<'_>, form: &Form) -> Value {
+    let mut blocks = sections(voice, &form.intro);
+    blocks.push(json!({
+        "type": "input",
+        "block_id": WORDS,
+        "optional": form.optional,
+        "label": plain(&voice.plain(&form.label), 2000),
+        "element": {
+            "type": "plain_text_input",
+            "action_id": WORDS,
+            "multiline": true,
+            "max_length": crate::domain::run::limits::TEXT,
+        },
+    }));
+    json!({
+        "type": "modal",
+        "callback_id": form.press.action_id(),
+        "private_metadata": form.press.value(),
+        "title": plain(&voice.plain(&form.title), TITLE),
+        "submit": plain(&voice.plain(&Text::key("form.send")), TITLE),
+        "close": plain(&voice.plain(&Text::key("form.cancel")), TITLE),
+        "blocks": blocks,
+    })
+}
+
+/// At most so many characters, with an ellipsis where something was cut.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut cut: String = text.chars().take(most.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
