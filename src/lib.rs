@@ -14,4 +14,6 @@ pub mod web;
 
 pub mod cli;
 
+pub mod app;
+pub mod config;
 pub mod telemetry;

@@ -1,2 +1,85 @@
-//! The `dr-buddy` command.
-fn main() {}
+//! The `dr-buddy` command: parses arguments, chooses what to do, makes the exit code.
+//!
+//! Exit codes: 0 done, 1 failed, 64 wrong usage, settings or documents.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use dr_buddy::catalog::{Catalog, CatalogSources};
+use dr_buddy::cli::args::{Args, Command, Runbook};
+use dr_buddy::cli::serve::Ended;
+use dr_buddy::cli::{demo, runbook, script, serve};
+use dr_buddy::domain::value::Language;
+use dr_buddy::{config, telemetry};
+
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let code = if error.use_stderr() { USAGE } else { 0 };
+            // Where not even usage can be printed, the exit code is all there is.
+            drop(error.print());
+            return code.into();
+        }
+    };
+    // Before any TLS: this process uses ring, and nothing else.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        return ExitCode::FAILURE;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let Ok(runtime) = runtime else { return ExitCode::FAILURE };
+    let mut out = io::stdout();
+    match runtime.block_on(run(args, &mut out)) {
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::Misconfigured) => USAGE.into(),
+        Ok(Ended::Badly) | Err(_) => ExitCode::FAILURE,
+    }
+}
+
+async fn run(args: Args, out: &mut dyn Write) -> io::Result<Ended> {
+    match args.command {
+        Command::Demo { script: true, speed, lang, .. } => {
+            let Some(language) = language(&lang, out)? else { return Ok(Ended::Misconfigured) };
+            telemetry::init("error", false);
+            script::play(speed.unwrap_or(120), language, out).await
+        }
+        Command::Demo { script: false, listen, speed, .. } => {
+            let (filter, json) = config::log(&config::variable);
+            telemetry::init(&filter, json);
+            demo::demo(listen, speed.unwrap_or(1), out).await
+        }
+        Command::Serve => serve::serve(&config::variable, &mut io::stderr()).await,
+        Command::Runbook(command) => about_runbooks(command, out),
+    }
+}
+
+fn about_runbooks(command: Runbook, out: &mut dyn Write) -> io::Result<Ended> {
+    let good = match command {
+        Runbook::Check { paths, environments } => {
+            runbook::check(&paths, environments.as_deref(), out)?
+        }
+        Runbook::Schema => runbook::schema(out)?,
+        Runbook::Show { id, lang } => {
+            let Some(language) = language(&lang, out)? else { return Ok(Ended::Misconfigured) };
+            match Catalog::load(&CatalogSources::default()) {
+                Ok(catalog) => {
+                    let word = |key: &str| catalog.texts.word(language, key);
+                    runbook::show(&catalog, &id, language, &word, out)?
+                }
+                Err(found) => runbook::report(&found, out)?,
+            }
+        }
+    };
+    Ok(if good { Ended::Well } else { Ended::Badly })
+}
+
+fn language(text: &str, out: &mut dyn Write) -> io::Result<Option<Language>> {
+    let language = Language::parse(text);
+    if language.is_none() {
+        writeln!(out, "--lang: I speak en and fr, not `{text}`")?;
+    }
+    Ok(language)
+}

@@ -1,4 +1,8 @@
 //! What the subcommands do. Each writes to a writer it is given and says whether all was good; `main` makes an exit
 //! code of that.
 
+pub mod args;
+pub mod demo;
 pub mod runbook;
+pub mod script;
+pub mod serve;

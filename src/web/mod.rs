@@ -1,15 +1,17 @@
-//! How the war room in the browser looks: pure functions from values to HTML.
+//! The war room in the browser: the same messages and the same buttons as in chat, drawn from the same Block Kit, for
+//! the demo and for the hour in which Slack is down.
 //!
-//! The same messages and the same buttons as in chat, drawn from the same Block Kit, for the demo and for the hour in
-//! which Slack is down. Nothing here decides, reads the clock, touches a socket or holds a word that people read:
-//! words come through [`Say`], names of people through [`Names`], everything else as plain values.
+//! How it looks is pure functions from values to HTML, in reading order: text ([`mrkdwn`], with [`glyph`]), messages
+//! ([`blockkit`]), the modal's twin ([`form`]), what stands around every page ([`frame`]), the pages ([`page`], of
+//! which the war room is [`room`]). Nothing there decides, reads the clock, touches a socket or holds a word that
+//! people read: words come through [`Say`], names of people through [`Names`], everything else as plain values.
 //!
-//! In reading order: text ([`mrkdwn`], with [`glyph`]), messages ([`blockkit`]), the modal's twin ([`form`]), what
-//! stands around every page ([`frame`]), the pages ([`page`], of which the war room is [`room`]).
+//! [`access`] says who is looking, [`scene`] makes the values of a page from a run, [`router`] serves.
 //!
 //! Every text goes through maud's escaping; `PreEscaped` appears nowhere but around the doctype maud itself writes.
 //! The pages need no inline script and no inline style, so [`frame::CONTENT_SECURITY_POLICY`] can forbid both.
 
+pub mod access;
 pub mod blockkit;
 pub mod form;
 pub mod frame;
@@ -17,6 +19,8 @@ pub mod glyph;
 pub mod mrkdwn;
 pub mod page;
 pub mod room;
+pub mod router;
+pub mod scene;
 
 #[cfg(test)]
 mod samples;

@@ -6,7 +6,7 @@ use crate::web::blockkit::Surface;
 use crate::web::form::{self, Form};
 use crate::web::frame::{Frame, Message, document, message as notice};
 use crate::web::mrkdwn;
-use crate::web::room::Kind;
+use crate::web::room::{Kind, banner, class, word};
 
 /// The first page: what is happening, and the one button that starts the run.
 #[derive(Debug, Clone, Copy)]
@@ -74,10 +74,10 @@ pub fn start(start: Start<'_>) -> Markup {
 
 fn the_scene(frame: Frame<'_>, scene: Scene<'_>) -> Markup {
     html! {
-        section class={ "scene " (scene.kind.class()) } {
-            p.kind { ((frame.say)(scene.kind.word())) }
+        section class={ "scene " (class(scene.kind)) } {
+            p.kind { ((frame.say)(word(scene.kind))) }
             h1 { (mrkdwn::line(scene.headline, frame.names)) }
-            @if let Some(banner) = scene.kind.banner() { p.quiet { ((frame.say)(banner)) } }
+            @if let Some(banner) = banner(scene.kind) { p.quiet { ((frame.say)(banner)) } }
             dl.facts {
                 @for (label, fact) in scene.facts {
                     div { dt { (label) } dd { (mrkdwn::render(fact, frame.names)) } }
@@ -101,7 +101,7 @@ fn runs(frame: Frame<'_>, title: &str, runs: &[RunLine]) -> Markup {
                 ul {
                     @for run in runs {
                         li { a href=(run.href) {
-                            span.kind class=(run.kind.class()) { ((frame.say)(run.kind.word())) }
+                            span.kind class=(class(run.kind)) { ((frame.say)(word(run.kind))) }
                             strong { (run.title) }
                             span.quiet { (run.standing) " · " (run.when) }
                         } }

@@ -11,40 +11,28 @@ use crate::web::blockkit::{self, Surface};
 use crate::web::frame::{Frame, Message, clock_text, document, message};
 use crate::web::mrkdwn;
 
-/// The kind of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// It is real.
-    Incident,
-    /// A rehearsal on real parts.
-    Exercise,
-    /// A rehearsal in which every action is pretended.
-    Tabletop,
+pub use crate::domain::run::Kind;
+
+/// How a kind of run looks: its class, which is also its name.
+pub(super) fn class(kind: Kind) -> &'static str {
+    kind.name()
 }
 
-impl Kind {
-    pub(super) fn class(self) -> &'static str {
-        match self {
-            Self::Incident => "incident",
-            Self::Exercise => "exercise",
-            Self::Tabletop => "tabletop",
-        }
+/// The message key of a kind's name.
+pub(super) fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Incident => "page.kind.incident",
+        Kind::Exercise => "page.kind.exercise",
+        Kind::Tabletop => "page.kind.tabletop",
     }
+}
 
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Incident => "page.kind.incident",
-            Self::Exercise => "page.kind.exercise",
-            Self::Tabletop => "page.kind.tabletop",
-        }
-    }
-
-    pub(super) fn banner(self) -> Option<&'static str> {
-        match self {
-            Self::Incident => None,
-            Self::Exercise => Some("page.banner.exercise"),
-            Self::Tabletop => Some("page.banner.tabletop"),
-        }
+/// The message key of the warning over every rehearsal.
+pub(super) fn banner(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Incident => None,
+        Kind::Exercise => Some("page.banner.exercise"),
+        Kind::Tabletop => Some("page.banner.tabletop"),
     }
 }
 
@@ -212,7 +200,7 @@ pub fn room(room: Room<'_>) -> Markup {
 pub fn live(room: Room<'_>) -> Markup {
     let say = room.frame.say;
     html! {
-        div #live class=(room.kind.class()) {
+        div #live class=(class(room.kind)) {
             (strip(room))
             @if let Some(said) = room.notice { div.aside { (message(room.frame, said)) } }
             main #main.areas {
@@ -243,14 +231,14 @@ fn strip(room: Room<'_>) -> Markup {
     html! {
         header.strip {
             div.strip-line {
-                p.kind { (say(room.kind.word())) }
+                p.kind { (say(word(room.kind))) }
                 h1 { (room.title) " " span.place { (room.place) } }
                 @if let Some(clock) = room.clock { (run_clock(room, clock)) }
                 @if !room.open.is_empty() {
                     a.jump href="#open" { (say("page.open_count")) " " strong { (room.open.len()) } }
                 }
             }
-            @if let Some(banner) = room.kind.banner() { p.banner { (say(banner)) } }
+            @if let Some(banner) = banner(room.kind) { p.banner { (say(banner)) } }
         }
     }
 }

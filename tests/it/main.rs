@@ -1,4 +1,6 @@
 //! The integration tests: one binary, one file per subject, everything they stand on in [`harness`].
 #![cfg(test)]
 
+mod actions;
 mod harness;
+mod runbook_check;

@@ -148,6 +148,8 @@ pub fn parse(text: &str) -> Result<Node, Fault> {
 fn plain(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
     let line = line.split_once(" at line ").map_or(line, |(before, _)| before);
+    // Its advice is for programmers.
+    let line = line.split_once(", set ").map_or(line, |(before, _)| before);
     let line = line.strip_prefix("error: ").unwrap_or(line);
     let line: String = line.chars().take(200).collect();
     if line.is_empty() { "this is not YAML".to_owned() } else { line }

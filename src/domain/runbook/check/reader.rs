@@ -64,7 +64,9 @@ impl<'a> Mapping<'a> {
                     problems.add(entry.at, format!("`{name}` of {what} is empty"), hint);
                 }
                 None if field.is_required => {
-                    let hint = format!("add `{name}`: {}", field.about);
+                    let about =
+                        if field.about.is_empty() { field.shape.expected() } else { field.about };
+                    let hint = format!("add `{name}`: {about}");
                     problems.add(node.at, format!("{what} has no `{name}`"), hint);
                 }
                 Some(_) | None => {}

@@ -158,7 +158,10 @@ fn read_gate(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Gate> {
                 let hint = "for one person write `gate: confirm`";
                 problems.add(number.at, format!("a gate of {people} people is none"), hint);
             }
-            let roles = roles?.into_iter().map(|(role, _)| role).collect();
+            let roles: Vec<Role> = roles?.into_iter().map(|(role, _)| role).collect();
+            if people < 2 || roles.is_empty() {
+                return None;
+            }
             let expires = expires.map_or(Span::minutes(10), |(span, _)| span);
             Some(Gate::People { people, roles, expires })
         }

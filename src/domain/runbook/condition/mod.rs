@@ -103,9 +103,10 @@ pub fn evaluate(source: &str, scope: &Scope) -> Verdict {
     };
     let mut context = Context::default();
     for (name, value) in scope.roots() {
-        let known = known(value)
-            .unwrap_or_else(|| cel::Value::Map(HashMap::<String, cel::Value>::new().into()));
-        context.add_variable_from_value(name, known);
+        // What was never measured stays undeclared: `!has(facts.x)` must not hold because there are no facts yet.
+        if let Some(value) = known(value) {
+            context.add_variable_from_value(name, value);
+        }
     }
     match cel::Value::resolve(&program, &context) {
         Ok(cel::Value::Bool(true)) => Verdict::True,
@@ -263,6 +264,8 @@ mod tests {
                 known @ (Verdict::True | Verdict::False) => panic!("{source}: {known:?}"),
             }
         }
+        let nothing = evaluate("!has(facts.operation)", &Scope::default());
+        assert!(matches!(nothing, Verdict::Unknown(_)), "{nothing:?}");
     }
 
     #[test]

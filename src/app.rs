@@ -1,0 +1,194 @@
+//! The composition root: builds store, actions, channel, engine and pages; starts and drains them.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::{info, warn};
+
+use crate::actions::{ActionSettings, Actions};
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::desk::Desk;
+use crate::domain::environment::Environment;
+use crate::domain::ids::EnvironmentId;
+use crate::engine::channel::{Channel, Silent};
+use crate::engine::clock::{Clock, FastClock, SystemClock};
+use crate::engine::supervise::Supervisor;
+use crate::engine::{Engine, outbox};
+use crate::slack::client::SlackClientHandle;
+use crate::slack::inbound;
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+use crate::web::access::Access;
+use crate::web::router::{self, Web};
+
+/// How long running work may take to end.
+const GRACE: Duration = Duration::from_secs(35);
+
+/// A running process.
+#[derive(Debug)]
+pub struct App {
+    /// Where it listens.
+    pub address: SocketAddr,
+    supervisor: Supervisor,
+}
+
+impl App {
+    /// The bot, with Slack, on real systems.
+    ///
+    /// # Errors
+    /// When something it needs is not there.
+    pub async fn serve(config: Config, catalog: Catalog) -> anyhow::Result<Self> {
+        let catalog = Arc::new(catalog);
+        let environment = find(&catalog, &config.environment)?;
+        for (person, _) in &config.web_tokens {
+            if environment.person(person).is_none() {
+                bail!(
+                    "DR_BUDDY_WEB_TOKENS names `{person}`, whom environment `{}` does not know",
+                    environment.id
+                );
+            }
+        }
+        let store = open(&config.database).await?;
+        let slack = SlackClientHandle::new(&config.slack, Arc::clone(&catalog));
+        let slack = Arc::new(slack.context("could not make a Slack client")?);
+        let channel: Arc<dyn Channel> = Arc::clone(&slack) as Arc<dyn Channel>;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let engine = Engine::new(store, Arc::new(Actions::new(config.actions)), channel, clock);
+        let desk = Desk { engine: Arc::new(engine), catalog, environment: Arc::new(environment) };
+        let supervisor = Supervisor::default();
+        let mut routes = inbound::routes(desk.clone(), slack, &config.slack, supervisor.clone());
+        if config.web_tokens.is_empty() {
+            info!("The war room in the browser is off: DR_BUDDY_WEB_TOKENS is not set");
+        } else {
+            let secure = !config.listen.ip().is_loopback();
+            let access = Arc::new(Access::Tokens { tokens: config.web_tokens, secure });
+            routes = routes.merge(router::routes(Web { desk: desk.clone(), access, clock: None }));
+        }
+        Self::start(config.listen, desk, routes, supervisor).await
+    }
+
+    /// The demo: a tabletop in the browser. Returns the clock, whose speed can be changed.
+    ///
+    /// # Errors
+    /// When the port is taken or the folder cannot be written.
+    pub async fn demo(
+        listen: SocketAddr,
+        folder: &Path,
+        catalog: Catalog,
+        speed: u32,
+    ) -> anyhow::Result<(Self, Desk, Arc<FastClock>)> {
+        let catalog = Arc::new(catalog);
+        let id = EnvironmentId::parse("demo").context("`demo` is an id")?;
+        let environment = find(&catalog, &id)?;
+        let store = open(&folder.join("demo.db")).await?;
+        let fast = Arc::new(FastClock::new(speed));
+        let clock: Arc<dyn Clock> = Arc::clone(&fast) as Arc<dyn Clock>;
+        let actions = Arc::new(Actions::new(ActionSettings::default()));
+        let engine = Engine::new(store, actions, Arc::new(Silent), clock);
+        let desk = Desk { engine: Arc::new(engine), catalog, environment: Arc::new(environment) };
+        let seal = uuid::Uuid::new_v4().simple().to_string();
+        let access = Arc::new(Access::Demo { seal });
+        let web = Web { desk: desk.clone(), access, clock: Some(Arc::clone(&fast)) };
+        let supervisor = Supervisor::default();
+        let app = Self::start(listen, desk.clone(), router::routes(web), supervisor).await?;
+        Ok((app, desk, fast))
+    }
+
+    async fn start(
+        listen: SocketAddr,
+        desk: Desk,
+        routes: Router,
+        supervisor: Supervisor,
+    ) -> anyhow::Result<Self> {
+        // This process is the only one on its database, so a lease found here is of a process that is gone. Its
+        // effects are performed first of all; an attempt found open is probed.
+        desk.engine.store.release_leases().await.context("could not take over the work")?;
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("could not listen on {listen}"))?;
+        let address = listener.local_addr().context("could not tell the address")?;
+        let engine = Arc::clone(&desk.engine);
+        let token = supervisor.token().clone();
+        supervisor.keep("outbox", move || outbox::work(Arc::clone(&engine), token.clone()));
+        let routes = routes
+            .route("/healthz", get(|| async { StatusCode::OK }))
+            .route("/readyz", get(ready).with_state(Arc::clone(&desk.engine)))
+            .layer(CatchPanicLayer::new());
+        let token = supervisor.token().clone();
+        supervisor.once(async move {
+            let stop = token.clone().cancelled_owned();
+            if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stop).await {
+                warn!(error = %error, "The server ended");
+            }
+            token.cancel();
+        });
+        info!(address = %address, environment = %desk.environment.id, "Ready on http://{address}");
+        Ok(Self { address, supervisor })
+    }
+
+    /// Runs until the process is told to end (SIGTERM, Ctrl-C), then drains.
+    pub async fn until_told(self) -> bool {
+        tokio::select! {
+            () = told() => {}
+            () = self.supervisor.token().cancelled() => {}
+        }
+        self.stop().await
+    }
+
+    /// Ends everything; whether it ended in time.
+    pub async fn stop(self) -> bool {
+        info!("Draining");
+        let drained = self.supervisor.drain(GRACE).await;
+        if !drained {
+            warn!("Some work did not end in time; it is found again at the next start");
+        }
+        drained
+    }
+}
+
+async fn told() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = match signal(SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            warn!(error = %error, "Cannot listen for SIGTERM");
+            return std::future::pending().await;
+        }
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+async fn ready(
+    axum::extract::State(engine): axum::extract::State<Arc<Engine>>,
+) -> (StatusCode, &'static str) {
+    match engine.store.check().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not take writes\n"),
+    }
+}
+
+async fn open(path: &Path) -> anyhow::Result<Arc<dyn Store>> {
+    let store = SqliteStore::open(path).await;
+    let store = store.with_context(|| format!("could not open the database {}", path.display()))?;
+    Ok(Arc::new(store))
+}
+
+fn find(catalog: &Catalog, id: &EnvironmentId) -> anyhow::Result<Environment> {
+    let Some(environment) = catalog.environment(id) else {
+        let all: Vec<_> = catalog.environments.keys().map(ToString::to_string).collect();
+        bail!("there is no environment `{id}`; there are: {}", all.join(", "));
+    };
+    Ok(environment.clone())
+}

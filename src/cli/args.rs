@@ -1,0 +1,74 @@
+//! The grammar of the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// A Slack bot for guided disaster recovery.
+#[derive(Debug, Parser)]
+#[command(name = "dr-buddy", version, about)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Try it: a simulated region failover in the browser; needs neither Slack nor AWS
+    Demo {
+        /// Play it with three people and print the transcript instead
+        #[arg(long)]
+        script: bool,
+        /// Where to listen
+        #[arg(long, default_value = "127.0.0.1:8088")]
+        listen: SocketAddr,
+        /// How many times as fast as real time
+        #[arg(long)]
+        speed: Option<u32>,
+        /// Language of the transcript: en or fr
+        #[arg(long, default_value = "en")]
+        lang: String,
+    },
+    /// Run the bot; settings come from environment variables (see the README)
+    Serve,
+    /// Check, show and describe runbooks
+    #[command(subcommand)]
+    Runbook(Runbook),
+}
+
+/// About runbooks.
+#[derive(Debug, Subcommand)]
+pub enum Runbook {
+    /// Report every problem of runbooks, with line, column and a hint
+    Check {
+        /// Files, or directories of them
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// The environments they must fit; the built-in ones unless told
+        #[arg(long)]
+        environments: Option<PathBuf>,
+    },
+    /// Print the JSON Schema of runbooks
+    Schema,
+    /// Print a runbook for people, as Markdown
+    Show {
+        /// Its id
+        id: String,
+        /// en or fr
+        #[arg(long, default_value = "en")]
+        lang: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        super::Args::command().debug_assert();
+    }
+}

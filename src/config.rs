@@ -1,0 +1,173 @@
+//! The only reader of the environment's variables. Parsing has no side effects and reports everything at once.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::actions::{ActionSettings, AwsSettings, HttpSettings, KubeSettings};
+use crate::catalog::CatalogSources;
+use crate::domain::ids::{EnvironmentId, PersonId};
+use crate::slack::client::SlackSettings;
+
+/// Shortest token for the war room.
+const TOKEN: usize = 16;
+
+/// What `serve` needs. `Debug` shows no secret.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `DR_BUDDY_LISTEN`: where to listen; 127.0.0.1:8088 unless told.
+    pub listen: SocketAddr,
+    /// `DR_BUDDY_DATABASE`: the SQLite file; dr-buddy.db unless told.
+    pub database: PathBuf,
+    /// `DR_BUDDY_ENVIRONMENT`: the one environment this process acts on.
+    pub environment: EnvironmentId,
+    /// `DR_BUDDY_PROMPTS`, `DR_BUDDY_ENVIRONMENTS`: directories of documents.
+    pub sources: CatalogSources,
+    /// `SLACK_BOT_TOKEN`, `SLACK_SIGNING_SECRET`, `SLACK_API_URL`.
+    pub slack: SlackSettings,
+    /// `AWS_ENDPOINT_URL`, `KUBECONFIG`, `DR_BUDDY_EXTRA_CA`.
+    pub actions: ActionSettings,
+    /// `DR_BUDDY_WEB_TOKENS`: `antoine=…,mia=…`; the war room is off without.
+    pub web_tokens: Vec<(PersonId, SecretString)>,
+    /// `RUST_LOG`: what is logged; `info` unless told.
+    pub log: String,
+    /// `DR_BUDDY_LOG_JSON=1`: log as JSON lines.
+    pub log_json: bool,
+}
+
+/// Reads a variable.
+pub type Read<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Reads the variables of this process.
+#[expect(clippy::disallowed_methods, reason = "this is the one reader the others are told to use")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whether this machine has Debian's colours switched off, and what is logged: needed before anything can fail.
+pub fn log(read: Read<'_>) -> (String, bool) {
+    let filter = read("RUST_LOG").unwrap_or_else(|| "info".to_owned());
+    (filter, read("DR_BUDDY_LOG_JSON").as_deref() == Some("1"))
+}
+
+impl Config {
+    /// Reads everything, or says all that is wrong.
+    ///
+    /// # Errors
+    /// One line per problem, naming the variable and what to do.
+    pub fn read(read: Read<'_>) -> Result<Self, Vec<String>> {
+        let mut wrong = Vec::new();
+        let mut required = |name: &str, what: &str| {
+            read(name).unwrap_or_else(|| {
+                wrong.push(format!("{name} is not set: {what}"));
+                String::new()
+            })
+        };
+        let token = required("SLACK_BOT_TOKEN", "the bot token of the Slack app (xoxb-…)");
+        let signing = required("SLACK_SIGNING_SECRET", "the signing secret of the Slack app");
+        let environment = required(
+            "DR_BUDDY_ENVIRONMENT",
+            "the id of the environment to act on (prod, staging …)",
+        );
+        let environment = EnvironmentId::parse(&environment).map_err(|error| {
+            if !environment.is_empty() {
+                wrong.push(format!("DR_BUDDY_ENVIRONMENT: {error}"));
+            }
+        });
+        let listen = read("DR_BUDDY_LISTEN").unwrap_or_else(|| "127.0.0.1:8088".to_owned());
+        let listen = listen.parse().map_err(|_| {
+            wrong.push(format!("DR_BUDDY_LISTEN: `{listen}` is not an address and port"));
+        });
+        let web_tokens = tokens(&read("DR_BUDDY_WEB_TOKENS").unwrap_or_default(), &mut wrong);
+        let (log, log_json) = log(read);
+        let (Ok(environment), Ok(listen), true) = (environment, listen, wrong.is_empty()) else {
+            return Err(wrong);
+        };
+        let path = |name: &str| read(name).map(PathBuf::from);
+        Ok(Self {
+            listen,
+            database: path("DR_BUDDY_DATABASE").unwrap_or_else(|| PathBuf::from("dr-buddy.db")),
+            environment,
+            sources: CatalogSources {
+                prompts: path("DR_BUDDY_PROMPTS"),
+                environments: path("DR_BUDDY_ENVIRONMENTS"),
+            },
+            slack: SlackSettings {
+                token: token.into(),
+                signing_secret: signing.into(),
+                api_url: read("SLACK_API_URL")
+                    .unwrap_or_else(|| "https://slack.com/api".to_owned()),
+            },
+            actions: ActionSettings {
+                aws: AwsSettings {
+                    endpoint_url: read("AWS_ENDPOINT_URL"),
+                    ..AwsSettings::default()
+                },
+                kube: KubeSettings { kubeconfig: path("KUBECONFIG"), ..KubeSettings::default() },
+                http: HttpSettings { extra_ca: path("DR_BUDDY_EXTRA_CA") },
+            },
+            web_tokens,
+            log,
+            log_json,
+        })
+    }
+}
+
+fn tokens(text: &str, wrong: &mut Vec<String>) -> Vec<(PersonId, SecretString)> {
+    let mut tokens: Vec<(PersonId, SecretString)> = Vec::new();
+    for pair in text.split(',').filter(|pair| !pair.trim().is_empty()) {
+        // What stands after `=` is a secret: it is not repeated in the message.
+        let Some((person, token)) = pair.trim().split_once('=') else {
+            wrong.push("DR_BUDDY_WEB_TOKENS: write `person=token,person=token`".to_owned());
+            continue;
+        };
+        match PersonId::parse(person) {
+            Err(error) => wrong.push(format!("DR_BUDDY_WEB_TOKENS: {error}")),
+            Ok(_) if token.len() < TOKEN => {
+                wrong.push(format!("DR_BUDDY_WEB_TOKENS: the token of `{person}` is shorter than {TOKEN} characters"));
+            }
+            Ok(_) if tokens.iter().any(|(_, other)| other.expose_secret() == token) => {
+                wrong.push(format!(
+                    "DR_BUDDY_WEB_TOKENS: `{person}` shares a token with somebody else"
+                ));
+            }
+            Ok(id) => tokens.push((id, token.to_owned().into())),
+        }
+    }
+    tokens
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+        let pairs: Vec<(String, String)> =
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Config::read(&|name| pairs.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone()))
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once() {
+        let wrong = read(&[
+            ("DR_BUDDY_LISTEN", "here"),
+            ("DR_BUDDY_WEB_TOKENS", "mia=short,antoine,Leo=0123456789abcdef"),
+        ])
+        .unwrap_err();
+        assert_eq!(wrong.len(), 7, "{wrong:#?}");
+        assert!(!wrong.join("\n").contains("0123456789abcdef"));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let config = read(&[
+            ("SLACK_BOT_TOKEN", "xoxb-secret-1"),
+            ("SLACK_SIGNING_SECRET", "secret-2"),
+            ("DR_BUDDY_ENVIRONMENT", "prod"),
+            ("DR_BUDDY_WEB_TOKENS", "mia=secret-3-0123456789"),
+        ])
+        .unwrap();
+        assert!(!format!("{config:?}").contains("secret-"));
+    }
+}

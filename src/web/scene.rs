@@ -1,0 +1,184 @@
+//! The values of the war room's page, made from a run and its record.
+
+use serde_json::Value;
+
+use super::room::{Card, Entry, Standing};
+use crate::catalog::Voice;
+use crate::domain::comms;
+use crate::domain::report::{measures, timeline};
+use crate::domain::run::log::Recorded;
+use crate::domain::run::state::Proof;
+use crate::domain::run::{Run, StepState};
+use crate::domain::text::Text;
+use crate::domain::time::Timestamp;
+use crate::slack::render;
+
+/// Entries of the timeline on one page.
+pub const ENTRIES: usize = 200;
+
+/// A card with what it owns.
+#[derive(Debug)]
+pub struct OwnedCard {
+    key: String,
+    standing: Standing,
+    line: String,
+    when: String,
+    since_ms: Option<i64>,
+    blocks: Vec<Value>,
+    is_open: bool,
+    since: Timestamp,
+}
+
+impl OwnedCard {
+    fn lend(&self) -> Card<'_> {
+        Card {
+            key: &self.key,
+            standing: self.standing,
+            line: &self.line,
+            when: &self.when,
+            since_ms: self.since_ms,
+            blocks: &self.blocks,
+        }
+    }
+}
+
+/// The cards of every step that has opened.
+pub fn cards(run: &Run, voice: &Voice<'_>, now: Timestamp) -> Vec<OwnedCard> {
+    let card = |step: &crate::domain::runbook::Step, at: &crate::domain::run::StepRun| {
+        let message = comms::step_card(run, &step.id, now)?;
+        let standing = standing(&at.state);
+        let is_open = !run.is_settled(&step.id) && !run.is_closed();
+        Some(OwnedCard {
+            key: step.id.to_string(),
+            standing,
+            line: render::summary(voice, &message),
+            when: format!("{} UTC", at.since.time_of_day()),
+            since_ms: is_open.then_some(at.since.0),
+            blocks: render::blocks(voice, &message),
+            is_open,
+            since: at.since,
+        })
+    };
+    run.each_step().filter_map(|(step, at)| card(step, at)).collect()
+}
+
+/// Open cards, the most urgent first, and settled ones, the newest first.
+pub fn sort(cards: &[OwnedCard]) -> (Vec<Card<'_>>, Vec<Card<'_>>) {
+    let urgency = |card: &&OwnedCard| match card.standing {
+        Standing::InDoubt => 0,
+        Standing::Failed => 1,
+        Standing::Waiting => 2,
+        Standing::Running => 3,
+        Standing::Proven | Standing::Done | Standing::Skipped | Standing::Said => 4,
+    };
+    let mut open: Vec<&OwnedCard> = cards.iter().filter(|card| card.is_open).collect();
+    open.sort_by_key(urgency);
+    let mut settled: Vec<&OwnedCard> = cards.iter().filter(|card| !card.is_open).collect();
+    settled.sort_by_key(|card| std::cmp::Reverse(card.since));
+    (
+        open.into_iter().map(OwnedCard::lend).collect(),
+        settled.into_iter().map(OwnedCard::lend).collect(),
+    )
+}
+
+/// Only what was seen is green.
+fn standing(state: &StepState) -> Standing {
+    match state {
+        StepState::Waiting | StepState::Ready => Standing::Waiting,
+        StepState::Previewing
+        | StepState::Approved { .. }
+        | StepState::Calling { .. }
+        | StepState::Proving { .. } => Standing::Running,
+        StepState::InDoubt { .. } => Standing::InDoubt,
+        StepState::Blind { .. } | StepState::Declined { .. } | StepState::Failed { .. } => {
+            Standing::Failed
+        }
+        StepState::Done { how: Proof::Seen } => Standing::Proven,
+        StepState::Done { how: Proof::Accepted | Proof::People | Proof::Word { .. } } => {
+            Standing::Done
+        }
+        StepState::Skipped { .. } | StepState::Undone => Standing::Skipped,
+    }
+}
+
+/// The timeline, newest first, as far as it has these words.
+pub fn entries(run: &Run, record: &[Recorded], voice: &Voice<'_>, filter: &str) -> Vec<Entry> {
+    let zone = &run.environment.chat.time_zone;
+    let lines = record.iter().rev().map(|recorded| {
+        let at = recorded.entry.at;
+        let local = at.minute_in(zone).filter(|_| zone != "UTC");
+        Entry {
+            seq: recorded.seq,
+            time: match local {
+                Some(local) => format!("{} UTC ({local})", at.time_of_day()),
+                None => format!("{} UTC", at.time_of_day()),
+            },
+            who: recorded
+                .entry
+                .by
+                .person()
+                .map(|_| voice.plain(&timeline::who(&recorded.entry.by)))
+                .unwrap_or_default(),
+            what: voice.mrkdwn(&timeline::line(run, recorded)),
+        }
+    });
+    let wanted = filter.trim().to_lowercase();
+    lines
+        .filter(|entry| {
+            wanted.is_empty()
+                || entry.what.to_lowercase().contains(&wanted)
+                || entry.who.to_lowercase().contains(&wanted)
+        })
+        .take(ENTRIES)
+        .collect()
+}
+
+/// Where the time went: rows and the last row. `None` until the service is back.
+pub fn split(
+    run: &Run,
+    record: &[Recorded],
+    voice: &Voice<'_>,
+    now: Timestamp,
+) -> Option<(Vec<[String; 4]>, [String; 4])> {
+    let measures = measures::measure(record, now)?;
+    let rto = measures.rto?;
+    let say = |key| voice.plain(&Text::key(key));
+    let evidence = |at: Timestamp| {
+        let at = Text::raw(format!("{} UTC", at.time_of_day()));
+        voice.plain(&Text::Key("demo.split.evidence", vec![("at", at)]))
+    };
+    let mut rows = vec![[
+        say("demo.split.detect"),
+        measures.detect.clock(),
+        String::new(),
+        evidence(run.started_at),
+    ]];
+    for phase in &measures.phases {
+        let typical: u64 = run
+            .runbook
+            .steps
+            .iter()
+            .filter(|step| {
+                run.runbook.phases.iter().any(|p| p.id == step.phase && p.title == phase.title)
+            })
+            .map(|step| step.typical.ms())
+            .sum();
+        let people = Text::Key(
+            "demo.split.people",
+            vec![("waited", phase.waited.clock().into()), ("worked", phase.worked.clock().into())],
+        );
+        rows.push([
+            voice.plain(&Text::from(&phase.title)),
+            phase.share.clock(),
+            crate::domain::time::Span(typical).clock(),
+            voice.plain(&people),
+        ]);
+    }
+    let total = [
+        say("demo.split.total"),
+        rto.clock(),
+        measures.target.clock(),
+        evidence(run.restored_at.unwrap_or(now)),
+    ];
+    Some((rows, total))
+}

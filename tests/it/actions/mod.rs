@@ -1,0 +1,160 @@
+//! The real actions against servers of other people's making. What counts is what those servers say afterwards, and
+//! how many calls arrived at them; an action's own report is only compared with that.
+
+mod aurora;
+mod http;
+mod kube;
+mod route53;
+mod secrets;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dr_buddy::actions::{
+    Action, ActionSettings, Actions, AwsCredentials, AwsLimits, AwsSettings, Call, LookError,
+    Outcome, Probe,
+};
+use dr_buddy::domain::environment::Environment;
+use dr_buddy::domain::ids::{RunId, StepId};
+use dr_buddy::domain::run::preview::{Approved, Direction, Preview, Subject, digest};
+use dr_buddy::domain::time::Timestamp;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::harness::Ministack;
+
+/// The account of the emulator.
+const ACCOUNT: &str = "000000000000";
+
+/// One step of a run, driven by hand.
+struct Step {
+    action: Arc<dyn Action>,
+    run: RunId,
+    step: StepId,
+    environment: Environment,
+    with: Map<String, Value>,
+    direction: Direction,
+    before: Option<Preview>,
+    token: Uuid,
+    past: Vec<Value>,
+}
+
+impl Step {
+    fn new(actions: &Actions, name: &str, with: Value) -> Self {
+        let Value::Object(with) = with else { panic!("parameters are an object") };
+        Self {
+            action: actions.real(name).expect("there is one"),
+            run: RunId::parse("OPS-DR-1").unwrap(),
+            step: StepId::parse("the-step").unwrap(),
+            environment: environment(ACCOUNT),
+            with,
+            direction: Direction::Do,
+            before: None,
+            token: Uuid::from_u128(7),
+            past: vec![],
+        }
+    }
+
+    fn call(&self) -> Call<'_> {
+        Call {
+            attempt: 1,
+            run: &self.run,
+            step: &self.step,
+            environment: &self.environment,
+            with: &self.with,
+            direction: self.direction,
+            before: self.before.as_ref(),
+            opened_at: Timestamp(1_795_184_300_000),
+            token: self.token,
+            now: Timestamp(1_795_184_360_000),
+            past: &self.past,
+        }
+    }
+
+    async fn preview(&self) -> Preview {
+        self.action.preview(&self.call()).await.expect("it can be previewed")
+    }
+
+    async fn refusal(&self) -> String {
+        match self.action.preview(&self.call()).await {
+            Err(LookError::Unsafe { detail }) => detail,
+            other => panic!("this should have been unsafe: {other:?}"),
+        }
+    }
+
+    async fn probe(&self, preview: &Preview) -> Probe {
+        self.action.probe(&self.call(), &preview.request).await
+    }
+
+    /// Approves exactly this preview and runs it.
+    async fn run(&mut self, preview: &Preview) -> Outcome {
+        let id = &self.environment.id;
+        let subject = Subject {
+            run: &self.run,
+            step: &self.step,
+            number: 1,
+            direction: self.direction,
+            environment: id,
+            account: &self.environment.account,
+        };
+        let agreed = digest(subject, preview);
+        let approved = Approved::check(subject, &agreed, preview, preview.clone()).unwrap();
+        let outcome = self.action.run(&self.call(), &approved).await;
+        if let Outcome::Accepted { evidence } | Outcome::Unknown { evidence, .. } = &outcome {
+            self.past.push(evidence.clone());
+        }
+        outcome
+    }
+
+    /// The way back from `done`.
+    fn back(mut self, done: Preview) -> Self {
+        self.direction = Direction::Undo;
+        self.before = Some(done);
+        self.token = Uuid::from_u128(8);
+        self
+    }
+}
+
+fn environment(account: &str) -> Environment {
+    serde_json::from_value(json!({
+        "id": "staging", "kind": "staging", "account": account,
+        "regions": {"primary": "eu-west-1", "dr": "us-east-1"},
+        "objectives": {"rto": "1h", "rpo": "5m"},
+        "chat": {"war_room": "C1", "language": "en", "time_zone": "UTC", "run_prefix": "OPS-DR"},
+        "people": [], "document": {},
+    }))
+    .expect("it is an environment")
+}
+
+/// Short patience, so that a server that hangs does not hold the tests up.
+fn aws(server: &Ministack) -> Actions {
+    aws_at(&server.endpoint)
+}
+
+fn aws_at(endpoint: &str) -> Actions {
+    let aws = AwsSettings {
+        endpoint_url: Some(endpoint.to_owned()),
+        credentials: AwsCredentials::Static {
+            access_key_id: "ANOTREAL".into(),
+            secret_access_key: "notrealrnrELgWzOk3IfjzDKtFBhDby".to_owned().into(),
+        },
+        limits: AwsLimits {
+            connect: Duration::from_secs(1),
+            look: Duration::from_secs(10),
+            act: Duration::from_secs(2),
+        },
+    };
+    Actions::new(ActionSettings { aws, ..ActionSettings::default() })
+}
+
+fn is_accepted(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Accepted { .. })
+}
+
+fn is_unknown(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Unknown { .. })
+}
+
+fn is_failed(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed { .. })
+}
