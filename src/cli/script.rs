@@ -85,7 +85,6 @@ struct Stage {
 struct Offer {
     token: String,
     buttons: Vec<(String, String)>,
-    links: Vec<String>,
 }
 
 impl Stage {
@@ -118,6 +117,9 @@ impl Stage {
 
     /// The first of the three who finds something to press, presses it.
     async fn someone_acts(&mut self, room: &str, out: &mut dyn Write) -> io::Result<bool> {
+        if self.all_settled(room).await? {
+            return self.close(room).await.map(|()| true);
+        }
         let offer = self.offer("leo", room).await?;
         for (action, value) in &offer.buttons {
             let people: &[&str] = match action.as_str() {
@@ -139,11 +141,6 @@ impl Stage {
                     return Ok(true);
                 }
             }
-        }
-        let close = offer.links.iter().any(|link| link.contains("action=ask-close"));
-        let waits = offer.buttons.iter().any(|(action, _)| action != "look-again");
-        if close && !waits && self.all_settled(room).await? {
-            return self.close(room).await.map(|()| true);
         }
         Ok(false)
     }
@@ -202,7 +199,6 @@ impl Stage {
         Ok(Offer {
             token: after(&page, "name=\"token\" value=\"").unwrap_or_default(),
             buttons: pairs(&page),
-            links: every(&page, "href=\""),
         })
     }
 
@@ -315,11 +311,6 @@ impl Stage {
 fn after(page: &str, start: &str) -> Option<String> {
     let (_, rest) = page.split_once(start)?;
     rest.split_once('"').map(|(value, _)| unescaped(value))
-}
-
-fn every(page: &str, start: &str) -> Vec<String> {
-    let parts = page.split(start).skip(1);
-    parts.filter_map(|part| part.split_once('"').map(|(value, _)| unescaped(value))).collect()
 }
 
 /// The buttons of a page: each form's `action` and `value`.

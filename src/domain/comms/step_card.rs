@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::button::{Ask, Press};
 use super::{Block, Button, Message, Style, banner, clock};
-use crate::domain::action::Undo;
+use crate::domain::action::{Danger, Undo};
 use crate::domain::ids::StepId;
 use crate::domain::run::preview::Direction;
 use crate::domain::run::refusal::{roles, verdict_text};
@@ -206,7 +206,10 @@ impl Card<'_> {
     }
 
     fn facts_of(&self, step: &Step, at: &StepRun, now: Timestamp) -> Text {
-        let state = Text::Named(format!("state.{}", at.state.name()), vec![]);
+        let state = match &at.state {
+            StepState::Failed { unreachable: true, .. } => Text::key("state.unreachable"),
+            state => Text::Named(format!("state.{}", state.name()), vec![]),
+        };
         if at.facts.is_empty() {
             return Text::Key(
                 "step.seen_none",
@@ -361,6 +364,7 @@ impl Card<'_> {
         args.push(("took", Text::raw(took.clock())));
         let key = match how {
             Proof::Seen => "step.done.seen",
+            Proof::Accepted if self.reads() => "step.done.read",
             Proof::Accepted => "step.done.accepted",
             Proof::People if self.step.action.is_decision() => {
                 let go = self.at.votes.iter().filter(|vote| vote.choice == Choice::Go);
@@ -383,6 +387,10 @@ impl Card<'_> {
             blocks.push(Block::Buttons(vec![self.button(Ask::Undo)]));
         }
         (line, blocks)
+    }
+
+    fn reads(&self) -> bool {
+        self.step.action.spec().is_some_and(|spec| spec.danger == Danger::Reads)
     }
 
     fn skipped(&self, why: &Skip) -> Content {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::domain::ids::{PhaseId, StepId};
 use crate::domain::run::apply::{apply, open};
 use crate::domain::run::log::Recorded;
-use crate::domain::run::state::{Run, StepState};
+use crate::domain::run::state::{Happened, Run, Seen, StepState};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::value::Localized;
 
@@ -44,6 +44,7 @@ pub struct PhaseMeasure {
 struct StepTimes {
     waited: u64,
     worked: u64,
+    changed_at: Option<Timestamp>,
     settled_at: Option<Timestamp>,
 }
 
@@ -55,14 +56,15 @@ pub fn measure(record: &[Recorded], now: Timestamp) -> Option<Measures> {
     for entry in entries {
         let before = entry.event.step().and_then(|step| {
             let at = run.steps.get(step)?;
-            Some((step.clone(), at.state.clone(), at.since))
+            Some((step.clone(), at.state.clone()))
         });
         apply(&mut run, entry);
-        let Some((step, state, since)) = before else { continue };
+        let Some((step, state)) = before else { continue };
         let Some(after) = run.steps.get(&step) else { continue };
         let times = times.entry(step.clone()).or_default();
         if after.state != state {
-            add(times, &state, entry.at.since(since));
+            add(times, &state, entry.at.since(times.changed_at.unwrap_or(entry.at)));
+            times.changed_at = Some(entry.at);
         }
         if run.is_settled(&step) && times.settled_at.is_none() {
             times.settled_at = Some(entry.at);
@@ -82,6 +84,10 @@ pub fn measure(record: &[Recorded], now: Timestamp) -> Option<Measures> {
 
 fn add(times: &mut StepTimes, state: &StepState, took: Span) {
     match state {
+        // In doubt, but seen under way: it is the other side that is awaited.
+        StepState::InDoubt { seen: Some(Seen { happened: Happened::Running, .. }), .. } => {
+            times.worked += took.ms();
+        }
         StepState::Ready
         | StepState::Declined { .. }
         | StepState::Blind { .. }

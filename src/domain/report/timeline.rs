@@ -1,5 +1,6 @@
 //! One line per event. The timeline *is* the events; nothing is added by hand.
 
+use crate::domain::action::Danger;
 use crate::domain::actor::Actor;
 use crate::domain::ids::StepId;
 use crate::domain::run::log::Recorded;
@@ -10,9 +11,16 @@ use crate::domain::text::Text;
 
 type Args = Vec<(&'static str, Text)>;
 
+const ACCEPTED: &str = "timeline.done_accepted";
+
 /// What happened, in a sentence.
 pub fn line(run: &Run, recorded: &Recorded) -> Text {
-    let (key, mut args) = sentence(&recorded.entry.event);
+    let (mut key, mut args) = sentence(&recorded.entry.event);
+    let step = recorded.entry.event.step().and_then(|step| run.runbook.step(step));
+    let spec = step.and_then(|step| step.action.spec());
+    if key == ACCEPTED && spec.is_some_and(|spec| spec.danger == Danger::Reads) {
+        key = "timeline.done_read";
+    }
     args.push(("by", who(&recorded.entry.by)));
     if let Some(step) = recorded.entry.event.step() {
         args.push(("step", title(run, step)));
@@ -148,7 +156,7 @@ fn doubt(why: &Doubt) -> (&'static str, Args) {
 fn done(how: &Proof) -> (&'static str, Args) {
     match how {
         Proof::Seen => ("timeline.done_seen", vec![]),
-        Proof::Accepted => ("timeline.done_accepted", vec![]),
+        Proof::Accepted => (ACCEPTED, vec![]),
         Proof::People => ("timeline.done_people", vec![]),
         Proof::Word { reason, .. } => ("timeline.done_word", reason_arg(reason)),
     }
