@@ -1,4 +1,54 @@
-//! dr-buddy.
+//! **dr-buddy** walks a team through a disaster-recovery runbook in Slack: during a disaster nothing happens but what
+//! people approved, exactly that, once; everything that happens is on the record.
+//!
+//! # The map, in reading order
+//! | room | what it is for | may import |
+//! |---|---|---|
+//! | [`domain`] | the rules, pure: runbook documents, runs, what is said, what is reported | itself |
+//! | [`actions`] | the outside systems (AWS, Kubernetes, HTTP) and the simulated ones, behind one trait | `domain` |
+//! | [`store`] | what survives: one transaction per request | `domain` |
+//! | [`engine`] | drives the domain durably: in → decide → record → effect | `domain`, the traits of `store` and `actions` |
+//! | [`catalog`] | reads `prompts/` and the environments, once, whole or not at all | `domain` |
+//! | [`desk`] | what every surface does with what people ask | `engine`, `catalog`, `domain` |
+//! | [`slack`] | signed requests in, Block Kit out | `desk` and what it may |
+//! | [`web`] | the war room in the browser: the same messages and buttons | `desk`, and the rendering of `slack` |
+//! | [`cli`] | the subcommands | `desk`, [`app`] |
+//! | [`app`] | the composition root: builds, starts, drains | everything |
+//!
+//! [`config`] is the only reader of environment variables, [`telemetry`] writes the logs. `tests/it/tidy.rs` reads the
+//! sources and fails when a layer is broken.
+//!
+//! # What always holds
+//! 1. A call that changes something outside is made in one place ([`engine::attempt`]), from an
+//!    [`Approved`](domain::run::preview::Approved) value that only the comparison with what people agreed to can make.
+//! 2. The start of an attempt is committed before the call. An attempt found open is probed, never repeated.
+//! 3. State changes only by events; events, their effects and the request's key are one transaction
+//!    ([`store::Store::commit`]). The record is a chain of hashes ([`domain::run::log`]).
+//! 4. A rule is decided in [`domain::run::decide`], whatever surface asked.
+//! 5. What is not known is said to be unknown ([`domain::runbook::condition`]), and never counts as yes.
+//! 6. A tabletop cannot reach anything outside: the run's kind alone chooses between real and simulated actions.
+//!
+//! # Four walks
+//! **A slash command.** [`slack::inbound`] checks the signature on the raw body, [`slack::payload`] reads it,
+//! [`slack::command`] understands it, [`desk::Desk::start`] gathers the frozen runbook and environment,
+//! [`engine::Engine::start`] decides and commits; then Slack gets its 200. The outbox makes previews and posts cards.
+//!
+//! **A button.** A payload becomes a [`Press`](domain::comms::Press) and one known person or a stranger; the request is
+//! decided and committed, and acknowledged then. A refusal is whispered to the asker. A repeat of the payload has the
+//! same key and changes nothing.
+//!
+//! **A step.** Enough approvals → `StepApproved` and the effect `Act`. The outbox measures everything again, submits
+//! `Begin` (digest, guard, quorum and expiry are decided once more) → `AttemptStarted` → the call → `CallAccepted` →
+//! `Prove` until `verify` holds for long enough → `StepDone`, and what needs it opens.
+//!
+//! **A crash.** Whatever was owed stands in the outbox. At the next start the leases of the dead process are released;
+//! an `Act` whose attempt had begun reports it interrupted, the step is in doubt, and a probe says what happened.
+//!
+//! # How to add
+//! *An action*: a row in [`domain::action`] → an [`Action`](actions::Action) in `actions/` and its line in the registry
+//! → what a tabletop pretends, in `actions/simulated` → its remarks in `prompts/messages`. Tests demand each of these.
+//! *A command*: a variant in [`slack::command`]. *A language*: a folder in `prompts/messages`. *A runbook*: YAML only.
+
 pub mod domain;
 
 pub mod actions;
