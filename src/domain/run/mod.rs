@@ -20,9 +20,13 @@ pub mod limits;
 pub mod log;
 pub mod preview;
 pub mod protocol;
+pub mod questions;
 pub mod refusal;
 pub mod state;
 
 pub use protocol::{Effect, Entry, Event, MessageKey, Report, Request, Start};
 pub use refusal::Refusal;
 pub use state::{Kind, Run, Status, StepRun, StepState};
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,9 @@ use serde_json::Map;
 
 use super::rights;
 use crate::domain::action::Danger;
+use crate::domain::actor::Actor;
 use crate::domain::run::limits;
-use crate::domain::run::preview::{Direction, Preview, differences, digest};
+use crate::domain::run::preview::{Difference, Direction, Preview, differences, digest};
 use crate::domain::run::protocol::{Event, Report, Returned, Voided};
 use crate::domain::run::refusal::Refusal;
 use crate::domain::run::state::{Doubt, Happened, Proof, Run, Shown, StepRun, StepState};
@@ -14,7 +15,14 @@ use crate::domain::runbook::condition::{Verdict, evaluate};
 use crate::domain::runbook::{Gate, Step};
 use crate::domain::time::Timestamp;
 
-pub(super) fn report(run: &Run, report: &Report, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+pub(super) fn report(
+    run: &Run,
+    report: &Report,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<Vec<Event>, Refusal> {
+    rights::engine(by)?;
+    rights::not_closed(run)?;
     let (step, at) = rights::find(run, report.step())?;
     let in_its_place = match (report, &at.state) {
         (
@@ -65,7 +73,7 @@ pub(super) fn report(run: &Run, report: &Report, now: Timestamp) -> Result<Vec<E
         }
         Report::NotPreviewed { number, error, unreachable, .. } => {
             let (error, unreachable) = (error.clone(), *unreachable);
-            Ok(vec![if unreachable && step.best_effort {
+            Ok(vec![if is_let_go(step, at, unreachable) {
                 Event::StepFailed { step: id, error, unreachable, facts: Map::new() }
             } else {
                 Event::PreviewFailed { step: id, number: *number, error, unreachable }
@@ -76,7 +84,7 @@ pub(super) fn report(run: &Run, report: &Report, now: Timestamp) -> Result<Vec<E
             rights::going(run)?;
             let error = error.clone();
             let unreachable = *unreachable;
-            Ok(vec![if step.gate == Gate::None || (unreachable && step.best_effort) {
+            Ok(vec![if step.gate == Gate::None || is_let_go(step, at, unreachable) {
                 Event::StepFailed { step: id, error, unreachable, facts: Map::new() }
             } else {
                 Event::ApprovalsVoided { step: id, why: Voided::Unseen { error } }
@@ -108,28 +116,40 @@ pub(super) fn report(run: &Run, report: &Report, now: Timestamp) -> Result<Vec<E
             }
             Ok(events)
         }
-        Report::Proved { facts, .. } => {
+        Report::Proved { attempt, facts, .. } => {
             let facts = facts.clone();
             match at.direction {
                 Direction::Undo => Ok(vec![Event::StepUndone { step: id, facts }]),
                 Direction::Do if is_proven(run, step, &facts) => {
                     Ok(vec![Event::StepDone { step: id, how: Proof::Seen, facts }])
                 }
-                Direction::Do => Err(Refusal::OutOfDate),
+                // What other steps saw has changed meanwhile. Nobody looks any more, so people are told.
+                Direction::Do => Ok(vec![not_proved(step, *attempt, facts, "gone again")]),
             }
         }
         Report::NotProved { attempt, facts, saw, .. } => {
-            let reads = step.action.spec().is_some_and(|spec| spec.danger == Danger::Reads);
-            let (facts, saw) = (facts.clone(), saw.clone());
-            Ok(vec![if reads {
-                Event::StepFailed { step: id, error: saw, unreachable: false, facts }
-            } else {
-                let why = Doubt::NotProven { saw };
-                let evidence = serde_json::Value::Null;
-                Event::OutcomeUnknown { step: id, attempt: *attempt, why, evidence }
-            }])
+            Ok(vec![not_proved(step, *attempt, facts.clone(), saw)])
         }
     }
+}
+
+fn not_proved(
+    step: &Step,
+    attempt: u32,
+    facts: Map<String, serde_json::Value>,
+    saw: &str,
+) -> Event {
+    let (id, saw) = (step.id.clone(), saw.to_owned());
+    if step.action.spec().is_some_and(|spec| spec.danger == Danger::Reads) {
+        return Event::StepFailed { step: id, error: saw, unreachable: false, facts };
+    }
+    let (why, evidence) = (Doubt::NotProven { saw }, serde_json::Value::Null);
+    Event::OutcomeUnknown { step: id, attempt, why, evidence }
+}
+
+/// Whether not reaching anything is an outcome. Putting back is never best effort: the step would pass for failed.
+fn is_let_go(step: &Step, at: &StepRun, unreachable: bool) -> bool {
+    unreachable && step.best_effort && at.direction == Direction::Do
 }
 
 /// Whether these facts are what the step's `verify` asks for. Without one, there is nothing to prove.
@@ -163,7 +183,8 @@ fn previewed(
     let id = step.id.clone();
     let mut events = vec![Event::PreviewShown { step: id.clone(), number, shown }];
     let runs_by_itself = step.gate == Gate::None && !step.action.is_human();
-    if runs_by_itself && holds && at.attempts < limits::ATTEMPTS {
+    let may = at.attempts < limits::ATTEMPTS && at.previews < limits::PREVIEWS;
+    if runs_by_itself && holds && may && rights::in_order(run, step, at).is_ok() {
         events.push(Event::StepApproved { step: id, attempt: at.attempts + 1, digest });
     }
     events
@@ -193,6 +214,9 @@ fn begin(
         let differences = differences(&shown.preview, preview);
         return void(Voided::Changed { differences });
     }
+    if rights::in_order(run, step, at).is_err() {
+        return void(Voided::Changed { differences: out_of_order(run, step, at) });
+    }
     match guard(run, step, at, preview) {
         None | Some(Verdict::True) => {}
         Some(verdict @ (Verdict::False | Verdict::Unknown(_))) => {
@@ -200,6 +224,27 @@ fn begin(
         }
     }
     Ok(vec![Event::AttemptStarted { step: id, attempt, digest }])
+}
+
+/// What moved around the step since people agreed.
+fn out_of_order(run: &Run, step: &Step, at: &StepRun) -> Vec<Difference> {
+    let difference = |what: &str, was: &str, is: &str| Difference {
+        what: what.into(),
+        was: was.into(),
+        is: is.into(),
+    };
+    match at.direction {
+        Direction::Do => {
+            let state =
+                |need: &Step| run.steps.get(&need.id).map_or("unknown", |at| at.state.name());
+            let open = run.unsettled_needs(step);
+            open.map(|need| difference(need.id.as_str(), "settled", state(need))).collect()
+        }
+        Direction::Undo => {
+            let past = run.no_return().into_iter();
+            past.map(|past| difference("point of no return", "ahead", past.id.as_str())).collect()
+        }
+    }
 }
 
 /// Whether enough different people who hold the roles now agreed, or one broke the glass.

@@ -1,0 +1,5 @@
+//! Tests of the run's rules: the whole table of states and requests, the invariants under random requests, and the
+//! stories of approvals, order, doubt, putting back, cards and measures.
+
+mod approvals;
+mod sample;
