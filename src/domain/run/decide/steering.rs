@@ -183,6 +183,13 @@ pub(super) fn undo(
     if let Some(past) = run.no_return() {
         return Err(Refusal::PastNoReturn { step: past.title.clone() });
     }
+    // Nothing is pulled from under a call that is out, or about to go.
+    let builds_on = run.each_step().filter(|(other, _)| other.needs.contains(&step.id));
+    let out = builds_on.filter(|(_, at)| at.state.is_in_flight());
+    let out: Vec<_> = out.map(|(other, _)| other.title.clone()).collect();
+    if !out.is_empty() {
+        return Err(Refusal::InFlight { steps: out });
+    }
     let reason = rights::reason(reason)?;
     Ok(vec![Event::UndoAsked { step: step.id.clone(), reason }])
 }

@@ -2,4 +2,8 @@
 //! stories of approvals, order, doubt, putting back, cards and measures.
 
 mod approvals;
+mod doubt;
+mod order;
 mod sample;
+mod table;
+mod words;
