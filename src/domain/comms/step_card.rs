@@ -215,7 +215,11 @@ impl Card<'_> {
         let facts = at.facts.iter().filter(|(_, value)| !value.is_object()).map(|(name, value)| {
             let value = match value {
                 Value::String(text) => text.clone(),
-                other => other.to_string(),
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::Array(_)
+                | Value::Object(_) => value.to_string(),
             };
             let value: String = value.chars().take(MOST_OF_A_FACT).collect();
             Text::raw(format!("{name} = {value}"))

@@ -102,6 +102,7 @@ fn via(by: &Actor) -> Option<Surface> {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one table, an arm for each event")]
 fn apply_to_step(
     step: &mut StepRun,
     event: &Event,

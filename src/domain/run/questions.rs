@@ -40,6 +40,14 @@ impl StepRun {
         let first = first.or_else(|| self.votes.iter().map(|vote| vote.at).min());
         first.map(|at| at.plus(step.gate.expires()))
     }
+
+    /// Whether the approvals given so far have stopped counting. If the clock went back by more than they last, nobody
+    /// can tell how old they are.
+    pub fn has_expired(&self, step: &Step, now: Timestamp) -> bool {
+        let lasts = step.gate.expires();
+        self.expires_at(step)
+            .is_some_and(|expires| expires <= now || expires > now.plus(lasts).plus(lasts))
+    }
 }
 
 impl StepState {

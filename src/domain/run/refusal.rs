@@ -75,6 +75,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The sentence for the asker.
+    #[expect(clippy::too_many_lines, reason = "one table, an arm for each refusal")]
     pub fn text(&self) -> Text {
         let step = |title: &Localized| vec![("step", Text::from(title))];
         match self {

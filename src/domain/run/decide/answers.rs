@@ -53,7 +53,7 @@ fn asked<'a>(
     if shown.digest != *digest {
         return Err(Refusal::Stale { step: step.title.clone() });
     }
-    if at.expires_at(step).is_some_and(|expires| expires <= now) {
+    if at.has_expired(step, now) {
         return Err(Refusal::Expired { step: step.title.clone() });
     }
     Ok(Asked { step, at, shown, person })

@@ -10,7 +10,7 @@ use crate::domain::run::limits;
 use crate::domain::run::preview::{Difference, Direction, Preview, differences, digest};
 use crate::domain::run::protocol::{Event, Report, Returned, Voided};
 use crate::domain::run::refusal::Refusal;
-use crate::domain::run::state::{Doubt, Happened, Proof, Run, Shown, StepRun, StepState};
+use crate::domain::run::state::{Doubt, Happened, Proof, Run, Seen, Shown, StepRun, StepState};
 use crate::domain::runbook::condition::{Verdict, evaluate};
 use crate::domain::runbook::{Gate, Step};
 use crate::domain::time::Timestamp;
@@ -24,7 +24,56 @@ pub(super) fn report(
     rights::engine(by)?;
     rights::not_closed(run)?;
     let (step, at) = rights::find(run, report.step())?;
-    let in_its_place = match (report, &at.state) {
+    if !is_in_its_place(report, at) {
+        return Err(Refusal::OutOfDate);
+    }
+    let id = step.id.clone();
+    match report {
+        Report::Previewed { number, preview, .. } => {
+            Ok(previewed(run, step, at, *number, preview, now))
+        }
+        Report::NotPreviewed { number, error, unreachable, .. } => {
+            let (error, unreachable) = (error.clone(), *unreachable);
+            Ok(vec![if is_let_go(step, at, unreachable) {
+                Event::StepFailed { step: id, error, unreachable, facts: Map::new() }
+            } else {
+                Event::PreviewFailed { step: id, number: *number, error, unreachable }
+            }])
+        }
+        Report::Begin { attempt, preview, .. } => begin(run, step, at, *attempt, preview, now),
+        Report::CannotBegin { error, unreachable, .. } => {
+            rights::going(run)?;
+            let error = error.clone();
+            let unreachable = *unreachable;
+            Ok(vec![if step.gate == Gate::None || is_let_go(step, at, unreachable) {
+                Event::StepFailed { step: id, error, unreachable, facts: Map::new() }
+            } else {
+                Event::ApprovalsVoided { step: id, why: Voided::Unseen { error } }
+            }])
+        }
+        Report::Returned { attempt, returned, .. } => {
+            Ok(returned_from(step, at, *attempt, returned))
+        }
+        Report::Probed { attempt, seen, facts, .. } => Ok(probed(step, at, *attempt, seen, facts)),
+        Report::Proved { attempt, facts, .. } => {
+            let facts = facts.clone();
+            match at.direction {
+                Direction::Undo => Ok(vec![Event::StepUndone { step: id, facts }]),
+                Direction::Do if is_proven(run, step, &facts) => {
+                    Ok(vec![Event::StepDone { step: id, how: Proof::Seen, facts }])
+                }
+                // What other steps saw has changed meanwhile. Nobody looks any more, so people are told.
+                Direction::Do => Ok(vec![not_proved(step, *attempt, facts, "gone again")]),
+            }
+        }
+        Report::NotProved { attempt, facts, saw, .. } => {
+            Ok(vec![not_proved(step, *attempt, facts.clone(), saw)])
+        }
+    }
+}
+
+fn is_in_its_place(report: &Report, at: &StepRun) -> bool {
+    match (report, &at.state) {
         (
             Report::Previewed { number, .. } | Report::NotPreviewed { number, .. },
             StepState::Previewing,
@@ -62,75 +111,32 @@ pub(super) fn report(
             | StepState::Skipped { .. }
             | StepState::Undone,
         ) => false,
-    };
-    if !in_its_place {
-        return Err(Refusal::OutOfDate);
     }
-    let id = step.id.clone();
-    match report {
-        Report::Previewed { number, preview, .. } => {
-            Ok(previewed(run, step, at, *number, preview, now))
+}
+
+fn probed(
+    step: &Step,
+    at: &StepRun,
+    attempt: u32,
+    seen: &Seen,
+    facts: &Map<String, serde_json::Value>,
+) -> Vec<Event> {
+    let (id, seen, facts) = (step.id.clone(), seen.clone(), facts.clone());
+    let happened = seen.happened;
+    let mut events =
+        vec![Event::OutcomeProbed { step: id.clone(), attempt, seen, facts: facts.clone() }];
+    // With a `verify` the effect must still be proven: the probe only says that the call happened.
+    match (happened, at.direction, &step.verify) {
+        (Happened::Done, Direction::Do, None) => {
+            events.push(Event::StepDone { step: id, how: Proof::Seen, facts });
         }
-        Report::NotPreviewed { number, error, unreachable, .. } => {
-            let (error, unreachable) = (error.clone(), *unreachable);
-            Ok(vec![if is_let_go(step, at, unreachable) {
-                Event::StepFailed { step: id, error, unreachable, facts: Map::new() }
-            } else {
-                Event::PreviewFailed { step: id, number: *number, error, unreachable }
-            }])
+        (Happened::Done, Direction::Undo, _) => {
+            events.push(Event::StepUndone { step: id, facts });
         }
-        Report::Begin { attempt, preview, .. } => begin(run, step, at, *attempt, preview, now),
-        Report::CannotBegin { error, unreachable, .. } => {
-            rights::going(run)?;
-            let error = error.clone();
-            let unreachable = *unreachable;
-            Ok(vec![if step.gate == Gate::None || is_let_go(step, at, unreachable) {
-                Event::StepFailed { step: id, error, unreachable, facts: Map::new() }
-            } else {
-                Event::ApprovalsVoided { step: id, why: Voided::Unseen { error } }
-            }])
-        }
-        Report::Returned { attempt, returned, .. } => {
-            Ok(returned_from(step, at, *attempt, returned))
-        }
-        Report::Probed { attempt, seen, facts, .. } => {
-            let attempt = *attempt;
-            let (seen, facts) = (seen.clone(), facts.clone());
-            let happened = seen.happened;
-            let mut events = vec![Event::OutcomeProbed {
-                step: id.clone(),
-                attempt,
-                seen,
-                facts: facts.clone(),
-            }];
-            // With a `verify` the effect must still be proven: the probe only says that the call happened.
-            match (happened, at.direction, &step.verify) {
-                (Happened::Done, Direction::Do, None) => {
-                    events.push(Event::StepDone { step: id, how: Proof::Seen, facts });
-                }
-                (Happened::Done, Direction::Undo, _) => {
-                    events.push(Event::StepUndone { step: id, facts });
-                }
-                (Happened::Done, Direction::Do, Some(_))
-                | (Happened::Never | Happened::Running | Happened::Unknown, _, _) => {}
-            }
-            Ok(events)
-        }
-        Report::Proved { attempt, facts, .. } => {
-            let facts = facts.clone();
-            match at.direction {
-                Direction::Undo => Ok(vec![Event::StepUndone { step: id, facts }]),
-                Direction::Do if is_proven(run, step, &facts) => {
-                    Ok(vec![Event::StepDone { step: id, how: Proof::Seen, facts }])
-                }
-                // What other steps saw has changed meanwhile. Nobody looks any more, so people are told.
-                Direction::Do => Ok(vec![not_proved(step, *attempt, facts, "gone again")]),
-            }
-        }
-        Report::NotProved { attempt, facts, saw, .. } => {
-            Ok(vec![not_proved(step, *attempt, facts.clone(), saw)])
-        }
+        (Happened::Done, Direction::Do, Some(_))
+        | (Happened::Never | Happened::Running | Happened::Unknown, _, _) => {}
     }
+    events
 }
 
 fn not_proved(
@@ -203,7 +209,7 @@ fn begin(
     let Some(shown) = &at.shown else { return Err(Refusal::OutOfDate) };
     let id = step.id.clone();
     let void = |why| Ok(vec![Event::ApprovalsVoided { step: id.clone(), why }]);
-    if at.expires_at(step).is_some_and(|expires| expires <= now) {
+    if at.has_expired(step, now) {
         return void(Voided::Expired);
     }
     if !has_quorum(run, step, at) {

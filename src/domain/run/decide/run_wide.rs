@@ -60,8 +60,7 @@ pub(super) fn tick(run: &Run, now: Timestamp) -> Vec<Event> {
 /// The approvals that have run out.
 pub(super) fn expired(run: &Run, now: Timestamp) -> Vec<Event> {
     let waits = |at: &StepRun| matches!(at.state, StepState::Ready | StepState::Approved { .. });
-    let ran_out = |step, at: &StepRun| at.expires_at(step).is_some_and(|expires| expires <= now);
-    let steps = run.each_step().filter(|(step, at)| waits(at) && ran_out(step, at));
+    let steps = run.each_step().filter(|(step, at)| waits(at) && at.has_expired(step, now));
     steps
         .map(|(step, _)| Event::ApprovalsVoided { step: step.id.clone(), why: Voided::Expired })
         .collect()

@@ -2,8 +2,10 @@
 //! stories of approvals, order, doubt, putting back, cards and measures.
 
 mod approvals;
+mod cards;
 mod doubt;
 mod order;
+mod random;
 mod sample;
 mod table;
 mod words;
