@@ -4,9 +4,9 @@ use serde_json::Map;
 
 use super::sample::{World, id, variant, variants};
 use crate::domain::run::preview::Direction;
-use crate::domain::run::protocol::{Effect, Event, Report, Request};
+use crate::domain::run::protocol::{Effect, Event, Report, Request, Returned};
 use crate::domain::run::refusal::Refusal;
-use crate::domain::run::state::{Doubt, Happened, Proof, StepState};
+use crate::domain::run::state::{Doubt, Happened, Proof, Seen, StepState};
 
 fn called(step: &str) -> World {
     let mut world = World::ready(step);
@@ -48,26 +48,33 @@ fn a_call_without_an_answer_is_looked_at_and_never_repeated_by_itself() {
 }
 
 #[test]
-fn a_report_of_an_older_attempt_is_out_of_date() {
+fn a_report_of_another_attempt_or_preview_is_out_of_date() {
     let mut world = called("promote");
     world.unknown("promote");
     world.probed("promote", Happened::Never);
     again(&mut world, "promote").unwrap();
-    world.do_until_called("promote");
+    let (step, late) = (|| id("promote"), 1);
+    let look = || super::sample::preview("promote", "eu-west-1");
+    let refused = |world: &World, report: Report| {
+        let refusal = world.clone().report(report.clone()).unwrap_err();
+        assert_eq!(refusal, Refusal::OutOfDate, "{report:?}");
+    };
+    refused(&world, Report::Previewed { step: step(), number: late, preview: look() });
+    world.previewed("promote");
+    world.agreed("promote");
+    refused(&world, Report::Begin { step: step(), attempt: late, preview: look() });
+    world.begin("promote").unwrap();
+    let returned = Returned::Failed { error: String::new(), unreachable: false };
+    refused(&world, Report::Returned { step: step(), attempt: late, returned });
+    let mut proving = world.clone();
+    proving.accepted("promote");
+    let facts = super::sample::after;
+    refused(&proving, Report::Proved { step: step(), attempt: late, facts: facts() });
     let saw = String::new();
-    for late in [
-        Report::NotProved { step: id("promote"), attempt: 1, facts: Map::new(), saw },
-        Report::Proved { step: id("promote"), attempt: 1, facts: super::sample::after() },
-        Report::CannotBegin {
-            step: id("promote"),
-            attempt: 1,
-            error: String::new(),
-            unreachable: false,
-        },
-    ] {
-        assert_eq!(world.report(late).unwrap_err(), Refusal::OutOfDate);
-    }
-    assert_eq!(*world.state("promote"), StepState::Calling { attempt: 2 });
+    refused(&proving, Report::NotProved { step: step(), attempt: late, facts: facts(), saw });
+    world.unknown("promote");
+    let seen = Seen { happened: Happened::Never, saw: String::new(), at: world.now };
+    refused(&world, Report::Probed { step: step(), attempt: late, seen, facts: facts() });
 }
 
 #[test]

@@ -261,6 +261,7 @@ impl Model {
         }
         assert_eq!(world.run.status, Status::Open, "{step} began in a run that is not open");
         assert!(self.attempts.insert((step.clone(), attempt)), "{step} {attempt} began twice");
+        assert_eq!(attempt, world.run.steps[step].attempts + 1, "{step}");
         assert!(!found.action.is_human(), "{step} is not called");
     }
 }
