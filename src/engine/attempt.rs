@@ -309,8 +309,15 @@ pub(super) async fn prove(
     step: &StepId,
     attempt: u32,
 ) -> Result<(), EffectError> {
-    let Some(Ok(work)) = load(engine, claimed, step).await? else {
-        return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+    let work = match load(engine, claimed, step).await? {
+        None => return Ok(()),
+        Some(Ok(work)) => work,
+        // Nobody could look any more: people are told.
+        Some(Err((_, saw))) => {
+            let (step, facts) = (step.clone(), Map::new());
+            report(engine, claimed, Report::NotProved { step, attempt, facts, saw }).await?;
+            return Ok(());
+        }
     };
     let (true, Some(shown)) =
         (work.at.state == (StepState::Proving { attempt }), work.at.shown.as_ref())

@@ -13,6 +13,7 @@ pub use button::{Ask, Press};
 pub use form::Form;
 
 use crate::domain::ids::StepId;
+use crate::domain::run::decide::somebody_may;
 use crate::domain::run::log::Recorded;
 use crate::domain::run::state::{Kind, Run};
 use crate::domain::text::Text;
@@ -85,18 +86,35 @@ impl Button {
 
 /// The card of the run.
 pub fn run_card(run: &Run, now: Timestamp) -> Message {
-    run_card::message(run, now)
+    pressable(run, run_card::message(run, now), now)
 }
 
 /// The card of a step; `None` while it has not opened, and for a step the run does not have.
 pub fn step_card(run: &Run, step: &StepId, now: Timestamp) -> Option<Message> {
-    step_card::message(run, step, now)
+    step_card::message(run, step, now).map(|message| pressable(run, message, now))
 }
 
 /// The line that tells the room of an event; `None` for events the room is not told of.
 pub fn notice(run: &Run, event: &Recorded) -> Option<Message> {
     notice::message(run, event)
 }
+
+/// Leaves out the buttons that nobody could press now: the rules are asked, so no card repeats them.
+fn pressable(run: &Run, mut message: Message, now: Timestamp) -> Message {
+    for block in &mut message.blocks {
+        if let Block::Buttons(buttons) = block {
+            buttons.retain(|button| {
+                let request = button.press.request(WORDS);
+                request.is_ok_and(|request| somebody_may(run, &request, now))
+            });
+        }
+    }
+    message.blocks.retain(|block| !matches!(block, Block::Buttons(buttons) if buttons.is_empty()));
+    message
+}
+
+/// Stands for what a person would write.
+const WORDS: &str = "…";
 
 /// Exercise and tabletop are marked in every message.
 fn banner(kind: Kind) -> Option<Text> {

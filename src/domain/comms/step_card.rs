@@ -219,7 +219,11 @@ impl Card<'_> {
         let facts = at.facts.iter().filter(|(_, value)| !value.is_object()).map(|(name, value)| {
             let value = match value {
                 Value::String(text) => text.clone(),
-                other => other.to_string(),
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::Array(_)
+                | Value::Object(_) => value.to_string(),
             };
             let value: String = value.chars().take(MOST_OF_A_FACT).collect();
             Text::raw(format!("{name} = {value}"))
@@ -269,7 +273,6 @@ impl Card<'_> {
 
     /// The dangerous button in a row of its own, where no harmless one ever sits.
     fn answers(&self, shown: &Shown) -> Vec<Block> {
-        let holds = matches!(shown.guard, None | Some(Verdict::True));
         let mut first = Vec::new();
         let mut second = vec![self.button(Ask::LookAgain)];
         if self.step.action.is_decision() {
@@ -282,18 +285,15 @@ impl Card<'_> {
         } else {
             let ask = if self.at.approvals.is_empty() { Ask::Run } else { Ask::Approve };
             let style = if self.step.point_of_no_return { Style::Danger } else { Style::Primary };
-            if holds {
-                let confirm = self.confirmation(shown);
-                first.push(self.button(ask).styled(style).confirmed(Some(confirm)));
-                first.push(self.button(Ask::Reject));
-            }
+            let confirm = self.confirmation(shown);
+            first.push(self.button(ask).styled(style).confirmed(Some(confirm)));
+            first.push(self.button(Ask::Reject));
             second.push(self.button(Ask::Skip));
         }
-        if holds && matches!(self.step.gate, Gate::People { .. }) {
+        if matches!(self.step.gate, Gate::People { .. }) {
             second.push(self.button(Ask::BreakGlass));
         }
-        let rows = [first, second].into_iter().filter(|row| !row.is_empty());
-        rows.map(Block::Buttons).collect()
+        vec![Block::Buttons(first), Block::Buttons(second)]
     }
 
     fn confirmation(&self, shown: &Shown) -> Text {
@@ -328,7 +328,6 @@ impl Card<'_> {
                 Text::Key("step.doubt.not_proven", vec![("saw", Text::raw(saw))])
             }
         });
-        let mut happened = None;
         match seen {
             None => lines.push(Text::key("step.doubt.looking")),
             Some(seen) => {
@@ -338,7 +337,6 @@ impl Card<'_> {
                     Happened::Done => "happened.done",
                     Happened::Unknown => "happened.unknown",
                 };
-                happened = Some(seen.happened);
                 lines.push(Text::Key(
                     "step.doubt.seen",
                     vec![
@@ -350,10 +348,8 @@ impl Card<'_> {
             }
         }
         lines.push(Text::key("step.doubt.not_again"));
-        let mut second = vec![self.button(Ask::MarkDone)];
-        if matches!(happened, Some(Happened::Never | Happened::Unknown)) {
-            second.push(self.button(Ask::StartAgain).styled(Style::Danger));
-        }
+        let again = self.button(Ask::StartAgain).styled(Style::Danger);
+        let second = vec![self.button(Ask::MarkDone), again];
         let first = vec![self.button(Ask::LookAgain)];
         (title, vec![Block::Lines(lines), Block::Buttons(first), Block::Buttons(second)])
     }
@@ -380,9 +376,7 @@ impl Card<'_> {
         };
         let (line, mut blocks) = self.small(key, args);
         let can_undo = matches!(how, Proof::Seen | Proof::Accepted)
-            && self.step.action.spec().is_some_and(|spec| spec.undo == Undo::Possible)
-            && self.run.no_return().is_none()
-            && !self.run.is_closed();
+            && self.step.action.spec().is_some_and(|spec| spec.undo == Undo::Possible);
         if can_undo {
             blocks.push(Block::Buttons(vec![self.button(Ask::Undo)]));
         }

@@ -40,12 +40,12 @@ pub struct PhaseMeasure {
     pub worked: Span,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct StepTimes {
     waited: u64,
     worked: u64,
     changed_at: Option<Timestamp>,
-    settled_at: Option<Timestamp>,
+    settled_at: Vec<Timestamp>,
 }
 
 /// Measures a run from its record; `None` if the record does not begin with the start.
@@ -65,9 +65,9 @@ pub fn measure(record: &[Recorded], now: Timestamp) -> Option<Measures> {
         if after.state != state {
             add(times, &state, entry.at.since(times.changed_at.unwrap_or(entry.at)));
             times.changed_at = Some(entry.at);
-        }
-        if run.is_settled(&step) && times.settled_at.is_none() {
-            times.settled_at = Some(entry.at);
+            if run.is_settled(&step) {
+                times.settled_at.push(entry.at);
+            }
         }
     }
     let end = run.restored_at.unwrap_or(now);
@@ -108,14 +108,14 @@ fn phases(run: &Run, times: &BTreeMap<StepId, StepTimes>, end: Timestamp) -> Vec
     let mut reached = run.started_at;
     let of = |phase: &PhaseId| {
         let steps = run.runbook.steps.iter().filter(|step| step.phase == *phase);
-        steps.filter_map(|step| times.get(&step.id)).copied().collect::<Vec<_>>()
+        steps.filter_map(|step| times.get(&step.id)).collect::<Vec<_>>()
     };
     run.runbook
         .phases
         .iter()
         .map(|phase| {
             let steps = of(&phase.id);
-            let settled = steps.iter().filter_map(|times| times.settled_at);
+            let settled = steps.iter().flat_map(|times| times.settled_at.iter().copied());
             let until = settled.filter(|at| *at <= end).max().unwrap_or(reached).max(reached);
             let share = until.since(reached);
             reached = until;

@@ -41,6 +41,7 @@ fn title(run: &Run, step: &StepId) -> Text {
     run.runbook.step(step).map_or_else(|| Text::raw(step), |step| (&step.title).into())
 }
 
+#[expect(clippy::too_many_lines, reason = "one table, an arm for each event")]
 fn sentence(event: &Event) -> (&'static str, Args) {
     match event {
         Event::RunStarted(start) => (

@@ -66,6 +66,9 @@ pub fn apply(run: &mut Run, entry: &Entry) {
         Event::StepDone { step, .. } if *step == run.runbook.restored_by => {
             run.restored_at = Some(at);
         }
+        Event::StepUndone { step, .. } if *step == run.runbook.restored_by => {
+            run.restored_at = None;
+        }
         Event::StepOpened { .. }
         | Event::StepReopened { .. }
         | Event::PreviewAsked { .. }
@@ -99,6 +102,7 @@ fn via(by: &Actor) -> Option<Surface> {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one table, an arm for each event")]
 fn apply_to_step(
     step: &mut StepRun,
     event: &Event,
@@ -147,6 +151,7 @@ fn apply_to_step(
         Event::StepDeclined { by, reason, .. } => step.decline(by, reason, at),
         Event::AttemptStarted { attempt, .. } => {
             step.attempts = *attempt;
+            step.begun += 1;
             step.enter(StepState::Calling { attempt: *attempt }, at);
         }
         Event::CallAccepted { attempt, .. } => {
@@ -168,19 +173,25 @@ fn apply_to_step(
         }
         Event::StepDone { how, facts, .. } => {
             step.look(facts, at);
-            step.done_as = step
-                .shown
-                .as_ref()
-                .map(|shown| DoneAs { preview: shown.preview.clone(), how: how.clone() });
+            step.done_as = step.shown.as_ref().map(|shown| DoneAs {
+                preview: shown.preview.clone(),
+                how: how.clone(),
+                begun: step.begun,
+            });
             step.enter(StepState::Done { how: how.clone() }, at);
         }
         Event::StepFailed { error, unreachable, facts, .. } => {
             step.look(facts, at);
+            if matches!(step.state, StepState::Calling { .. }) {
+                step.begun = step.begun.saturating_sub(1);
+            }
             step.enter(StepState::Failed { error: error.clone(), unreachable: *unreachable }, at);
         }
         Event::StepSkipped { why, .. } => step.enter(StepState::Skipped { why: why.clone() }, at),
         Event::StepUndone { facts, .. } => {
             step.look(facts, at);
+            step.direction = Direction::Do;
+            step.done_as = None;
             step.enter(StepState::Undone, at);
         }
     }
@@ -206,16 +217,19 @@ impl StepRun {
         }
     }
 
-    /// A declined undo leaves the step done, as it was.
+    /// A declined undo leaves the step done, as it was, unless an earlier one may have happened.
     fn decline(&mut self, by: &[PersonId], reason: &str, at: Timestamp) {
-        let state = match (self.direction, &self.done_as) {
-            (Direction::Undo, Some(done)) => StepState::Done { how: done.how.clone() },
-            (Direction::Do, _) | (Direction::Undo, None) => {
-                StepState::Declined { by: by.to_vec(), reason: reason.to_owned() }
+        let left = self.done_as.as_ref().filter(|_| self.is_still_done());
+        match (self.direction, left.map(|done| done.how.clone())) {
+            (Direction::Undo, Some(how)) => {
+                self.direction = Direction::Do;
+                self.enter(StepState::Done { how }, at);
             }
-        };
-        self.direction = Direction::Do;
-        self.enter(state, at);
+            (Direction::Do, _) | (Direction::Undo, None) => {
+                let (by, reason) = (by.to_vec(), reason.to_owned());
+                self.enter(StepState::Declined { by, reason }, at);
+            }
+        }
     }
 
     fn doubt(&mut self, attempt: u32, why: &Doubt, at: Timestamp) {

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::decide::due_at;
 use super::protocol::{Effect, Event, MessageKey};
-use super::state::{Run, StepState};
+use super::state::{Proof, Run, Skip, StepRun, StepState};
 use crate::domain::ids::StepId;
+use crate::domain::runbook::Step;
 
 /// The effects of `events`, given with their numbers; `run` is the state after them.
 pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
@@ -14,9 +15,13 @@ pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
         if let Some(step) = event.step() {
             effects.insert(Effect::Show(MessageKey::Step(step.clone())));
             effects.extend(work(run, step, event));
+            effects.extend(touched(run, step, event));
         }
         if tells_the_room(event) {
             effects.insert(Effect::Show(MessageKey::Notice(*seq)));
+        }
+        if matches!(event, Event::RunHeld { .. } | Event::RunResumed {} | Event::RunClosed { .. }) {
+            effects.extend(asking(run, |_| true));
         }
         // What was ready to go while the run was held goes now.
         if matches!(event, Event::RunResumed {}) {
@@ -47,6 +52,66 @@ pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
         }
     }
     effects.into_iter().collect()
+}
+
+/// The cards of other steps that ask for something else, or no longer, since `event`.
+fn touched(run: &Run, id: &StepId, event: &Event) -> Vec<Effect> {
+    let moves_the_way_back = run.runbook.step(id).is_some_and(|step| step.point_of_no_return)
+        && matches!(event, Event::AttemptStarted { .. } | Event::StepFailed { .. });
+    if moves_the_way_back {
+        return asking(run, |_| true);
+    }
+    match event {
+        Event::StepReopened { .. }
+        | Event::UndoAsked { .. }
+        | Event::StepDeclined { .. }
+        | Event::StepDone { .. }
+        | Event::StepFailed { .. }
+        | Event::StepSkipped { .. }
+        | Event::StepUndone { .. } => asking(run, |step| step.needs.contains(id)),
+        Event::RunStarted(_)
+        | Event::StepOpened { .. }
+        | Event::PreviewAsked { .. }
+        | Event::PreviewShown { .. }
+        | Event::PreviewFailed { .. }
+        | Event::ApprovalGiven { .. }
+        | Event::GlassBroken { .. }
+        | Event::ApprovalsVoided { .. }
+        | Event::StepApproved { .. }
+        | Event::VoteCast { .. }
+        | Event::AttemptStarted { .. }
+        | Event::CallAccepted { .. }
+        | Event::OutcomeUnknown { .. }
+        | Event::OutcomeProbed { .. }
+        | Event::ProbeAsked { .. }
+        | Event::RunHeld { .. }
+        | Event::RunResumed {}
+        | Event::NoteAdded { .. }
+        | Event::RunClosed { .. } => Vec::new(),
+    }
+}
+
+/// The cards that may have buttons.
+fn asking(run: &Run, which: impl Fn(&Step) -> bool) -> Vec<Effect> {
+    let asks = |at: &StepRun| match &at.state {
+        StepState::Blind { .. }
+        | StepState::Ready
+        | StepState::Declined { .. }
+        | StepState::InDoubt { .. }
+        | StepState::Done { how: Proof::Seen | Proof::Accepted }
+        | StepState::Failed { .. }
+        | StepState::Skipped { why: Skip::Person { .. } }
+        | StepState::Undone => true,
+        StepState::Waiting
+        | StepState::Previewing
+        | StepState::Approved { .. }
+        | StepState::Calling { .. }
+        | StepState::Proving { .. }
+        | StepState::Done { how: Proof::People | Proof::Word { .. } }
+        | StepState::Skipped { why: Skip::When { .. } | Skip::NotNeeded } => false,
+    };
+    let steps = run.each_step().filter(|(step, at)| which(step) && asks(at));
+    steps.map(|(step, _)| Effect::Show(MessageKey::Step(step.id.clone()))).collect()
 }
 
 fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {

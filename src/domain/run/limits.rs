@@ -8,6 +8,8 @@ pub const ATTEMPTS: u32 = 20;
 pub const PREVIEWS: u32 = 500;
 /// Events of one run after which people's notes are refused; the engine's reports are bounded by the two above.
 pub const EVENTS: u64 = 50_000;
+/// Events after those, after which people can only hold or close.
+pub const RESERVE: u64 = 10_000;
 /// Characters of a reason, a note, what somebody says.
 pub const TEXT: usize = 2000;
 /// How far back an impact may lie.

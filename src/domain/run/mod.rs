@@ -11,7 +11,10 @@
 //! 3. A call starts only from approvals whose digest is the digest of what is about to run, or from `gate: none`.
 //! 4. A call that is out (`Calling`, `Proving`) ends in `Done`, `Failed`, `InDoubt` or `Undone`; never back in waiting.
 //! 5. Everything that grows has a bound: see [`limits`].
-//! 6. The rules hold here, for every surface alike.
+//! 6. The rules hold here, for every surface alike; only the engine reports.
+//! 7. Nothing begins out of its order: what a step needs is settled when people agree and still right before the call,
+//!    and nothing is put back past the point of no return.
+//! 8. Approvals that have run out never count again, whatever the clock does.
 
 pub mod apply;
 pub mod decide;
@@ -20,9 +23,13 @@ pub mod limits;
 pub mod log;
 pub mod preview;
 pub mod protocol;
+pub mod questions;
 pub mod refusal;
 pub mod state;
 
 pub use protocol::{Effect, Entry, Event, MessageKey, Report, Request, Start};
 pub use refusal::Refusal;
 pub use state::{Kind, Run, Status, StepRun, StepState};
+
+#[cfg(test)]
+mod tests;

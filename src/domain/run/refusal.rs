@@ -65,12 +65,17 @@ pub enum Refusal {
     NotSkippable { step: Localized },
     /// Nobody has looked yet what happened.
     LookFirst { step: Localized },
+    /// Only the engine reports what was done or seen, and that time has passed.
+    EngineOnly,
+    /// What the step needs is no longer settled: it was put back, or opened again.
+    NeedsOpen { step: Localized, needs: Vec<Localized> },
     /// An engine report that does not belong to the present state; a repeat, or late.
     OutOfDate,
 }
 
 impl Refusal {
     /// The sentence for the asker.
+    #[expect(clippy::too_many_lines, reason = "one table, an arm for each refusal")]
     pub fn text(&self) -> Text {
         let step = |title: &Localized| vec![("step", Text::from(title))];
         match self {
@@ -147,6 +152,14 @@ impl Refusal {
             }
             Self::NotSkippable { step: title } => Text::Key("refused.not_skippable", step(title)),
             Self::LookFirst { step: title } => Text::Key("refused.look_first", step(title)),
+            Self::EngineOnly => Text::key("refused.engine_only"),
+            Self::NeedsOpen { step, needs } => {
+                let needs = needs.iter().map(Text::from).collect();
+                Text::Key(
+                    "refused.needs_open",
+                    vec![("step", step.into()), ("needs", Text::List(needs))],
+                )
+            }
             Self::OutOfDate => Text::key("refused.out_of_date"),
         }
     }

@@ -1,17 +1,17 @@
-//! The state of a run and of its steps.
+//! The state of a run and of its steps. What can be read off it is in [`questions`](super::questions).
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::preview::{Direction, Preview, Subject};
+use super::preview::{Direction, Preview};
 use crate::domain::actor::Surface;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{Digest, PersonId, RunId, StepId};
-use crate::domain::runbook::condition::{Scope, Verdict};
-use crate::domain::runbook::{OnFailure, Runbook, Step};
-use crate::domain::time::{Span, Timestamp};
+use crate::domain::runbook::Runbook;
+use crate::domain::runbook::condition::Verdict;
+use crate::domain::time::Timestamp;
 
 /// What a run is for. Fixed for ever at the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +107,9 @@ pub struct StepRun {
     pub previews: u32,
     /// Number of the last attempt.
     pub attempts: u32,
+    /// Attempts that may have happened: those begun, less those that certainly did nothing.
+    #[serde(default)]
+    pub begun: u32,
     /// What people were shown last.
     pub shown: Option<Shown>,
     /// Who agreed to `shown`.
@@ -128,6 +131,9 @@ pub struct DoneAs {
     pub preview: Preview,
     /// How that is known.
     pub how: Proof,
+    /// [`StepRun::begun`] then: more of them now, and it may have been put back.
+    #[serde(default)]
+    pub begun: u32,
 }
 
 /// Where a step stands. `apply` is the table of transitions.
@@ -328,163 +334,4 @@ pub enum Choice {
     Go,
     /// Not now.
     Hold,
-}
-
-impl StepRun {
-    /// A step that has not opened.
-    pub fn waiting(at: Timestamp) -> Self {
-        Self {
-            state: StepState::Waiting,
-            since: at,
-            direction: Direction::Do,
-            opened_at: at,
-            previews: 0,
-            attempts: 0,
-            shown: None,
-            approvals: Vec::new(),
-            votes: Vec::new(),
-            done_as: None,
-            facts: Map::new(),
-            facts_at: at,
-        }
-    }
-
-    /// When the approvals given so far stop counting, if any were given.
-    pub fn expires_at(&self, step: &Step) -> Option<Timestamp> {
-        let first = self.approvals.iter().map(|approval| approval.at).min();
-        let first = first.or_else(|| self.votes.iter().map(|vote| vote.at).min());
-        first.map(|at| at.plus(step.gate.expires()))
-    }
-}
-
-impl StepState {
-    /// As conditions name it: `steps['x'].state == 'done'`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Previewing => "previewing",
-            Self::Blind { .. } => "blind",
-            Self::Ready => "ready",
-            Self::Declined { .. } => "declined",
-            Self::Approved { .. } => "approved",
-            Self::Calling { .. } => "calling",
-            Self::Proving { .. } => "proving",
-            Self::InDoubt { .. } => "in_doubt",
-            Self::Done { .. } => "done",
-            Self::Failed { .. } => "failed",
-            Self::Skipped { .. } => "skipped",
-            Self::Undone => "undone",
-        }
-    }
-
-    /// Whether a call may be out or its outcome is open: nothing may be torn down around it.
-    pub fn is_in_flight(&self) -> bool {
-        match self {
-            Self::Approved { .. }
-            | Self::Calling { .. }
-            | Self::Proving { .. }
-            | Self::InDoubt { .. } => true,
-            Self::Waiting
-            | Self::Previewing
-            | Self::Blind { .. }
-            | Self::Ready
-            | Self::Declined { .. }
-            | Self::Done { .. }
-            | Self::Failed { .. }
-            | Self::Skipped { .. }
-            | Self::Undone => false,
-        }
-    }
-}
-
-impl Run {
-    /// The runbook's step and its state.
-    pub fn step(&self, id: &StepId) -> Option<(&Step, &StepRun)> {
-        Some((self.runbook.step(id)?, self.steps.get(id)?))
-    }
-
-    /// Every step with its state, in document order.
-    pub fn each_step(&self) -> impl Iterator<Item = (&Step, &StepRun)> {
-        self.runbook.steps.iter().filter_map(|step| Some((step, self.steps.get(&step.id)?)))
-    }
-
-    /// Whether what needs this step may go on.
-    pub fn is_settled(&self, id: &StepId) -> bool {
-        let Some((step, at)) = self.step(id) else { return false };
-        match &at.state {
-            StepState::Done { .. } | StepState::Skipped { .. } => true,
-            StepState::Failed { unreachable: true, .. } if step.best_effort => true,
-            StepState::Failed { .. } => match &step.on_failure {
-                OnFailure::Continue => true,
-                OnFailure::Hold => false,
-                OnFailure::Fallback(other) => self
-                    .steps
-                    .get(other)
-                    .is_some_and(|at| matches!(at.state, StepState::Done { .. })),
-            },
-            StepState::Waiting
-            | StepState::Previewing
-            | StepState::Blind { .. }
-            | StepState::Ready
-            | StepState::Declined { .. }
-            | StepState::Approved { .. }
-            | StepState::Calling { .. }
-            | StepState::Proving { .. }
-            | StepState::InDoubt { .. }
-            | StepState::Undone => false,
-        }
-    }
-
-    /// The step whose fallback this one is, if it is one.
-    pub fn fallback_of(&self, id: &StepId) -> Option<&Step> {
-        self.runbook.steps.iter().find(|step| step.on_failure == OnFailure::Fallback(id.clone()))
-    }
-
-    /// The first step past which there is no way back, once it has begun.
-    pub fn no_return(&self) -> Option<&Step> {
-        self.each_step()
-            .find(|(step, at)| {
-                step.point_of_no_return
-                    && at.attempts > 0
-                    && !matches!(at.state, StepState::Failed { .. } | StepState::Approved { .. })
-            })
-            .map(|(step, _)| step)
-    }
-
-    /// What the digest of a step's present preview is bound to.
-    pub fn subject<'a>(&'a self, step: &'a StepId, at: &StepRun) -> Subject<'a> {
-        Subject {
-            run: &self.id,
-            step,
-            number: at.previews,
-            direction: at.direction,
-            environment: &self.environment.id,
-            account: &self.environment.account,
-        }
-    }
-
-    /// What a condition of a step may name, with these facts.
-    pub fn scope(&self, facts: &Map<String, Value>) -> Scope {
-        let steps = self
-            .steps
-            .iter()
-            .map(|(id, at)| (id.to_string(), json!({"state": at.state.name(), "facts": at.facts})));
-        Scope {
-            facts: Value::Object(facts.clone()),
-            env: self.environment.document.clone(),
-            regions: json!(self.environment.regions),
-            steps: Value::Object(steps.collect()),
-            run: json!({"id": self.id, "kind": self.kind}),
-        }
-    }
-
-    /// How long the service has been away: until it was back, or until now.
-    pub fn outage(&self, now: Timestamp) -> Span {
-        self.restored_at.unwrap_or(now).since(self.impact_at)
-    }
-
-    /// Whether the run is over.
-    pub fn is_closed(&self) -> bool {
-        matches!(self.status, Status::Closed { .. })
-    }
 }

@@ -53,7 +53,7 @@ fn asked<'a>(
     if shown.digest != *digest {
         return Err(Refusal::Stale { step: step.title.clone() });
     }
-    if at.expires_at(step).is_some_and(|expires| expires <= now) {
+    if at.has_expired(step, now) {
         return Err(Refusal::Expired { step: step.title.clone() });
     }
     Ok(Asked { step, at, shown, person })
@@ -70,7 +70,7 @@ pub(super) fn approve(
     if asked.step.action.is_decision() {
         return vote(run, step, digest, PRESSED, "", by, now);
     }
-    asked.guard_holds()?;
+    asked.may_go(run)?;
     if let Some(given) = asked.at.approvals.iter().find(|given| given.by == asked.person.id) {
         let who = asked.others(run, asked.at.approvals.iter().map(|approval| &approval.by));
         return Err(Refusal::AlreadyApproved { at: given.at, who });
@@ -121,7 +121,7 @@ pub(super) fn vote(
         return Err(Refusal::AlreadyVoted { at: same.at, who });
     }
     match choice {
-        Choice::Go => asked.guard_holds()?,
+        Choice::Go => asked.may_go(run)?,
         Choice::Hold => {}
     }
     let others = asked.at.votes.iter().filter(|vote| vote.by != *me && vote.choice == choice);
@@ -157,7 +157,7 @@ pub(super) fn break_glass(
             return Err(Refusal::NoGlass { step: asked.step.title.clone() });
         }
     }
-    asked.guard_holds()?;
+    asked.may_go(run)?;
     let reason = rights::reason(reason)?;
     let digest = asked.shown.digest.clone();
     Ok(vec![Event::GlassBroken { step: step.clone(), digest, reason }, asked.complete()?])
@@ -168,6 +168,12 @@ impl Asked<'_> {
     fn people(&self) -> usize {
         let people = usize::try_from(self.step.gate.people()).unwrap_or(usize::MAX);
         people.max(1)
+    }
+
+    /// Nothing but people's agreement is missing.
+    fn may_go(&self, run: &Run) -> Result<(), Refusal> {
+        rights::in_order(run, self.step, self.at)?;
+        self.guard_holds()
     }
 
     fn guard_holds(&self) -> Result<(), Refusal> {

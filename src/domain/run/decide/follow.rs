@@ -1,7 +1,9 @@
 //! What opens, or falls away, because something else was settled.
 
+use super::run_wide;
 use crate::domain::actor::Actor;
 use crate::domain::run::apply::apply;
+use crate::domain::run::preview::Direction;
 use crate::domain::run::protocol::{Entry, Event};
 use crate::domain::run::state::{Run, Skip, StepRun, StepState};
 use crate::domain::runbook::Step;
@@ -21,8 +23,13 @@ pub(super) fn open_steps(run: &Run, events: &mut Vec<Event>, by: &Actor, now: Ti
     if after.is_closed() {
         return;
     }
-    // Each round moves at least one step out of `Waiting`, so the number of steps bounds the rounds.
-    for _ in 0..=after.runbook.steps.len() {
+    // What is recorded now was recorded after these ran out: they may not count again if the clock goes back.
+    for event in run_wide::expired(&after, now) {
+        apply(&mut after, &entry(event.clone()));
+        events.push(event);
+    }
+    // Each round moves at least one step out of `Waiting` or `NotNeeded`, at most once each: that bounds the rounds.
+    for _ in 0..=2 * after.runbook.steps.len() {
         let new: Vec<Event> =
             after.each_step().filter_map(|(step, at)| opening(&after, step, at)).collect();
         if new.is_empty() {
@@ -35,28 +42,30 @@ pub(super) fn open_steps(run: &Run, events: &mut Vec<Event>, by: &Actor, now: Ti
     }
 }
 
+fn is_out_of_the_way(at: &StepRun) -> bool {
+    matches!(at.state, StepState::Done { .. } | StepState::Skipped { .. })
+}
+
+/// Putting back that failed is no failure of the step.
+fn has_failed(at: &StepRun) -> bool {
+    matches!(at.state, StepState::Failed { .. }) && at.direction == Direction::Do
+}
+
 fn opening(run: &Run, step: &Step, at: &StepRun) -> Option<Event> {
-    if at.state != StepState::Waiting {
+    let is_waiting = at.state == StepState::Waiting;
+    // A fallback that was not needed is needed when its step, opened again, fails after all.
+    if !is_waiting && at.state != (StepState::Skipped { why: Skip::NotNeeded }) {
         return None;
     }
     let id = step.id.clone();
-    if let Some(original) = run.fallback_of(&step.id) {
-        let original = &run.steps.get(&original.id)?.state;
-        match original {
-            StepState::Done { .. } | StepState::Skipped { .. } => {
-                return Some(Event::StepSkipped { step: id, why: Skip::NotNeeded });
-            }
-            StepState::Failed { .. } => {}
-            StepState::Waiting
-            | StepState::Previewing
-            | StepState::Blind { .. }
-            | StepState::Ready
-            | StepState::Declined { .. }
-            | StepState::Approved { .. }
-            | StepState::Calling { .. }
-            | StepState::Proving { .. }
-            | StepState::InDoubt { .. }
-            | StepState::Undone => return None,
+    let mut originals = run.fallback_of(&step.id).peekable();
+    if originals.peek().is_some() {
+        let originals: Vec<_> = originals.filter_map(|step| run.steps.get(&step.id)).collect();
+        if originals.iter().all(|original| is_out_of_the_way(original)) {
+            return is_waiting.then_some(Event::StepSkipped { step: id, why: Skip::NotNeeded });
+        }
+        if !originals.iter().any(|original| has_failed(original)) {
+            return None;
         }
     }
     if !step.needs.iter().all(|need| run.is_settled(need)) {

@@ -19,7 +19,7 @@ pub use start::start;
 use super::protocol::{Event, Request};
 use super::refusal::Refusal;
 use super::state::{Choice, Run};
-use crate::domain::actor::Actor;
+use crate::domain::actor::{Actor, Surface};
 use crate::domain::time::Timestamp;
 
 /// The events that follow from `request`, or why it is refused. [`start`] opens the run before.
@@ -32,7 +32,23 @@ pub fn decide(
     by: &Actor,
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
-    let mut events = match request {
+    let mut events = alone(run, request, by, now)?;
+    follow::open_steps(run, &mut events, by, now);
+    Ok(events)
+}
+
+/// Whether anybody of the environment could ask this now. A card shows no button of which this is not true.
+pub fn somebody_may(run: &Run, request: &Request, now: Timestamp) -> bool {
+    run.environment.people.iter().any(|person| {
+        let by = Actor::Person { id: person.id.clone(), via: Surface::Web };
+        alone(run, request, &by, now).is_ok()
+    })
+}
+
+/// What follows from the request itself, without what opens because of it.
+fn alone(run: &Run, request: &Request, by: &Actor, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+    rights::not_full(run, request)?;
+    Ok(match request {
         Request::Approve { step, digest } => answers::approve(run, step, digest, by, now)?,
         Request::Reject { step, digest, reason } => {
             answers::reject(run, step, digest, reason, by, now)?
@@ -53,11 +69,12 @@ pub fn decide(
         Request::Resume => run_wide::resume(run, by)?,
         Request::Note { text } => run_wide::note(run, text, by)?,
         Request::Close { reason } => run_wide::close(run, reason, by)?,
-        Request::Report(report) => reports::report(run, report, now)?,
-        Request::Tick => run_wide::tick(run, now),
-    };
-    follow::open_steps(run, &mut events, by, now);
-    Ok(events)
+        Request::Report(report) => reports::report(run, report, by, now)?,
+        Request::Tick => {
+            rights::engine(by)?;
+            run_wide::tick(run, now)
+        }
+    })
 }
 
 /// What a press on Run means at a decision.

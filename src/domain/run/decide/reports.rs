@@ -5,18 +5,74 @@ use serde_json::Map;
 
 use super::rights;
 use crate::domain::action::Danger;
+use crate::domain::actor::Actor;
 use crate::domain::run::limits;
-use crate::domain::run::preview::{Direction, Preview, differences, digest};
+use crate::domain::run::preview::{Difference, Direction, Preview, differences, digest};
 use crate::domain::run::protocol::{Event, Report, Returned, Voided};
 use crate::domain::run::refusal::Refusal;
-use crate::domain::run::state::{Doubt, Happened, Proof, Run, Shown, StepRun, StepState};
+use crate::domain::run::state::{Doubt, Happened, Proof, Run, Seen, Shown, StepRun, StepState};
 use crate::domain::runbook::condition::{Verdict, evaluate};
 use crate::domain::runbook::{Gate, Step};
 use crate::domain::time::Timestamp;
 
-pub(super) fn report(run: &Run, report: &Report, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+pub(super) fn report(
+    run: &Run,
+    report: &Report,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<Vec<Event>, Refusal> {
+    rights::engine(by)?;
+    rights::not_closed(run)?;
     let (step, at) = rights::find(run, report.step())?;
-    let in_its_place = match (report, &at.state) {
+    if !is_in_its_place(report, at) {
+        return Err(Refusal::OutOfDate);
+    }
+    let id = step.id.clone();
+    match report {
+        Report::Previewed { number, preview, .. } => {
+            Ok(previewed(run, step, at, *number, preview, now))
+        }
+        Report::NotPreviewed { number, error, unreachable, .. } => {
+            let (error, unreachable) = (error.clone(), *unreachable);
+            Ok(vec![if is_let_go(step, at, unreachable) {
+                Event::StepFailed { step: id, error, unreachable, facts: Map::new() }
+            } else {
+                Event::PreviewFailed { step: id, number: *number, error, unreachable }
+            }])
+        }
+        Report::Begin { attempt, preview, .. } => begin(run, step, at, *attempt, preview, now),
+        Report::CannotBegin { error, unreachable, .. } => {
+            rights::going(run)?;
+            let error = error.clone();
+            let unreachable = *unreachable;
+            Ok(vec![if step.gate == Gate::None || is_let_go(step, at, unreachable) {
+                Event::StepFailed { step: id, error, unreachable, facts: Map::new() }
+            } else {
+                Event::ApprovalsVoided { step: id, why: Voided::Unseen { error } }
+            }])
+        }
+        Report::Returned { attempt, returned, .. } => Ok(returned_from(step, *attempt, returned)),
+        Report::Probed { attempt, seen, facts, .. } => Ok(probed(step, at, *attempt, seen, facts)),
+        Report::Proved { attempt, facts, .. } => {
+            let facts = facts.clone();
+            match at.direction {
+                Direction::Undo => Ok(vec![Event::StepUndone { step: id, facts }]),
+                Direction::Do if is_proven(run, step, &facts) => {
+                    let how = if step.verify.is_some() { Proof::Seen } else { Proof::Accepted };
+                    Ok(vec![Event::StepDone { step: id, how, facts }])
+                }
+                // What other steps saw has changed meanwhile. Nobody looks any more, so people are told.
+                Direction::Do => Ok(vec![not_proved(step, *attempt, facts, "gone again")]),
+            }
+        }
+        Report::NotProved { attempt, facts, saw, .. } => {
+            Ok(vec![not_proved(step, *attempt, facts.clone(), saw)])
+        }
+    }
+}
+
+fn is_in_its_place(report: &Report, at: &StepRun) -> bool {
+    match (report, &at.state) {
         (
             Report::Previewed { number, .. } | Report::NotPreviewed { number, .. },
             StepState::Previewing,
@@ -54,81 +110,51 @@ pub(super) fn report(run: &Run, report: &Report, now: Timestamp) -> Result<Vec<E
             | StepState::Skipped { .. }
             | StepState::Undone,
         ) => false,
-    };
-    if !in_its_place {
-        return Err(Refusal::OutOfDate);
     }
-    let id = step.id.clone();
-    match report {
-        Report::Previewed { number, preview, .. } => {
-            Ok(previewed(run, step, at, *number, preview, now))
+}
+
+fn probed(
+    step: &Step,
+    at: &StepRun,
+    attempt: u32,
+    seen: &Seen,
+    facts: &Map<String, serde_json::Value>,
+) -> Vec<Event> {
+    let (id, seen, facts) = (step.id.clone(), seen.clone(), facts.clone());
+    let happened = seen.happened;
+    let mut events =
+        vec![Event::OutcomeProbed { step: id.clone(), attempt, seen, facts: facts.clone() }];
+    // With a `verify` the effect must still be proven: the probe only says that the call happened.
+    match (happened, at.direction, &step.verify) {
+        (Happened::Done, Direction::Do, None) => {
+            events.push(Event::StepDone { step: id, how: Proof::Seen, facts });
         }
-        Report::NotPreviewed { number, error, unreachable, .. } => {
-            let (error, unreachable) = (error.clone(), *unreachable);
-            Ok(vec![if unreachable && step.best_effort {
-                Event::StepFailed { step: id, error, unreachable, facts: Map::new() }
-            } else {
-                Event::PreviewFailed { step: id, number: *number, error, unreachable }
-            }])
+        (Happened::Done, Direction::Undo, _) => {
+            events.push(Event::StepUndone { step: id, facts });
         }
-        Report::Begin { attempt, preview, .. } => begin(run, step, at, *attempt, preview, now),
-        Report::CannotBegin { error, unreachable, .. } => {
-            rights::going(run)?;
-            let error = error.clone();
-            let unreachable = *unreachable;
-            Ok(vec![if step.gate == Gate::None || (unreachable && step.best_effort) {
-                Event::StepFailed { step: id, error, unreachable, facts: Map::new() }
-            } else {
-                Event::ApprovalsVoided { step: id, why: Voided::Unseen { error } }
-            }])
-        }
-        Report::Returned { attempt, returned, .. } => Ok(returned_from(step, *attempt, returned)),
-        Report::Probed { attempt, seen, facts, .. } => {
-            let attempt = *attempt;
-            let (seen, facts) = (seen.clone(), facts.clone());
-            let happened = seen.happened;
-            let mut events = vec![Event::OutcomeProbed {
-                step: id.clone(),
-                attempt,
-                seen,
-                facts: facts.clone(),
-            }];
-            // With a `verify` the effect must still be proven: the probe only says that the call happened.
-            match (happened, at.direction, &step.verify) {
-                (Happened::Done, Direction::Do, None) => {
-                    events.push(Event::StepDone { step: id, how: Proof::Seen, facts });
-                }
-                (Happened::Done, Direction::Undo, _) => {
-                    events.push(Event::StepUndone { step: id, facts });
-                }
-                (Happened::Done, Direction::Do, Some(_))
-                | (Happened::Never | Happened::Running | Happened::Unknown, _, _) => {}
-            }
-            Ok(events)
-        }
-        Report::Proved { facts, .. } => {
-            let facts = facts.clone();
-            match at.direction {
-                Direction::Undo => Ok(vec![Event::StepUndone { step: id, facts }]),
-                Direction::Do if is_proven(run, step, &facts) => {
-                    let how = if step.verify.is_some() { Proof::Seen } else { Proof::Accepted };
-                    Ok(vec![Event::StepDone { step: id, how, facts }])
-                }
-                Direction::Do => Err(Refusal::OutOfDate),
-            }
-        }
-        Report::NotProved { attempt, facts, saw, .. } => {
-            let reads = step.action.spec().is_some_and(|spec| spec.danger == Danger::Reads);
-            let (facts, saw) = (facts.clone(), saw.clone());
-            Ok(vec![if reads {
-                Event::StepFailed { step: id, error: saw, unreachable: false, facts }
-            } else {
-                let why = Doubt::NotProven { saw };
-                let evidence = serde_json::Value::Null;
-                Event::OutcomeUnknown { step: id, attempt: *attempt, why, evidence }
-            }])
-        }
+        (Happened::Done, Direction::Do, Some(_))
+        | (Happened::Never | Happened::Running | Happened::Unknown, _, _) => {}
     }
+    events
+}
+
+fn not_proved(
+    step: &Step,
+    attempt: u32,
+    facts: Map<String, serde_json::Value>,
+    saw: &str,
+) -> Event {
+    let (id, saw) = (step.id.clone(), saw.to_owned());
+    if step.action.spec().is_some_and(|spec| spec.danger == Danger::Reads) {
+        return Event::StepFailed { step: id, error: saw, unreachable: false, facts };
+    }
+    let (why, evidence) = (Doubt::NotProven { saw }, serde_json::Value::Null);
+    Event::OutcomeUnknown { step: id, attempt, why, evidence }
+}
+
+/// Whether not reaching anything is an outcome. Putting back is never best effort: the step would pass for failed.
+fn is_let_go(step: &Step, at: &StepRun, unreachable: bool) -> bool {
+    unreachable && step.best_effort && at.direction == Direction::Do
 }
 
 /// Whether these facts are what the step's `verify` asks for. Without one, there is nothing to prove.
@@ -162,7 +188,8 @@ fn previewed(
     let id = step.id.clone();
     let mut events = vec![Event::PreviewShown { step: id.clone(), number, shown }];
     let runs_by_itself = step.gate == Gate::None && !step.action.is_human();
-    if runs_by_itself && holds && at.attempts < limits::ATTEMPTS {
+    let may = at.attempts < limits::ATTEMPTS && at.previews < limits::PREVIEWS;
+    if runs_by_itself && holds && may && rights::in_order(run, step, at).is_ok() {
         events.push(Event::StepApproved { step: id, attempt: at.attempts + 1, digest });
     }
     events
@@ -181,7 +208,7 @@ fn begin(
     let Some(shown) = &at.shown else { return Err(Refusal::OutOfDate) };
     let id = step.id.clone();
     let void = |why| Ok(vec![Event::ApprovalsVoided { step: id.clone(), why }]);
-    if at.expires_at(step).is_some_and(|expires| expires <= now) {
+    if at.has_expired(step, now) {
         return void(Voided::Expired);
     }
     if !has_quorum(run, step, at) {
@@ -192,6 +219,9 @@ fn begin(
         let differences = differences(&shown.preview, preview);
         return void(Voided::Changed { differences });
     }
+    if rights::in_order(run, step, at).is_err() {
+        return void(Voided::Changed { differences: out_of_order(run, step, at) });
+    }
     match guard(run, step, at, preview) {
         None | Some(Verdict::True) => {}
         Some(verdict @ (Verdict::False | Verdict::Unknown(_))) => {
@@ -199,6 +229,27 @@ fn begin(
         }
     }
     Ok(vec![Event::AttemptStarted { step: id, attempt, digest }])
+}
+
+/// What moved around the step since people agreed.
+fn out_of_order(run: &Run, step: &Step, at: &StepRun) -> Vec<Difference> {
+    let difference = |what: &str, was: &str, is: &str| Difference {
+        what: what.into(),
+        was: was.into(),
+        is: is.into(),
+    };
+    match at.direction {
+        Direction::Do => {
+            let state =
+                |need: &Step| run.steps.get(&need.id).map_or("unknown", |at| at.state.name());
+            let open = run.unsettled_needs(step);
+            open.map(|need| difference(need.id.as_str(), "settled", state(need))).collect()
+        }
+        Direction::Undo => {
+            let past = run.no_return().into_iter();
+            past.map(|past| difference("point of no return", "ahead", past.id.as_str())).collect()
+        }
+    }
 }
 
 /// Whether enough different people who hold the roles now agreed, or one broke the glass.

@@ -4,6 +4,8 @@ use crate::domain::actor::{Actor, Right, Role, roles_for};
 use crate::domain::environment::Person;
 use crate::domain::ids::StepId;
 use crate::domain::run::limits;
+use crate::domain::run::preview::Direction;
+use crate::domain::run::protocol::Request;
 use crate::domain::run::refusal::Refusal;
 use crate::domain::run::state::{Run, Status, StepRun};
 use crate::domain::runbook::Step;
@@ -49,6 +51,55 @@ pub(super) fn allow(
             Err(Refusal::NotAllowed { needs, who })
         }
         Some(_) | None => Ok(()),
+    }
+}
+
+/// The engine asks, not a person.
+pub(super) fn engine(by: &Actor) -> Result<(), Refusal> {
+    match by {
+        Actor::Engine => Ok(()),
+        Actor::Person { .. } | Actor::Stranger { .. } => Err(Refusal::EngineOnly),
+    }
+}
+
+/// The record has room for what a person asks. What ends or stops a run, and what the engine reports, is never
+/// refused for that: the former happens once, the latter is bounded by attempts and previews.
+pub(super) fn not_full(run: &Run, request: &Request) -> Result<(), Refusal> {
+    let most = match request {
+        Request::Hold { .. } | Request::Close { .. } | Request::Report(_) | Request::Tick => {
+            return Ok(());
+        }
+        Request::Note { .. } => limits::EVENTS,
+        Request::Approve { .. }
+        | Request::Reject { .. }
+        | Request::Vote { .. }
+        | Request::BreakGlass { .. }
+        | Request::Skip { .. }
+        | Request::Retry { .. }
+        | Request::LookAgain { .. }
+        | Request::MarkDone { .. }
+        | Request::StartAgain { .. }
+        | Request::Undo { .. }
+        | Request::Resume => limits::EVENTS + limits::RESERVE,
+    };
+    if run.seq >= most { Err(Refusal::Full { most }) } else { Ok(()) }
+}
+
+/// The step's turn has not passed: what it needs is still settled, and nothing is put back past the point of no
+/// return. Asked when people agree and again right before the call, for other steps move in between.
+pub(super) fn in_order(run: &Run, step: &Step, at: &StepRun) -> Result<(), Refusal> {
+    match at.direction {
+        Direction::Do => {
+            let open: Vec<_> = run.unsettled_needs(step).map(|need| need.title.clone()).collect();
+            if open.is_empty() {
+                return Ok(());
+            }
+            Err(Refusal::NeedsOpen { step: step.title.clone(), needs: open })
+        }
+        Direction::Undo => match run.no_return() {
+            Some(past) => Err(Refusal::PastNoReturn { step: past.title.clone() }),
+            None => Ok(()),
+        },
     }
 }
 

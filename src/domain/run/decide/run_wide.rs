@@ -27,9 +27,6 @@ pub(super) fn resume(run: &Run, by: &Actor) -> Result<Vec<Event>, Refusal> {
 
 pub(super) fn note(run: &Run, text: &str, by: &Actor) -> Result<Vec<Event>, Refusal> {
     rights::check(run, by, Right::Note, None)?;
-    if run.seq >= limits::EVENTS {
-        return Err(Refusal::Full { most: limits::EVENTS });
-    }
     Ok(vec![Event::NoteAdded { text: rights::reason(text)? }])
 }
 
@@ -60,14 +57,24 @@ pub(super) fn tick(run: &Run, now: Timestamp) -> Vec<Event> {
     run.each_step().filter_map(|(step, at)| overdue(step, at, now)).collect()
 }
 
+/// The approvals that have run out.
+pub(super) fn expired(run: &Run, now: Timestamp) -> Vec<Event> {
+    let waits = |at: &StepRun| matches!(at.state, StepState::Ready | StepState::Approved { .. });
+    let steps = run.each_step().filter(|(step, at)| waits(at) && at.has_expired(step, now));
+    steps
+        .map(|(step, _)| Event::ApprovalsVoided { step: step.id.clone(), why: Voided::Expired })
+        .collect()
+}
+
 fn overdue(step: &Step, at: &StepRun, now: Timestamp) -> Option<Event> {
     let due = due_at(step, at)?;
-    if due > now || at.previews >= limits::PREVIEWS {
+    if due > now {
         return None;
     }
     let id = step.id.clone();
     match &at.state {
         StepState::Ready => Some(Event::ApprovalsVoided { step: id, why: Voided::Expired }),
+        StepState::Blind { .. } if at.previews >= limits::PREVIEWS => None,
         StepState::Blind { .. } => Some(Event::PreviewAsked { step: id }),
         StepState::Waiting
         | StepState::Previewing

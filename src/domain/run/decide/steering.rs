@@ -34,6 +34,16 @@ pub(super) fn skip(
         return Err(Refusal::NotSkippable { step: step.title.clone() });
     }
     match &at.state {
+        // Nothing was put back: the step stays done.
+        StepState::Previewing
+        | StepState::Blind { .. }
+        | StepState::Ready
+        | StepState::Failed { .. }
+            if at.direction == Direction::Undo && at.is_still_done() =>
+        {
+            let (step, by) = (step.id.clone(), vec![by]);
+            Ok(vec![Event::StepDeclined { step, by, reason: rights::reason(reason)? }])
+        }
         StepState::Previewing
         | StepState::Blind { .. }
         | StepState::Ready
@@ -61,9 +71,7 @@ pub(super) fn retry(run: &Run, step: &StepId, by: &Actor) -> Result<Vec<Event>, 
         | StepState::Failed { .. }
         | StepState::Undone
         | StepState::Skipped { why: Skip::Person { .. } } => {
-            if !step.needs.iter().all(|need| run.is_settled(need)) {
-                return Err(rights::not_now(step, at));
-            }
+            rights::in_order(run, step, at)?;
             again(step, at, String::new())
         }
         StepState::Waiting
@@ -108,10 +116,15 @@ pub(super) fn mark_done(
     in_doubt(step, at)?;
     let reason = rights::reason(reason)?;
     let (step, facts) = (step.id.clone(), serde_json::Map::new());
-    Ok(vec![match at.direction {
-        Direction::Do => Event::StepDone { step, how: Proof::Word { by, reason }, facts },
-        Direction::Undo => Event::StepUndone { step, facts },
-    }])
+    Ok(match at.direction {
+        Direction::Do => {
+            vec![Event::StepDone { step, how: Proof::Word { by, reason }, facts }]
+        }
+        // The words go on the record all the same.
+        Direction::Undo => {
+            vec![Event::NoteAdded { text: reason }, Event::StepUndone { step, facts }]
+        }
+    })
 }
 
 pub(super) fn start_again(
@@ -124,8 +137,11 @@ pub(super) fn start_again(
     match in_doubt(step, at)? {
         None => Err(Refusal::LookFirst { step: step.title.clone() }),
         Some(Happened::Running) => Err(Refusal::StillRunning { step: step.title.clone() }),
-        Some(Happened::Never | Happened::Done | Happened::Unknown) => {
-            again(step, at, rights::reason(reason)?)
+        Some(Happened::Done) => Err(rights::not_now(step, at)),
+        Some(Happened::Never | Happened::Unknown) => {
+            let reason = rights::reason(reason)?;
+            rights::in_order(run, step, at)?;
+            again(step, at, reason)
         }
     }
 }
@@ -167,6 +183,13 @@ pub(super) fn undo(
     if let Some(past) = run.no_return() {
         return Err(Refusal::PastNoReturn { step: past.title.clone() });
     }
+    // Nothing is pulled from under a call that is out, or about to go.
+    let builds_on = run.each_step().filter(|(other, _)| other.needs.contains(&step.id));
+    let out = builds_on.filter(|(_, at)| at.state.is_in_flight());
+    let out: Vec<_> = out.map(|(other, _)| other.title.clone()).collect();
+    if !out.is_empty() {
+        return Err(Refusal::InFlight { steps: out });
+    }
     let reason = rights::reason(reason)?;
     Ok(vec![Event::UndoAsked { step: step.id.clone(), reason }])
 }
@@ -204,11 +227,13 @@ fn again(step: &Step, at: &StepRun, reason: String) -> Result<Vec<Event>, Refusa
         let most = limits::ATTEMPTS;
         return Err(Refusal::TooOften { step: step.title.clone(), most });
     }
+    if at.previews >= limits::PREVIEWS {
+        let most = limits::PREVIEWS;
+        return Err(Refusal::TooOften { step: step.title.clone(), most });
+    }
     let id = step.id.clone();
-    Ok(vec![match (at.direction, &at.state) {
-        (Direction::Undo, StepState::Undone) | (Direction::Do, _) => {
-            Event::StepReopened { step: id, reason }
-        }
-        (Direction::Undo, _) => Event::UndoAsked { step: id, reason },
+    Ok(vec![match at.direction {
+        Direction::Do => Event::StepReopened { step: id, reason },
+        Direction::Undo => Event::UndoAsked { step: id, reason },
     }])
 }

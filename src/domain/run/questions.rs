@@ -1,0 +1,202 @@
+//! What can be read off the state of a run: what is settled, what expires when, what there is no way back from.
+
+use serde_json::{Map, Value, json};
+
+use super::preview::{Direction, Subject};
+use super::state::{Run, Status, StepRun, StepState};
+use crate::domain::ids::StepId;
+use crate::domain::runbook::condition::Scope;
+use crate::domain::runbook::{OnFailure, Step};
+use crate::domain::time::{Span, Timestamp};
+
+impl StepRun {
+    /// A step that has not opened.
+    pub fn waiting(at: Timestamp) -> Self {
+        Self {
+            state: StepState::Waiting,
+            since: at,
+            direction: Direction::Do,
+            opened_at: at,
+            previews: 0,
+            attempts: 0,
+            begun: 0,
+            shown: None,
+            approvals: Vec::new(),
+            votes: Vec::new(),
+            done_as: None,
+            facts: Map::new(),
+            facts_at: at,
+        }
+    }
+
+    /// Whether it was done, and certainly nothing was put back since.
+    pub fn is_still_done(&self) -> bool {
+        self.done_as.as_ref().is_some_and(|done| self.begun <= done.begun)
+    }
+
+    /// When the approvals given so far stop counting, if any were given.
+    pub fn expires_at(&self, step: &Step) -> Option<Timestamp> {
+        let first = self.approvals.iter().map(|approval| approval.at).min();
+        let first = first.or_else(|| self.votes.iter().map(|vote| vote.at).min());
+        first.map(|at| at.plus(step.gate.expires()))
+    }
+
+    /// Whether the approvals given so far have stopped counting. If the clock went back by more than they last, nobody
+    /// can tell how old they are.
+    pub fn has_expired(&self, step: &Step, now: Timestamp) -> bool {
+        let lasts = step.gate.expires();
+        self.expires_at(step)
+            .is_some_and(|expires| expires <= now || expires > now.plus(lasts).plus(lasts))
+    }
+}
+
+impl StepState {
+    /// As conditions name it: `steps['x'].state == 'done'`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Previewing => "previewing",
+            Self::Blind { .. } => "blind",
+            Self::Ready => "ready",
+            Self::Declined { .. } => "declined",
+            Self::Approved { .. } => "approved",
+            Self::Calling { .. } => "calling",
+            Self::Proving { .. } => "proving",
+            Self::InDoubt { .. } => "in_doubt",
+            Self::Done { .. } => "done",
+            Self::Failed { .. } => "failed",
+            Self::Skipped { .. } => "skipped",
+            Self::Undone => "undone",
+        }
+    }
+
+    /// Whether a call may be out or its outcome is open: nothing may be torn down around it.
+    pub fn is_in_flight(&self) -> bool {
+        match self {
+            Self::Approved { .. }
+            | Self::Calling { .. }
+            | Self::Proving { .. }
+            | Self::InDoubt { .. } => true,
+            Self::Waiting
+            | Self::Previewing
+            | Self::Blind { .. }
+            | Self::Ready
+            | Self::Declined { .. }
+            | Self::Done { .. }
+            | Self::Failed { .. }
+            | Self::Skipped { .. }
+            | Self::Undone => false,
+        }
+    }
+}
+
+impl Run {
+    /// The runbook's step and its state.
+    pub fn step(&self, id: &StepId) -> Option<(&Step, &StepRun)> {
+        Some((self.runbook.step(id)?, self.steps.get(id)?))
+    }
+
+    /// Every step with its state, in document order.
+    pub fn each_step(&self) -> impl Iterator<Item = (&Step, &StepRun)> {
+        self.runbook.steps.iter().filter_map(|step| Some((step, self.steps.get(&step.id)?)))
+    }
+
+    /// Whether what needs this step may go on.
+    pub fn is_settled(&self, id: &StepId) -> bool {
+        let Some((step, at)) = self.step(id) else { return false };
+        match &at.state {
+            StepState::Done { .. } | StepState::Skipped { .. } => true,
+            StepState::Failed { unreachable: true, .. } if step.best_effort => true,
+            StepState::Failed { .. } => match &step.on_failure {
+                OnFailure::Continue => true,
+                OnFailure::Hold => false,
+                OnFailure::Fallback(other) => self.is_done_instead(other),
+            },
+            StepState::Waiting
+            | StepState::Previewing
+            | StepState::Blind { .. }
+            | StepState::Ready
+            | StepState::Declined { .. }
+            | StepState::Approved { .. }
+            | StepState::Calling { .. }
+            | StepState::Proving { .. }
+            | StepState::InDoubt { .. }
+            | StepState::Undone => false,
+        }
+    }
+
+    /// Whether this fallback is done, or the fallback it has itself.
+    fn is_done_instead(&self, fallback: &StepId) -> bool {
+        let mut next = Some(fallback);
+        // The check of the runbook leaves no circles; the bound is for a stored one.
+        for _ in 0..self.runbook.steps.len() {
+            let Some((step, at)) = next.and_then(|id| self.step(id)) else { return false };
+            if matches!(at.state, StepState::Done { .. }) {
+                return true;
+            }
+            next = match &step.on_failure {
+                OnFailure::Fallback(other) if matches!(at.state, StepState::Failed { .. }) => {
+                    Some(other)
+                }
+                OnFailure::Hold | OnFailure::Continue | OnFailure::Fallback(_) => return false,
+            };
+        }
+        false
+    }
+
+    /// What the step needs and is not settled.
+    pub fn unsettled_needs<'a>(&'a self, step: &'a Step) -> impl Iterator<Item = &'a Step> {
+        let open = step.needs.iter().filter(|need| !self.is_settled(need));
+        open.filter_map(|need| self.runbook.step(need))
+    }
+
+    /// The steps whose fallback this one is.
+    pub fn fallback_of<'a>(&'a self, id: &'a StepId) -> impl Iterator<Item = &'a Step> {
+        let names = move |step: &&Step| matches!(&step.on_failure, OnFailure::Fallback(other) if other == id);
+        self.runbook.steps.iter().filter(names)
+    }
+
+    /// The first step past which there is no way back, once it may have happened.
+    pub fn no_return(&self) -> Option<&Step> {
+        self.each_step()
+            .find(|(step, at)| step.point_of_no_return && at.begun > 0)
+            .map(|(step, _)| step)
+    }
+
+    /// What the digest of a step's present preview is bound to.
+    pub fn subject<'a>(&'a self, step: &'a StepId, at: &StepRun) -> Subject<'a> {
+        Subject {
+            run: &self.id,
+            step,
+            number: at.previews,
+            direction: at.direction,
+            environment: &self.environment.id,
+            account: &self.environment.account,
+        }
+    }
+
+    /// What a condition of a step may name, with these facts.
+    pub fn scope(&self, facts: &Map<String, Value>) -> Scope {
+        let steps = self
+            .steps
+            .iter()
+            .map(|(id, at)| (id.to_string(), json!({"state": at.state.name(), "facts": at.facts})));
+        Scope {
+            facts: Value::Object(facts.clone()),
+            env: self.environment.document.clone(),
+            regions: json!(self.environment.regions),
+            steps: Value::Object(steps.collect()),
+            run: json!({"id": self.id, "kind": self.kind}),
+        }
+    }
+
+    /// How long the service has been away: until it was back, or until now.
+    pub fn outage(&self, now: Timestamp) -> Span {
+        self.restored_at.unwrap_or(now).since(self.impact_at)
+    }
+
+    /// Whether the run is over.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.status, Status::Closed { .. })
+    }
+}

@@ -1,0 +1,11 @@
+//! Tests of the run's rules: the whole table of states and requests, the invariants under random requests, and the
+//! stories of approvals, order, doubt, putting back, cards and measures.
+
+mod approvals;
+mod cards;
+mod doubt;
+mod order;
+mod random;
+mod sample;
+mod table;
+mod words;
