@@ -1,5 +1,5 @@
-//! What is said about a run, without a channel and without a language: [`message`] gives the content of any
-//! [`MessageKey`] from the state alone, so that a message shown late, twice or after a restart is the same message.
+//! What is said about a run, without a channel and without a language: [`run_card`], [`step_card`] and [`notice`] give
+//! the content of every message from the state alone, so that one shown late, twice or after a restart is the same.
 //!
 //! [`button`] is what a press means, [`form`] what is asked when words are needed.
 

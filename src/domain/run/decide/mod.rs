@@ -1,7 +1,7 @@
 //! What follows from a request. Changes nothing; may refuse.
 //!
-//! One file per kind of request: [`start`], what people [`answers`], how they steer a step ([`steering`]), what
-//! concerns the whole run ([`run_wide`]) and what the engine [`reports`]. Whatever was asked, [`follow`] then opens
+//! One file per kind of request: [`start`], what people `answers`, how they steer a step (`steering`), what
+//! concerns the whole run (`run_wide`) and what the engine `reports`. Whatever was asked, `follow` then opens
 //! the steps that may open now.
 
 mod answers;
