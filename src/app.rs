@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::actions::{ActionSettings, Actions};
 use crate::catalog::Catalog;
-use crate::config::Config;
+use crate::config::{Config, Local};
 use crate::desk::Desk;
 use crate::domain::environment::Environment;
 use crate::domain::ids::EnvironmentId;
@@ -101,6 +101,20 @@ impl App {
         let supervisor = Supervisor::default();
         let app = Self::start(listen, desk.clone(), router::routes(web), supervisor).await?;
         Ok((app, desk, fast))
+    }
+
+    /// The desk alone, on the database of a process that may be running: nothing is performed here.
+    ///
+    /// # Errors
+    /// When the database cannot be opened or the environment is not known.
+    pub async fn desk(local: &Local, catalog: Catalog) -> anyhow::Result<Desk> {
+        let catalog = Arc::new(catalog);
+        let environment = find(&catalog, &local.environment)?;
+        let store = open(&local.database).await?;
+        let actions = Arc::new(Actions::new(ActionSettings::default()));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let engine = Engine::new(store, actions, Arc::new(Silent), clock);
+        Ok(Desk { engine: Arc::new(engine), catalog, environment: Arc::new(environment) })
     }
 
     async fn start(

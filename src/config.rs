@@ -9,6 +9,7 @@ use crate::actions::{ActionSettings, AwsSettings, HttpSettings, KubeSettings};
 use crate::catalog::CatalogSources;
 use crate::domain::ids::{EnvironmentId, PersonId};
 use crate::slack::client::SlackSettings;
+use crate::web::access::same;
 
 /// Shortest token for the war room.
 const TOKEN: usize = 16;
@@ -36,6 +37,19 @@ pub struct Config {
     pub log_json: bool,
 }
 
+/// What a command on this machine needs that only touches the database.
+#[derive(Debug, Clone)]
+pub struct Local {
+    /// As in [`Config`].
+    pub database: PathBuf,
+    /// As in [`Config`].
+    pub environment: EnvironmentId,
+    /// As in [`Config`].
+    pub sources: CatalogSources,
+    /// `DR_BUDDY_TOKEN`, looked up in `DR_BUDDY_WEB_TOKENS`: who asks, if it is known.
+    pub person: Option<PersonId>,
+}
+
 /// Reads a variable.
 pub type Read<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -49,6 +63,41 @@ pub fn variable(name: &str) -> Option<String> {
 pub fn log(read: Read<'_>) -> (String, bool) {
     let filter = read("RUST_LOG").unwrap_or_else(|| "info".to_owned());
     (filter, read("DR_BUDDY_LOG_JSON").as_deref() == Some("1"))
+}
+
+impl Local {
+    /// Reads what is needed, or says all that is wrong.
+    ///
+    /// # Errors
+    /// One line per problem, naming the variable and what to do.
+    pub fn read(read: Read<'_>) -> Result<Self, Vec<String>> {
+        let mut wrong = Vec::new();
+        let environment = read("DR_BUDDY_ENVIRONMENT").unwrap_or_default();
+        let environment = EnvironmentId::parse(&environment).map_err(|error| {
+            wrong.push(format!("DR_BUDDY_ENVIRONMENT: {error}"));
+        });
+        let tokens = tokens(&read("DR_BUDDY_WEB_TOKENS").unwrap_or_default(), &mut wrong);
+        let mine = read("DR_BUDDY_TOKEN").unwrap_or_default();
+        let is_mine = |token: &SecretString| same(token.expose_secret(), &mine);
+        let person = tokens.into_iter().find(|(_, token)| is_mine(token)).map(|(id, _)| id);
+        match (environment, wrong.is_empty()) {
+            (Ok(environment), true) => {
+                Ok(Self { database: database(read), environment, sources: sources(read), person })
+            }
+            (Ok(_) | Err(()), _) => Err(wrong),
+        }
+    }
+}
+
+fn database(read: Read<'_>) -> PathBuf {
+    read("DR_BUDDY_DATABASE").map_or_else(|| PathBuf::from("dr-buddy.db"), PathBuf::from)
+}
+
+fn sources(read: Read<'_>) -> CatalogSources {
+    CatalogSources {
+        prompts: read("DR_BUDDY_PROMPTS").map(PathBuf::from),
+        environments: read("DR_BUDDY_ENVIRONMENTS").map(PathBuf::from),
+    }
 }
 
 impl Config {
@@ -87,12 +136,9 @@ impl Config {
         let path = |name: &str| read(name).map(PathBuf::from);
         Ok(Self {
             listen,
-            database: path("DR_BUDDY_DATABASE").unwrap_or_else(|| PathBuf::from("dr-buddy.db")),
+            database: database(read),
             environment,
-            sources: CatalogSources {
-                prompts: path("DR_BUDDY_PROMPTS"),
-                environments: path("DR_BUDDY_ENVIRONMENTS"),
-            },
+            sources: sources(read),
             slack: SlackSettings {
                 token: token.into(),
                 signing_secret: signing.into(),

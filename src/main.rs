@@ -1,19 +1,21 @@
 //! The `dr-buddy` command: parses arguments, chooses what to do, makes the exit code.
 //!
-//! Exit codes: 0 done, 1 failed, 64 wrong usage, settings or documents.
+//! Exit codes: 0 done, 1 failed, 2 refused, 3 in doubt, 64 wrong usage, settings or documents.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 use dr_buddy::catalog::{Catalog, CatalogSources};
-use dr_buddy::cli::args::{Args, Command, Runbook};
+use dr_buddy::cli::args::{Args, Command, Evidence, Runbook};
 use dr_buddy::cli::serve::Ended;
-use dr_buddy::cli::{demo, runbook, script, serve};
+use dr_buddy::cli::{demo, evidence, local, run, runbook, script, serve};
 use dr_buddy::domain::value::Language;
 use dr_buddy::{config, telemetry};
 
 const USAGE: u8 = 64;
+const REFUSED: u8 = 2;
+const IN_DOUBT: u8 = 3;
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -35,6 +37,8 @@ fn main() -> ExitCode {
     match runtime.block_on(run(args, &mut out)) {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::Misconfigured) => USAGE.into(),
+        Ok(Ended::Refused) => REFUSED.into(),
+        Ok(Ended::InDoubt) => IN_DOUBT.into(),
         Ok(Ended::Badly) | Err(_) => ExitCode::FAILURE,
     }
 }
@@ -52,6 +56,17 @@ async fn run(args: Args, out: &mut dyn Write) -> io::Result<Ended> {
             demo::demo(listen, speed.unwrap_or(1), out).await
         }
         Command::Serve => serve::serve(&config::variable, &mut io::stderr()).await,
+        Command::Run { verb, step, run, digest, words } => {
+            let wish = run::Wish { verb, step, words: words.join(" "), run, digest };
+            local::run(&config::variable, &wish, out).await
+        }
+        Command::Evidence(Evidence::Export { run, to }) => {
+            local::export(&config::variable, &run, to, out).await
+        }
+        Command::Evidence(Evidence::Verify { path }) => {
+            let whole = evidence::report(&path, out)?;
+            Ok(if whole { Ended::Well } else { Ended::Badly })
+        }
         Command::Runbook(command) => about_runbooks(command, out),
     }
 }

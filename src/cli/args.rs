@@ -34,9 +34,46 @@ pub enum Command {
     },
     /// Run the bot; settings come from environment variables (see the README)
     Serve,
+    /// Drive a run from here, for the hour in which Slack is down; DR_BUDDY_TOKEN says who you are
+    Run {
+        /// list, show, run, approve, reject, go, no-go, skip, retry, look-again, done, note, hold, resume, close …
+        verb: String,
+        /// The step it is about
+        #[arg(long)]
+        step: Option<String>,
+        /// The run; the open one unless told
+        #[arg(long)]
+        run: Option<String>,
+        /// The first digits of the digest, instead of typing them when asked
+        #[arg(long)]
+        digest: Option<String>,
+        /// The reason or the text, where one is wanted
+        words: Vec<String>,
+    },
+    /// Take the evidence of a run away, and check it
+    #[command(subcommand)]
+    Evidence(Evidence),
     /// Check, show and describe runbooks
     #[command(subcommand)]
     Runbook(Runbook),
+}
+
+/// About the evidence of a run.
+#[derive(Debug, Subcommand)]
+pub enum Evidence {
+    /// Write events, previews, what calls left, and a manifest into a new folder
+    Export {
+        /// The run
+        run: String,
+        /// The folder; logs/incidents/RUN unless told
+        #[arg(long)]
+        to: Option<PathBuf>,
+    },
+    /// Check a folder, offline; names the first thing that is wrong
+    Verify {
+        /// The folder
+        path: PathBuf,
+    },
 }
 
 /// About runbooks.

@@ -3,6 +3,10 @@
 
 pub mod args;
 pub mod demo;
+pub mod evidence;
+pub mod local;
+mod plain;
+pub mod run;
 pub mod runbook;
 pub mod script;
 pub mod serve;

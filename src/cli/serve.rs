@@ -17,6 +17,10 @@ pub enum Ended {
     Badly,
     /// Settings or documents are wrong: nothing was started.
     Misconfigured,
+    /// What was asked was declined; nothing changed.
+    Refused,
+    /// What was asked was done, and a step is in doubt.
+    InDoubt,
 }
 
 /// Runs the bot until it is told to end. Whatever is wrong is listed whole before anything starts.

@@ -67,6 +67,8 @@ pub enum Surface {
     Slack,
     /// The war room in the browser.
     Web,
+    /// The command line.
+    Cli,
 }
 
 /// Who asks.

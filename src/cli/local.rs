@@ -1,0 +1,98 @@
+//! Commands that work on the database itself: what they share in finding it and the person.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use super::run::Wish;
+use super::serve::Ended;
+use super::{evidence, run, runbook};
+use crate::app::App;
+use crate::catalog::Catalog;
+use crate::config::{Local, Read};
+use crate::desk::Desk;
+use crate::domain::actor::{Actor, Surface};
+use crate::domain::ids::RunId;
+use crate::domain::text::Text;
+
+async fn open(read: Read<'_>, out: &mut dyn Write) -> io::Result<Result<(Local, Desk), Ended>> {
+    let local = match Local::read(read) {
+        Ok(local) => local,
+        Err(wrong) => {
+            for line in &wrong {
+                writeln!(out, "{line}")?;
+            }
+            return Ok(Err(Ended::Misconfigured));
+        }
+    };
+    let catalog = match Catalog::load(&local.sources) {
+        Ok(catalog) => catalog,
+        Err(found) => {
+            runbook::report(&found, out)?;
+            return Ok(Err(Ended::Misconfigured));
+        }
+    };
+    match App::desk(&local, catalog).await {
+        Ok(desk) => Ok(Ok((local, desk))),
+        Err(error) => {
+            writeln!(out, "{error:#}")?;
+            Ok(Err(Ended::Badly))
+        }
+    }
+}
+
+/// `dr-buddy run …`
+///
+/// # Errors
+/// When the terminal cannot be read or written.
+pub async fn run(read: Read<'_>, wish: &Wish, out: &mut dyn Write) -> io::Result<Ended> {
+    let (local, desk) = match open(read, out).await? {
+        Ok(opened) => opened,
+        Err(ended) => return Ok(ended),
+    };
+    let person = local.person.as_ref().and_then(|id| desk.environment.person(id));
+    let Some(person) = person else {
+        writeln!(out, "{}", desk.room_voice().plain(&Text::key("cli.no_token")))?;
+        return Ok(Ended::Refused);
+    };
+    let by: Actor = Desk::actor(person, Surface::Cli);
+    let mut input = io::BufReader::new(io::stdin());
+    run::run(&desk, &by, wish, &mut input, out).await
+}
+
+/// `dr-buddy evidence export RUN`
+///
+/// # Errors
+/// When `out` cannot be written.
+pub async fn export(
+    read: Read<'_>,
+    run: &str,
+    to: Option<PathBuf>,
+    out: &mut dyn Write,
+) -> io::Result<Ended> {
+    let (_, desk) = match open(read, out).await? {
+        Ok(opened) => opened,
+        Err(ended) => return Ok(ended),
+    };
+    let stored = match RunId::parse(run) {
+        Ok(id) => desk.engine.store.run(&id).await.map_err(io::Error::other)?,
+        Err(_) => None,
+    };
+    let Some(stored) = stored else {
+        let run = vec![("run", Text::raw(run))];
+        writeln!(out, "{}", desk.room_voice().plain(&Text::Key("refused.no_such_run", run)))?;
+        return Ok(Ended::Refused);
+    };
+    let run = stored.run;
+    let record = desk.engine.store.record(&run.id, 0, u32::MAX).await.map_err(io::Error::other)?;
+    let folder = to.unwrap_or_else(|| PathBuf::from("logs/incidents").join(run.id.as_str()));
+    match evidence::export(&run, &record, &desk.room_voice(), &folder) {
+        Ok(()) => {
+            writeln!(out, "{}", folder.display())?;
+            Ok(Ended::Well)
+        }
+        Err(error) => {
+            writeln!(out, "{}: {error}", folder.display())?;
+            Ok(Ended::Badly)
+        }
+    }
+}

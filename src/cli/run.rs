@@ -1,0 +1,167 @@
+//! `dr-buddy run`: drive a run from a terminal, for the hour in which Slack is down. The same store, rules and words;
+//! the person is known by a token of their own, and the record says that it came from here.
+
+use std::io::{self, BufRead, Write};
+
+use super::plain;
+use super::serve::Ended;
+use crate::desk::{Answer, Desk};
+use crate::domain::actor::Actor;
+use crate::domain::comms::{self, Ask, Press};
+use crate::domain::ids::{RunId, StepId};
+use crate::domain::run::{Run, StepState};
+use crate::domain::text::Text;
+
+/// Digits of the digest that are typed to agree.
+const TYPED: usize = 6;
+
+/// What is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// `list`, `show`, or the name of a button.
+    pub verb: String,
+    /// About which step, if it is about one.
+    pub step: Option<String>,
+    /// The words it wants.
+    pub words: String,
+    /// In which run; the open one unless told.
+    pub run: Option<String>,
+    /// The first digits of the digest, so that nobody is asked to type them.
+    pub digest: Option<String>,
+}
+
+/// Does what is asked.
+///
+/// # Errors
+/// When the terminal cannot be read or written.
+pub async fn run(
+    desk: &Desk,
+    by: &Actor,
+    wish: &Wish,
+    input: &mut dyn BufRead,
+    out: &mut dyn Write,
+) -> io::Result<Ended> {
+    if wish.verb == "list" {
+        return list(desk, by, out).await;
+    }
+    let Some(run) = find(desk, wish).await? else {
+        return refuse(desk, by, &Text::key("refused.no_run"), out);
+    };
+    if wish.verb == "show" {
+        return show(desk, by, &run, wish, out);
+    }
+    let Some(ask) = Ask::ALL.into_iter().find(|ask| ask.name() == wish.verb) else {
+        let all: Vec<_> = Ask::ALL.iter().map(|ask| ask.name()).collect();
+        writeln!(out, "run list | show | {}", all.join(" | "))?;
+        return Ok(Ended::Misconfigured);
+    };
+    let Some(press) = press(desk, by, &run, ask, wish, input, out)? else {
+        return Ok(Ended::Refused);
+    };
+    let key = format!("cli/{}", uuid::Uuid::new_v4());
+    match desk.press(&key, by, &press, &wish.words).await {
+        Answer::Done { text, .. } => {
+            writeln!(out, "{}", desk.voice_of(by).plain(&text))?;
+            Ok(Ended::Well)
+        }
+        Answer::Refused(text) => refuse(desk, by, &text, out),
+        Answer::Failed(text) => {
+            writeln!(out, "{}", desk.voice_of(by).plain(&text))?;
+            Ok(Ended::Badly)
+        }
+    }
+}
+
+fn refuse(desk: &Desk, by: &Actor, text: &Text, out: &mut dyn Write) -> io::Result<Ended> {
+    writeln!(out, "{}", desk.voice_of(by).plain(text))?;
+    Ok(Ended::Refused)
+}
+
+async fn find(desk: &Desk, wish: &Wish) -> io::Result<Option<Run>> {
+    match &wish.run {
+        None => desk.open_run().await.map_err(io::Error::other),
+        Some(id) => match RunId::parse(id) {
+            Ok(id) => {
+                let stored = desk.engine.store.run(&id).await.map_err(io::Error::other)?;
+                Ok(stored.map(|stored| stored.run))
+            }
+            Err(_) => Ok(None),
+        },
+    }
+}
+
+async fn list(desk: &Desk, by: &Actor, out: &mut dyn Write) -> io::Result<Ended> {
+    let now = desk.engine.clock.now();
+    let runs = desk.engine.store.runs(50).await.map_err(io::Error::other)?;
+    for run in &runs {
+        let summary = comms::run_card(run, now).summary;
+        writeln!(out, "{}  {}", run.id, desk.voice_of(by).plain(&summary))?;
+    }
+    Ok(Ended::Well)
+}
+
+fn show(desk: &Desk, by: &Actor, run: &Run, wish: &Wish, out: &mut dyn Write) -> io::Result<Ended> {
+    let (voice, now) = (desk.voice_of(by), desk.engine.clock.now());
+    match &wish.step {
+        None => write!(out, "{}", plain::text(&voice, &comms::run_card(run, now)))?,
+        Some(step) => {
+            let step = StepId::parse(step).ok();
+            let card = step.as_ref().and_then(|step| comms::step_card(run, step, now));
+            let Some(card) = card else {
+                let step = Text::raw(wish.step.as_deref().unwrap_or_default());
+                let text = Text::Key("refused.no_such_step", vec![("step", step)]);
+                return refuse(desk, by, &text, out);
+            };
+            write!(out, "{}", plain::text(&voice, &card))?;
+            writeln!(out, "[{}]", plain::verbs(&card).join("] ["))?;
+        }
+    }
+    let doubt = run.steps.values().any(|at| matches!(at.state, StepState::InDoubt { .. }));
+    Ok(if doubt { Ended::InDoubt } else { Ended::Well })
+}
+
+/// The press that is meant. Agreeing shows the card and wants the first digits of its digest typed.
+fn press(
+    desk: &Desk,
+    by: &Actor,
+    run: &Run,
+    ask: Ask,
+    wish: &Wish,
+    input: &mut dyn BufRead,
+    out: &mut dyn Write,
+) -> io::Result<Option<Press>> {
+    let Some(name) = &wish.step else { return Ok(Some(Press::of_run(ask, &run.id))) };
+    let found = StepId::parse(name).ok().filter(|step| run.steps.contains_key(step));
+    let Some(step) = found else {
+        let text = Text::Key("refused.no_such_step", vec![("step", Text::raw(name))]);
+        refuse(desk, by, &text, out)?;
+        return Ok(None);
+    };
+    let shown = run.steps.get(&step).and_then(|at| at.shown.as_ref());
+    let digest = shown.map(|shown| &shown.digest);
+    let agrees = matches!(ask, Ask::Run | Ask::Approve | Ask::Go | Ask::BreakGlass);
+    if let (true, Some(digest)) = (agrees, digest) {
+        let typed = match &wish.digest {
+            Some(typed) => typed.clone(),
+            None => {
+                let now = desk.engine.clock.now();
+                let voice = desk.voice_of(by);
+                if let Some(card) = comms::step_card(run, &step, now) {
+                    write!(out, "{}", plain::text(&voice, &card))?;
+                }
+                let args = vec![("count", Text::raw(TYPED))];
+                write!(out, "{} ", voice.plain(&Text::Key("cli.type_digest", args)))?;
+                out.flush()?;
+                let mut line = String::new();
+                input.read_line(&mut line)?;
+                line
+            }
+        };
+        let typed = typed.trim();
+        if typed.len() < TYPED || !digest.as_str().starts_with(typed) {
+            refuse(desk, by, &Text::key("cli.digest_differs"), out)?;
+            return Ok(None);
+        }
+    }
+    Ok(Some(Press::of_step(ask, &run.id, &step, digest)))
+}
