@@ -4,3 +4,4 @@
 mod actions;
 mod harness;
 mod runbook_check;
+mod store;
