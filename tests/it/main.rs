@@ -4,4 +4,5 @@
 mod actions;
 mod harness;
 mod runbook_check;
+mod store;
 mod terminal;

@@ -13,6 +13,7 @@ mod judge;
 mod kube;
 mod kubelet;
 mod local_slack;
+mod postgres;
 mod relay;
 mod screens;
 mod signing;
@@ -24,15 +25,18 @@ mod tools;
 pub(crate) use self::{
     aws::{Ministack, Moto, ministack, moto, sdk_config},
     aws_world::{ALIAS_ZONE, AwsWorld, alias},
+    child::{Child, free_port},
     fake_slack::{Call, FakeSlack, Fault, fake_slack},
     judge::{findings, judge},
     kube::{Kube, kube},
     kubelet::{Kubelet, kubelet},
     local_slack::{AppPaths, Channel, Click, LocalSlack, SlackSetup, SlackUser, local_slack},
+    postgres::{Postgres, postgres},
     relay::{Deliveries, Delivery, DeliveryKind},
     screens::{Scheme, Shot, screens},
     signing::{now_s, signed, signed_at},
     tap::{Tampering, Tap},
+    tools::repository,
 };
 
 use std::time::Duration;
