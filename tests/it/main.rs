@@ -2,5 +2,6 @@
 #![cfg(test)]
 
 mod actions;
+mod conversation;
 mod harness;
 mod runbook_check;
