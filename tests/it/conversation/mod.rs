@@ -3,9 +3,13 @@
 mod changed_world;
 mod doubt;
 mod failover;
+mod full_disk;
+mod fuzz;
 mod people;
 mod raw;
 mod record;
 mod refusals;
 mod shop;
 mod stage;
+mod start;
+mod strict_slack;

@@ -32,7 +32,7 @@ impl Stage {
     }
 
     /// Sends well-signed bytes.
-    async fn send(&self, door: &str, body: impl Into<Vec<u8>>) -> (u16, String) {
+    pub(super) async fn send(&self, door: &str, body: impl Into<Vec<u8>>) -> (u16, String) {
         let body = body.into();
         let headers = self.sign(&body);
         self.knock(door, headers, body).await

@@ -182,23 +182,26 @@ pub(super) fn runbook() -> String {
     text.replace(secret, &keyed)
 }
 
-/// A runbook of these steps of the shipped one, in this order, each open at once.
+/// A runbook of these steps of the shipped one, all open at once.
 pub(super) fn excerpt(id: &str, steps: &[&str]) -> String {
     let whole = runbook();
-    let (head, _) = whole.split_once("\nsteps:\n").expect("it has steps");
     let restored_by = steps.last().expect("there is a step");
-    let head = head
-        .replace("\nid: region-failover", &format!("\nid: {id}"))
-        .replace("restored_by: verify-public", &format!("restored_by: {restored_by}"));
-    let mut text = format!("{head}\nsteps:\n");
+    let mut text = format!(
+        "id: {id}\ntitle: {{en: Excerpt, fr: Extrait}}\nrestored_by: {restored_by}\n\
+         phases: [{{id: all, title: {{en: All, fr: Tout}}}}]\nsteps:\n"
+    );
     for step in steps {
-        let start = whole.find(&format!("  - id: {step}\n    title")).expect("there is such a step");
+        let start = whole.find(&format!("  - id: {step}\n")).expect("there is such a step");
         let (first, rest) = whole[start..].split_once('\n').expect("it has lines");
-        let body = rest.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
-        let kept = body.filter(|line| !line.starts_with("    needs:"));
         text.push_str(first);
-        text.push('\n');
-        kept.for_each(|line| text.push_str(&format!("{line}\n")));
+        text.push_str("\n    phase: all\n");
+        let body = rest.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+        for line in body {
+            if !line.starts_with("    needs:") && !line.starts_with("    phase:") {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
     }
     text
 }

@@ -30,6 +30,8 @@ pub(super) struct Script {
     pub(super) api_url: Option<String>,
     /// Where the database is, if not in the stage's folder.
     pub(super) database: Option<PathBuf>,
+    /// A shell that starts the product with the signal of a file too large ignored.
+    pub(super) through: Option<PathBuf>,
 }
 
 /// A stage with its servers. The product is started by [`Stage::start`].
@@ -44,6 +46,7 @@ pub(super) struct Stage {
     pub(super) database: PathBuf,
     pub(super) environment: String,
     api_url: String,
+    through: Option<PathBuf>,
     process: RefCell<Option<Child>>,
     said: RefCell<String>,
     starts: RefCell<u32>,
@@ -82,6 +85,7 @@ impl Stage {
         let base = format!("http://127.0.0.1:{}", free_port());
         slack.connect(&base, AppPaths::default());
         let stage = Self {
+            through: script.through,
             api_url: script.api_url.unwrap_or_else(|| slack.api_url()),
             database: script.database.unwrap_or_else(|| folder.path().join("dr.db")),
             aws,
@@ -114,7 +118,14 @@ impl Stage {
         let settings = self.settings();
         let settings: Vec<(&str, &str)> =
             settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let child = Child::start(&name, self.folder.path(), binary, ["serve"], &settings);
+        let here = self.folder.path();
+        let child = match &self.through {
+            None => Child::start(&name, here, binary, ["serve"], &settings),
+            Some(shell) => {
+                let line = format!("trap '' XFSZ; exec {} serve", binary.display());
+                Child::start(&name, here, shell, ["-c", &line], &settings)
+            }
+        };
         let child = ready(child, &format!("{}/readyz", self.base)).await;
         *self.process.borrow_mut() = Some(child);
     }
@@ -146,6 +157,11 @@ impl Stage {
         let child = self.process.borrow_mut().take().expect("it runs");
         self.said.borrow_mut().push_str(&child.said());
         drop(child);
+    }
+
+    /// The product's process id.
+    pub(super) fn pid(&self) -> u32 {
+        self.process.borrow().as_ref().expect("it runs").id()
     }
 
     /// Panics with its log if the product has ended.
