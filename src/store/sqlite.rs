@@ -8,7 +8,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Connection, Row, Sqlite, Transaction};
 
 use super::codec::{self, STATE_VERSION};
 use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored};
@@ -45,6 +45,11 @@ impl SqliteStore {
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
+            // On a full disk SQLite ends a transaction by itself; sqlx cannot roll it back again and takes it to be
+            // open for ever. Such a connection is replaced, or nothing could be written until the next start.
+            .before_acquire(|connection, _| {
+                Box::pin(async move { Ok(!connection.is_in_transaction()) })
+            })
             .connect_with(options.clone())
             .await
             .map_err(failed("open"))?;
