@@ -75,9 +75,10 @@ async fn a_world_that_moved_voids_the_approvals_and_asks_again() {
     assert_eq!(stage.events().await, events);
     stage.agree("pin-dns").await;
     stage
-        .recorded("the record is pinned", |event| {
-            matches!(event, Event::StepDone { step, .. } if step.as_str() == "pin-dns")
-        })
+        .recorded(
+            "the record is pinned",
+            |event| matches!(event, Event::StepDone { step, .. } if step.as_str() == "pin-dns"),
+        )
         .await;
     assert_eq!(stage.aws.tap.count(&changes), 1);
     assert!(primary_target(&stage.world).await.starts_with(DR_LB));

@@ -30,9 +30,10 @@ const BY_TWO: [&str; 3] = ["promote-database", "replace-database-url", "pin-dns"
 /// The run is closed through its form.
 async fn close(stage: &Stage) -> Record {
     stage
-        .recorded("everything is settled", |event| {
-            matches!(event, Event::StepDone { step, .. } if step.as_str() == "stand-down")
-        })
+        .recorded(
+            "everything is settled",
+            |event| matches!(event, Event::StepDone { step, .. } if step.as_str() == "stand-down"),
+        )
         .await;
     let close = stage.button("ask-close", "").await;
     stage.write(ANTOINE, &close, "").await;
@@ -50,7 +51,10 @@ async fn assert_each_effect_once(stage: &Stage) {
     let secret = world.secret_value(&world.dr).await;
     let before = world.secret_value(&world.primary).await;
     let url = before["DATABASE_URL"].as_str().expect("it has one");
-    assert!(url.contains(&format!("@{}:", world.primary_host)), "the old region's own is left alone");
+    assert!(
+        url.contains(&format!("@{}:", world.primary_host)),
+        "the old region's own is left alone"
+    );
     let mut expected = before.clone();
     expected["DATABASE_URL"] = url.replace(&world.primary_host, &world.dr_host).into();
     assert_eq!(secret, expected);
@@ -128,7 +132,9 @@ async fn assert_the_page_tells_the_record(stage: &Stage, record: &Record) {
     for part in page.split('<') {
         words.push_str(part.split_once('>').map_or(part, |(_, text)| text));
     }
-    let words = letters(&words.replace("&quot;", "").replace("&amp;", "").replace("&gt;", "").replace("&lt;", ""));
+    let words = letters(
+        &words.replace("&quot;", "").replace("&amp;", "").replace("&gt;", "").replace("&lt;", ""),
+    );
     let catalog = Catalog::load(&CatalogSources::default()).expect("what is shipped is good");
     let environment = super::shop::checked(&stage.environment);
     let voice = catalog.texts.voice(Language::En, Some(&environment));
@@ -182,13 +188,16 @@ async fn doubled_deliveries_and_two_people_at_the_same_moment_change_nothing_twi
         let button = stage.button(action, step).await;
         stage.press_both(people, &button).await;
     }
+    stage.type_dr(MIA, "note orders come in again").await;
     let record = close(&stage).await;
     assert_eq!(record.count(|event| matches!(event, Event::RunStarted(_))), 1);
+    assert_eq!(record.count(|event| matches!(event, Event::NoteAdded { .. })), 1);
     assert_each_effect_once(&stage).await;
     assert_each_attempt_once(&record);
     let all = stage.slack.deliveries();
     assert!(all.iter().all(|one| one.answers.len() == 2), "every delivery was made twice");
-    let statuses: Vec<u16> = all.iter().flat_map(|one| &one.answers).map(|one| one.status).collect();
+    let statuses: Vec<u16> =
+        all.iter().flat_map(|one| &one.answers).map(|one| one.status).collect();
     assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
     stage.judged("a failover with everything doubled").await;
 }

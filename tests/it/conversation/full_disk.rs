@@ -17,7 +17,9 @@ const STEP: &str = "pin-dns";
 
 fn let_files_grow(stage: &Stage, most: &str) {
     let pid = stage.pid().to_string();
-    let ran = Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={most}:unlimited")]).status();
+    let ran = Command::new("prlimit")
+        .args(["--pid", &pid, &format!("--fsize={most}:unlimited")])
+        .status();
     assert!(ran.expect("prlimit runs").success());
 }
 

@@ -66,7 +66,8 @@ impl Doors {
         let now = desk.engine.clock.now();
         let started = desk.start("first", &by, None, Kind::Tabletop, now).await;
         let Answer::Done { run, .. } = started else { panic!("{started:?}") };
-        let router = inbound::routes(desk.clone(), Arc::new(slack), &settings, Supervisor::default());
+        let router =
+            inbound::routes(desk.clone(), Arc::new(slack), &settings, Supervisor::default());
         Self { router, desk, run, _folder: folder }
     }
 
@@ -104,7 +105,8 @@ impl Doors {
                     "text": { "type": "plain_text", "text": "Go" }, "action_ts": "1.3" }],
             })
         };
-        let words = json!({ "words": { "words": { "type": "plain_text_input", "value": "because" } } });
+        let words =
+            json!({ "words": { "words": { "type": "plain_text_input", "value": "because" } } });
         let sent = json!({
             "type": "view_submission", "team": null, "user": { "id": person(1) },
             "view": { "id": "V1", "callback_id": "ask-break-glass", "private_metadata": value,
@@ -182,9 +184,8 @@ fn attempts() -> impl Strategy<Value = Attempt> {
         2 => Just(vec![]),
         1 => prop::collection::vec((any::<usize>(), any::<u8>()), 1..4),
     ];
-    (0..3_usize, 0..7_usize, prop::collection::vec(cut, 0..4), bytes, noise).prop_map(
-        |(door, which, cuts, bytes, noise)| Attempt { door, which, cuts, bytes, noise },
-    )
+    (0..3_usize, 0..7_usize, prop::collection::vec(cut, 0..4), bytes, noise)
+        .prop_map(|(door, which, cuts, bytes, noise)| Attempt { door, which, cuts, bytes, noise })
 }
 
 impl Doors {

@@ -58,9 +58,7 @@ impl Stage {
         let mut messages = self.slack.messages(ROOM).await;
         messages.retain(|message| message["subtype"] != "ephemeral");
         let mut found = messages.iter().rev().flat_map(buttons);
-        found.find(|button| {
-            button.action == action && button.value.split('|').nth(1) == Some(step)
-        })
+        found.find(|button| button.action == action && button.value.split('|').nth(1) == Some(step))
     }
 
     /// Waits for a button.

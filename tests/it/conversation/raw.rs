@@ -76,7 +76,11 @@ async fn unsigned(stage: &Stage) {
         for missing in 0..2 {
             let mut headers = stage.sign(body.as_bytes());
             headers.remove(missing);
-            assert_eq!(stage.knock(door, headers, body.clone()).await.0, 401, "{door}, half signed");
+            assert_eq!(
+                stage.knock(door, headers, body.clone()).await.0,
+                401,
+                "{door}, half signed"
+            );
         }
         let mut odd = stage.sign(body.as_bytes());
         odd[0].1 = "yesterday".to_owned();

@@ -23,9 +23,9 @@ impl Record {
 
     /// How often a step's call was begun.
     pub(super) fn attempts(&self, step: &str) -> usize {
-        self.count(|event| {
-            matches!(event, Event::AttemptStarted { step: of, .. } if of.as_str() == step)
-        })
+        self.count(
+            |event| matches!(event, Event::AttemptStarted { step: of, .. } if of.as_str() == step),
+        )
     }
 }
 

@@ -19,7 +19,8 @@ use crate::harness::{
 pub(super) const TOKEN: &str = "antoine-0123456789";
 
 /// The workers of the primary region, with their replicas.
-pub(super) const WRITERS: [(&str, i32); 3] = [("ai-worker", 3), ("billing-worker", 2), ("shop-api", 2)];
+pub(super) const WRITERS: [(&str, i32); 3] =
+    [("ai-worker", 3), ("billing-worker", 2), ("shop-api", 2)];
 
 /// What differs between stages.
 #[derive(Debug, Default)]
@@ -58,8 +59,7 @@ pub(super) struct Stage {
 impl Stage {
     /// Sets everything up and starts the product.
     pub(super) async fn open(script: Script) -> Self {
-        let users =
-            [(ANTOINE, "antoine"), (MIA, "mia"), (LEO, "leo"), (STRANGER, "eve")];
+        let users = [(ANTOINE, "antoine"), (MIA, "mia"), (LEO, "leo"), (STRANGER, "eve")];
         let setup = SlackSetup::new(&users, &[(ROOM, "war-room")]);
         let aws = async {
             let aws = ministack().await;
@@ -147,7 +147,7 @@ impl Stage {
             ("AWS_SECRET_ACCESS_KEY", "notrealrnrELgWzOk3IfjzDKtFBhDby".to_owned()),
             ("AWS_REGION", "eu-west-1".to_owned()),
             ("KUBECONFIG", self.kube.kubeconfig.display().to_string()),
-            ("RUST_LOG", "info,dr_buddy=debug".to_owned()),
+            ("RUST_LOG", "info".to_owned()),
             ("NO_COLOR", "1".to_owned()),
         ]
     }
@@ -193,9 +193,11 @@ impl Stage {
         }
         let answers = self.slack.deliveries().into_iter().flat_map(|one| one.answers);
         let answers = answers.filter_map(|answer| serde_json::from_str::<Value>(&answer.body).ok());
-        payloads.extend(answers.filter(|answer| answer["blocks"].is_array()).map(|answer| {
-            json!({ "text": answer["text"], "blocks": answer["blocks"] })
-        }));
+        payloads.extend(
+            answers
+                .filter(|answer| answer["blocks"].is_array())
+                .map(|answer| json!({ "text": answer["text"], "blocks": answer["blocks"] })),
+        );
         payloads
     }
 

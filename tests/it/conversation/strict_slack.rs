@@ -1,6 +1,7 @@
 //! The first half of a failover against a Slack that is as strict as Slack and has bad minutes: every message arrives,
 //! none breaks a limit, and each is edited in place.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use dr_buddy::domain::ids::StepId;
@@ -17,6 +18,7 @@ use crate::harness::{Call, FakeSlack, Fault, eventually, fake_slack, judge};
 struct Room {
     stage: Stage,
     slack: FakeSlack,
+    clicks: Cell<u32>,
 }
 
 impl Room {
@@ -34,10 +36,14 @@ impl Room {
 
     /// Presses as Slack says it; the status of the answer.
     async fn press(&self, user: &str, button: &Button, trigger: &str) -> u16 {
+        // Slack stamps every click; a click without a stamp of its own is the same click again.
+        self.clicks.set(self.clicks.get() + 1);
+        let stamp = format!("{}.1", self.clicks.get());
         let payload = json!({
             "type": "block_actions", "user": { "id": user, "team_id": "T01TEST" },
             "team": { "id": "T01TEST" }, "channel": { "id": ROOM }, "trigger_id": trigger,
-            "actions": [{ "type": "button", "action_id": button.action, "value": button.value }],
+            "actions": [{ "type": "button", "action_id": button.action, "value": button.value,
+                "action_ts": stamp }],
         });
         self.stage.send("interactions", interaction(&payload)).await.0
     }
@@ -62,9 +68,10 @@ async fn a_strict_slack_with_bad_minutes_gets_every_message_once_and_within_limi
     let users = [(ANTOINE, "antoine"), (MIA, "mia"), (LEO, "leo"), (STRANGER, "eve")];
     let slack = fake_slack("xoxb-test-token", &users).await;
     let script = Script { api_url: Some(slack.api_url.clone()), ..Script::default() };
-    let room = Room { stage: Stage::open(script).await, slack };
+    let room = Room { stage: Stage::open(script).await, slack, clicks: Cell::default() };
     spoil(&room.slack);
-    let start = format!("command=%2Fdr&text=start&user_id={ANTOINE}&team_id=T01TEST&channel_id={ROOM}");
+    let start =
+        format!("command=%2Fdr&text=start&user_id={ANTOINE}&team_id=T01TEST&channel_id={ROOM}");
     assert_eq!(room.stage.send("commands", start).await.0, 200);
 
     let done = room.button("done", "freeze-controllers").await;
@@ -115,7 +122,9 @@ async fn in_place_and_within_limits(room: &Room) {
     let wrong: Vec<&Call> = calls
         .iter()
         .filter(|call| call.answer["ok"] == false)
-        .filter(|call| !matches!(call.answer["error"].as_str(), Some("internal_error" | "expired_trigger_id")))
+        .filter(|call| {
+            !matches!(call.answer["error"].as_str(), Some("internal_error" | "expired_trigger_id"))
+        })
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
     let spoiled = calls.iter().filter(|call| call.answer.is_null()).count();
