@@ -79,7 +79,7 @@ async fn assert_each_effect_once(stage: &Stage) {
 }
 
 fn assert_each_attempt_once(record: &Record) {
-    for (step, _) in &record.run.steps {
+    for step in record.run.steps.keys() {
         let step = step.as_str();
         let began = record.attempts(step);
         assert!(began <= 1, "`{step}` was begun {began} times");

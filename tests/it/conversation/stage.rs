@@ -59,6 +59,12 @@ pub(super) struct Stage {
 impl Stage {
     /// Sets everything up and starts the product.
     pub(super) async fn open(script: Script) -> Self {
+        let stage = Box::pin(Self::set_up(script)).await;
+        stage.start().await;
+        stage
+    }
+
+    async fn set_up(script: Script) -> Self {
         let users = [(ANTOINE, "antoine"), (MIA, "mia"), (LEO, "leo"), (STRANGER, "eve")];
         let setup = SlackSetup::new(&users, &[(ROOM, "war-room")]);
         let aws = async {
@@ -84,7 +90,7 @@ impl Stage {
         }
         let base = format!("http://127.0.0.1:{}", free_port());
         slack.connect(&base, AppPaths::default());
-        let stage = Self {
+        Self {
             through: script.through,
             api_url: script.api_url.unwrap_or_else(|| slack.api_url()),
             database: script.database.unwrap_or_else(|| folder.path().join("dr.db")),
@@ -101,9 +107,7 @@ impl Stage {
             _shop: shop,
             _kubelets: kubelets,
             folder,
-        };
-        stage.start().await;
-        stage
+        }
     }
 
     /// Starts `dr-buddy serve` and waits until it is ready.

@@ -69,13 +69,13 @@ fn broken_documents_are_all_listed_and_nothing_is_half_loaded() {
     let environments = broken.join("environments");
     let place = ("DR_BUDDY_ENVIRONMENTS", environments.display().to_string());
 
-    let (code, said) = with(&[prompts.clone()]);
+    let (code, said) = with(std::slice::from_ref(&prompts));
     assert_eq!(code, Some(64), "{said}");
     // Faults that only show beside other documents are not in every file.
     let listed = names(&runbooks).into_iter().filter(|name| said.contains(name)).count();
     assert!(listed >= 35, "{listed}: {said}");
 
-    let (code, said) = with(&[place.clone()]);
+    let (code, said) = with(std::slice::from_ref(&place));
     assert_eq!(code, Some(64), "{said}");
     for name in names(&environments) {
         assert!(said.contains(&name), "{name}: {said}");
