@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod actions;
+mod conversation;
 mod harness;
 mod runbook_check;
 mod store;
