@@ -2,6 +2,11 @@
 #![cfg(test)]
 
 mod actions;
+mod cards;
 mod harness;
+mod manifest;
+mod prompts;
 mod runbook_check;
+mod screens;
 mod terminal;
+mod tidy;

@@ -24,6 +24,7 @@ mod tools;
 pub(crate) use self::{
     aws::{Ministack, Moto, ministack, moto, sdk_config},
     aws_world::{ALIAS_ZONE, AwsWorld, alias},
+    child::{Child, free_port},
     fake_slack::{Call, FakeSlack, Fault, fake_slack},
     judge::{findings, judge},
     kube::{Kube, kube},
@@ -32,7 +33,9 @@ pub(crate) use self::{
     relay::{Deliveries, Delivery, DeliveryKind},
     screens::{Scheme, Shot, screens},
     signing::{now_s, signed, signed_at},
+    slack_limits::{Surface, violations},
     tap::{Tampering, Tap},
+    tools::repository,
 };
 
 use std::time::Duration;
