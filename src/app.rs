@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::actions::{ActionSettings, Actions};
 use crate::catalog::Catalog;
-use crate::config::{Config, Local};
+use crate::config::{Config, Database, Local};
 use crate::desk::Desk;
 use crate::domain::environment::Environment;
 use crate::domain::ids::EnvironmentId;
@@ -26,6 +26,7 @@ use crate::engine::{Engine, outbox};
 use crate::slack::client::SlackClientHandle;
 use crate::slack::inbound;
 use crate::store::Store;
+use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
 use crate::web::access::Access;
 use crate::web::router::{self, Web};
@@ -89,7 +90,7 @@ impl App {
         let catalog = Arc::new(catalog);
         let id = EnvironmentId::parse("demo").context("`demo` is an id")?;
         let environment = find(&catalog, &id)?;
-        let store = open(&folder.join("demo.db")).await?;
+        let store = open(&Database::File(folder.join("demo.db"))).await?;
         let fast = Arc::new(FastClock::new(speed));
         let clock: Arc<dyn Clock> = Arc::clone(&fast) as Arc<dyn Clock>;
         let actions = Arc::new(Actions::new(ActionSettings::default()));
@@ -110,7 +111,16 @@ impl App {
     pub async fn desk(local: &Local, catalog: Catalog) -> anyhow::Result<Desk> {
         let catalog = Arc::new(catalog);
         let environment = find(&catalog, &local.environment)?;
-        let store = open(&local.database).await?;
+        let store: Arc<dyn Store> =
+            match &local.database {
+                Database::File(path) => {
+                    let store = SqliteStore::open_beside(path).await;
+                    Arc::new(store.with_context(|| {
+                        format!("could not open the database {}", path.display())
+                    })?)
+                }
+                Database::Postgres(_) => open(&local.database).await?,
+            };
         let actions = Arc::new(Actions::new(ActionSettings::default()));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let engine = Engine::new(store, actions, Arc::new(Silent), clock);
@@ -123,8 +133,8 @@ impl App {
         routes: Router,
         supervisor: Supervisor,
     ) -> anyhow::Result<Self> {
-        // This process is the only one on its database, so a lease found here is of a process that is gone. Its
-        // effects are performed first of all; an attempt found open is probed.
+        // A process that knows it is the only one on its database takes a lease found here for that of a process that
+        // is gone. Its effects are performed first of all; an attempt found open is probed.
         desk.engine.store.release_leases().await.context("could not take over the work")?;
         let listener = TcpListener::bind(listen)
             .await
@@ -193,10 +203,19 @@ async fn ready(
     }
 }
 
-async fn open(path: &Path) -> anyhow::Result<Arc<dyn Store>> {
-    let store = SqliteStore::open(path).await;
-    let store = store.with_context(|| format!("could not open the database {}", path.display()))?;
-    Ok(Arc::new(store))
+async fn open(database: &Database) -> anyhow::Result<Arc<dyn Store>> {
+    match database {
+        Database::File(path) => {
+            let store = SqliteStore::open(path).await;
+            let store =
+                store.with_context(|| format!("could not open the database {}", path.display()))?;
+            Ok(Arc::new(store))
+        }
+        Database::Postgres(url) => {
+            let store = PostgresStore::open(url).await;
+            Ok(Arc::new(store.context("could not open the database of DATABASE_URL")?))
+        }
+    }
 }
 
 fn find(catalog: &Catalog, id: &EnvironmentId) -> anyhow::Result<Environment> {

@@ -19,8 +19,8 @@ const TOKEN: usize = 16;
 pub struct Config {
     /// `DR_BUDDY_LISTEN`: where to listen; 127.0.0.1:8088 unless told.
     pub listen: SocketAddr,
-    /// `DR_BUDDY_DATABASE`: the SQLite file; dr-buddy.db unless told.
-    pub database: PathBuf,
+    /// `DATABASE_URL`, else `DR_BUDDY_DATABASE`: where everything is kept.
+    pub database: Database,
     /// `DR_BUDDY_ENVIRONMENT`: the one environment this process acts on.
     pub environment: EnvironmentId,
     /// `DR_BUDDY_PROMPTS`, `DR_BUDDY_ENVIRONMENTS`: directories of documents.
@@ -41,13 +41,22 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub struct Local {
     /// As in [`Config`].
-    pub database: PathBuf,
+    pub database: Database,
     /// As in [`Config`].
     pub environment: EnvironmentId,
     /// As in [`Config`].
     pub sources: CatalogSources,
     /// `DR_BUDDY_TOKEN`, looked up in `DR_BUDDY_WEB_TOKENS`: who asks, if it is known.
     pub person: Option<PersonId>,
+}
+
+/// Where everything is kept. `Debug` shows no secret.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// `DR_BUDDY_DATABASE`: a SQLite file, for one process; dr-buddy.db unless told.
+    File(PathBuf),
+    /// `DATABASE_URL`: a PostgreSQL database, for several replicas. Holds a password.
+    Postgres(SecretString),
 }
 
 /// Reads a variable.
@@ -80,17 +89,14 @@ impl Local {
         let mine = read("DR_BUDDY_TOKEN").unwrap_or_default();
         let is_mine = |token: &SecretString| same(token.expose_secret(), &mine);
         let person = tokens.into_iter().find(|(_, token)| is_mine(token)).map(|(id, _)| id);
+        let database = database(read, &mut wrong);
         match (environment, wrong.is_empty()) {
             (Ok(environment), true) => {
-                Ok(Self { database: database(read), environment, sources: sources(read), person })
+                Ok(Self { database, environment, sources: sources(read), person })
             }
             (Ok(_) | Err(()), _) => Err(wrong),
         }
     }
-}
-
-fn database(read: Read<'_>) -> PathBuf {
-    read("DR_BUDDY_DATABASE").map_or_else(|| PathBuf::from("dr-buddy.db"), PathBuf::from)
 }
 
 fn sources(read: Read<'_>) -> CatalogSources {
@@ -129,6 +135,7 @@ impl Config {
             wrong.push(format!("DR_BUDDY_LISTEN: `{listen}` is not an address and port"));
         });
         let web_tokens = tokens(&read("DR_BUDDY_WEB_TOKENS").unwrap_or_default(), &mut wrong);
+        let database = database(read, &mut wrong);
         let (log, log_json) = log(read);
         let (Ok(environment), Ok(listen), true) = (environment, listen, wrong.is_empty()) else {
             return Err(wrong);
@@ -136,7 +143,7 @@ impl Config {
         let path = |name: &str| read(name).map(PathBuf::from);
         Ok(Self {
             listen,
-            database: database(read),
+            database,
             environment,
             sources: sources(read),
             slack: SlackSettings {
@@ -158,6 +165,23 @@ impl Config {
             log_json,
         })
     }
+}
+
+fn database(read: Read<'_>, wrong: &mut Vec<String>) -> Database {
+    let Some(url) = read("DATABASE_URL") else {
+        let file = read("DR_BUDDY_DATABASE").unwrap_or_else(|| "dr-buddy.db".to_owned());
+        return Database::File(file.into());
+    };
+    // The URL holds a password: it is not repeated in the message.
+    let scheme = url::Url::parse(&url).map(|url| url.scheme().to_owned());
+    if !matches!(scheme.as_deref(), Ok("postgres" | "postgresql")) {
+        wrong.push(
+            "DATABASE_URL: write `postgres://user:password@host/database`, or unset it to use the \
+             SQLite file of DR_BUDDY_DATABASE"
+                .to_owned(),
+        );
+    }
+    Database::Postgres(url.into())
 }
 
 fn tokens(text: &str, wrong: &mut Vec<String>) -> Vec<(PersonId, SecretString)> {
@@ -199,9 +223,10 @@ mod tests {
         let wrong = read(&[
             ("DR_BUDDY_LISTEN", "here"),
             ("DR_BUDDY_WEB_TOKENS", "mia=short,antoine,Leo=0123456789abcdef"),
+            ("DATABASE_URL", "mysql://bot:0123456789abcdef@db/bot"),
         ])
         .unwrap_err();
-        assert_eq!(wrong.len(), 7, "{wrong:#?}");
+        assert_eq!(wrong.len(), 8, "{wrong:#?}");
         assert!(!wrong.join("\n").contains("0123456789abcdef"));
     }
 
@@ -212,8 +237,30 @@ mod tests {
             ("SLACK_SIGNING_SECRET", "secret-2"),
             ("DR_BUDDY_ENVIRONMENT", "prod"),
             ("DR_BUDDY_WEB_TOKENS", "mia=secret-3-0123456789"),
+            ("DATABASE_URL", "postgres://bot:secret-4@db/bot"),
         ])
         .unwrap();
         assert!(!format!("{config:?}").contains("secret-"));
+    }
+
+    #[test]
+    fn the_url_chooses_the_engine() {
+        let must = [
+            ("SLACK_BOT_TOKEN", "xoxb-1"),
+            ("SLACK_SIGNING_SECRET", "2"),
+            ("DR_BUDDY_ENVIRONMENT", "prod"),
+        ];
+        let with = |more: &[(&str, &str)]| read(&[&must[..], more].concat()).unwrap().database;
+        let Database::File(file) = with(&[]) else { panic!("no file") };
+        assert_eq!(file, PathBuf::from("dr-buddy.db"));
+        let Database::File(file) = with(&[("DR_BUDDY_DATABASE", "/data/runs.db")]) else {
+            panic!("no file")
+        };
+        assert_eq!(file, PathBuf::from("/data/runs.db"));
+        for scheme in ["postgres", "postgresql"] {
+            let url = format!("{scheme}://bot@db/bot");
+            let with = with(&[("DATABASE_URL", &url), ("DR_BUDDY_DATABASE", "/data/runs.db")]);
+            assert!(matches!(with, Database::Postgres(_)));
+        }
     }
 }

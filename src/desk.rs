@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tracing::error;
+use tracing::{error, info};
 
 use crate::catalog::{Catalog, Opening, Voice};
 use crate::domain::actor::{Actor, Surface};
@@ -110,7 +110,10 @@ impl Desk {
         let opening = Opening { key, runbook, environment, kind, impact_at };
         let start = match self.catalog.start(opening) {
             Ok(start) => start,
-            Err(text) => return Answer::Refused(text),
+            Err(text) => {
+                info!(actor = ?by, refusal = ?text, "Refused to start a run");
+                return Answer::Refused(text);
+            }
         };
         let started = self.engine.start(key, &start, by).await;
         let channel = Text::raw(&self.environment.chat.war_room);
@@ -123,7 +126,10 @@ impl Desk {
     pub async fn press(&self, key: &str, by: &Actor, press: &Press, words: &str) -> Answer {
         match press.request(words) {
             Ok(request) => self.submit(key, by, &press.run, &request).await,
-            Err(_) => Answer::Refused(Text::key("refused.not_ours")),
+            Err(_) => {
+                info!(run.id = %press.run, actor = ?by, "Refused a button that is not ours");
+                Answer::Refused(Text::key("refused.not_ours"))
+            }
         }
     }
 
@@ -140,7 +146,10 @@ impl Desk {
                     other @ (Answer::Refused(_) | Answer::Failed(_)) => other,
                 }
             }
-            Ok(None) => Answer::Refused(Text::key("refused.no_run")),
+            Ok(None) => {
+                info!(actor = ?by, "Refused a note without a run");
+                Answer::Refused(Text::key("refused.no_run"))
+            }
             Err(error) => failed(&error),
         }
     }

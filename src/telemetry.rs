@@ -24,7 +24,11 @@ impl<E: Error + ?Sized> fmt::Display for Chain<'_, E> {
 /// Writes logs to stderr: JSON lines, or text for people. `filter` is in the syntax of `RUST_LOG`.
 pub fn init(filter: &str, json: bool) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written is lost. Reporting that would write to the same full disk, and panic.
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     // A second start in one process (tests) keeps the first.
     let started = if json { logs.json().try_init() } else { logs.with_target(false).try_init() };
     drop(started);

@@ -38,11 +38,18 @@ pub struct Catalog {
 impl Catalog {
     /// Loads everything, or lists every problem of every file.
     pub fn load(sources: &CatalogSources) -> Result<Self, Vec<Diagnostic>> {
-        let environments = documents::environments(sources.environments.as_deref())?;
+        let mut wrong = Vec::new();
+        let mut note = |found: Vec<Diagnostic>| wrong.extend(found);
+        let environments = documents::environments(sources.environments.as_deref());
+        let environments = environments.map_err(&mut note).unwrap_or_default();
         let all: Vec<Environment> = environments.values().cloned().collect();
-        let runbooks = documents::runbooks(sources.prompts.as_deref(), &all)?;
-        let texts = Texts::read(sources.prompts.as_deref())?;
-        Ok(Self { runbooks, environments, texts })
+        let runbooks = documents::runbooks(sources.prompts.as_deref(), &all);
+        let runbooks = runbooks.map_err(&mut note).unwrap_or_default();
+        let texts = Texts::read(sources.prompts.as_deref()).map_err(&mut note);
+        match texts {
+            Ok(texts) if wrong.is_empty() => Ok(Self { runbooks, environments, texts }),
+            Ok(_) | Err(()) => Err(wrong),
+        }
     }
 
     /// The runbook of this id.

@@ -12,6 +12,7 @@ pub mod submit;
 pub mod supervise;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Notify, broadcast};
 
@@ -34,6 +35,11 @@ pub struct Engine {
     pub channel: Arc<dyn Channel>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Names this process among all that ever work on the store: leases and the keys made from them carry it. A process
+    /// id would not do: every container has a process 1, and has it again after a restart.
+    name: String,
+    /// How often it has looked for work.
+    claims: AtomicU64,
     /// Wakes the outbox.
     work: Notify,
     /// Tells the pages which run has changed.
@@ -49,12 +55,27 @@ impl Engine {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (changes, _) = broadcast::channel(256);
-        Self { store, actions, channel, clock, work: Notify::new(), changes }
+        let name = uuid::Uuid::new_v4().simple().to_string();
+        Self {
+            store,
+            actions,
+            channel,
+            clock,
+            name,
+            claims: 0.into(),
+            work: Notify::new(),
+            changes,
+        }
     }
 
     /// A stream of runs that changed. A receiver that lags has missed some, and should look at everything.
     pub fn changes(&self) -> broadcast::Receiver<RunId> {
         self.changes.subscribe()
+    }
+
+    /// A name for a taking of work that no other ever has.
+    fn holder(&self) -> String {
+        format!("{}/{}", self.name, self.claims.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Lets the outbox look for work now.

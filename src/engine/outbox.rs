@@ -1,4 +1,5 @@
-//! Performs what was recorded. Woken by [`Engine::wake`]; a slow timer is the safety net.
+//! Performs what was recorded. Woken by [`Engine::wake`] and by the store, which hears other replicas; a slow timer is
+//! the safety net.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,16 +45,14 @@ impl From<StoreError> for EffectError {
 /// Performs effects until told to end; then finishes what it began.
 pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
     let mut running = JoinSet::new();
-    let mut claims: u64 = 0;
     let mut refreshed = engine.clock.now();
     while !token.is_cancelled() {
         if engine.clock.now().since(refreshed) >= CARD_EVERY {
             refreshed = engine.clock.now();
             refresh_cards(&engine).await;
         }
-        claims += 1;
         let room = AT_ONCE.saturating_sub(running.len());
-        let claimed = take(&engine, claims, room).await;
+        let claimed = take(&engine, room).await;
         let idle = claimed.is_empty();
         for claimed in claimed {
             let engine = Arc::clone(&engine);
@@ -63,6 +62,7 @@ pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
             tokio::select! {
                 () = token.cancelled() => {}
                 () = engine.work.notified() => {}
+                () = engine.store.woken() => {}
                 Some(_) = running.join_next() => {}
                 () = until_due(&engine) => {}
             }
@@ -72,13 +72,12 @@ pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
     while running.join_next().await.is_some() {}
 }
 
-async fn take(engine: &Engine, claims: u64, room: usize) -> Vec<Claimed> {
+async fn take(engine: &Engine, room: usize) -> Vec<Claimed> {
     if room == 0 {
         return Vec::new();
     }
-    let holder = format!("{}/{claims}", std::process::id());
     let limit = u32::try_from(room).unwrap_or(1);
-    match engine.store.claim(&holder, engine.clock.now(), LEASE, limit).await {
+    match engine.store.claim(&engine.holder(), engine.clock.now(), LEASE, limit).await {
         Ok(claimed) => claimed,
         Err(error) => {
             error!(error = %error, "Could not look for work");

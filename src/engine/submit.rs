@@ -110,6 +110,7 @@ impl Engine {
     pub async fn submit(&self, run: &RunId, asked: Asked<'_>) -> Result<Submitted, SubmitError> {
         for _ in 0..RACES {
             let Some(stored) = self.store.run(run).await? else {
+                info!(run.id = %run, actor = ?asked.by, "Refused a request to an unknown run");
                 return Err(SubmitError::NoSuchRun(run.clone()));
             };
             let now = self.clock.now();

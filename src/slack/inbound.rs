@@ -207,6 +207,7 @@ impl Inbound {
         let form = match run {
             Ok(Some(stored)) => comms::form::form(&stored.run, press, now),
             Ok(None) => {
+                info!(run.id = %press.run, actor = ?by, "Refused a form of an unknown run");
                 let run = vec![("run", Text::raw(&press.run))];
                 let answer = Answer::Refused(Text::Key("refused.no_such_run", run));
                 return self.after_click(sender, &by, answer);

@@ -2,9 +2,18 @@
 //!
 //! One transaction per request writes the inbox key, the events, the run's row, the new effects and the settling of
 //! the effect that caused it: all or nothing. Nothing in here decides.
+//!
+//! [`sqlite`] is the embedded default, for one process; [`postgres`] is for several replicas on one outbox. Both write
+//! the same rows with the same statements ([`sql`]) and pass the same tests; each has a file for what differs.
 
+mod change;
 pub mod codec;
+pub mod postgres;
+mod rows;
+mod sql;
 pub mod sqlite;
+
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 
@@ -84,7 +93,7 @@ pub struct Posted {
     pub ts: String,
 }
 
-/// The database did not do it; nothing was changed.
+/// The database did not do it; nothing was changed, but for [`StoreError::InDoubt`].
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be reached, is full, is read-only.
@@ -95,6 +104,34 @@ pub enum StoreError {
         /// Why.
         #[source]
         source: sqlx::Error,
+    },
+    /// The connection was lost in the very moment of the commit, and nobody could be asked since. Hand the request in
+    /// again under the same key: it is done once, or answered as a duplicate.
+    #[error("the database did not say whether it committed")]
+    InDoubt {
+        /// How the connection was lost.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Another process has the file.
+    #[error(
+        "the database `{}` is in use by another dr-buddy{}: a SQLite file serves one process; \
+         stop the other one, or set DATABASE_URL to a PostgreSQL database for several replicas",
+        .database.display(), .holder.map(|id| format!(" (process {id})")).unwrap_or_default()
+    )]
+    InUse {
+        /// The file.
+        database: PathBuf,
+        /// Its process id, if it could be told.
+        holder: Option<u32>,
+    },
+    /// No database keeps that as it is.
+    #[error("the {what} cannot be stored: {why}")]
+    Unfit {
+        /// What.
+        what: &'static str,
+        /// Why.
+        why: &'static str,
     },
     /// What is stored cannot be read by this version.
     #[error("stored {what} cannot be read by this version")]
@@ -114,7 +151,12 @@ pub enum StoreError {
     },
 }
 
-/// Durable state. Every method is one transaction: after an error, nothing has changed.
+fn failed(what: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
+    move |source| StoreError::Unavailable { what, source }
+}
+
+/// Durable state. Every method is one transaction: after an error, nothing has changed. A caller that goes away while
+/// it waits leaves the whole of it or nothing.
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
     /// Writes all of a commit, or nothing.
@@ -165,8 +207,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// When the next effect is due or its lease ends, whichever is later for it; `None` if nothing is owed.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Ends all leases. Only for a process that knows it is the only one.
+    /// Ends the leases of processes that are gone, where this process knows that it is the only one. With several
+    /// replicas it does nothing: leases end by themselves.
     async fn release_leases(&self) -> Result<(), StoreError>;
+
+    /// Waits until another process has left work here. A hint that may be late, lost or false: look for work at times
+    /// all the same. Where this process is the only one, it waits for ever.
+    async fn woken(&self) {
+        std::future::pending::<()>().await;
+    }
 
     /// Where a message stands, if it was posted.
     async fn posted(&self, run: &RunId, key: &MessageKey) -> Result<Option<Posted>, StoreError>;

@@ -3,10 +3,12 @@
 
 mod actions;
 mod cards;
+mod conversation;
 mod harness;
 mod manifest;
 mod prompts;
 mod runbook_check;
 mod screens;
+mod store;
 mod terminal;
 mod tidy;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use dr_buddy::app::App;
 use dr_buddy::catalog::{Catalog, CatalogSources};
 use dr_buddy::cli::evidence::{NotWhole, verify};
-use dr_buddy::config::Local;
+use dr_buddy::config::{Database, Local};
 use dr_buddy::desk::{Answer, Desk};
 use dr_buddy::domain::actor::{Actor, Surface};
 use dr_buddy::domain::ids::{EnvironmentId, PersonId, RunId};
@@ -29,7 +29,7 @@ async fn scene() -> Scene {
     let folder = tempfile::tempdir().unwrap();
     let catalog = Catalog::load(&CatalogSources::default()).unwrap();
     let local = Local {
-        database: folder.path().join("dr.db"),
+        database: Database::File(folder.path().join("dr.db")),
         environment: EnvironmentId::parse("demo").unwrap(),
         sources: CatalogSources::default(),
         person: None,

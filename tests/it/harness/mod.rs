@@ -13,6 +13,7 @@ mod judge;
 mod kube;
 mod kubelet;
 mod local_slack;
+mod postgres;
 mod relay;
 mod screens;
 mod signing;
@@ -22,7 +23,7 @@ mod tools;
 
 #[expect(unused_imports, reason = "the surface of the harness; its own tests use the modules")]
 pub(crate) use self::{
-    aws::{Ministack, Moto, ministack, moto, sdk_config},
+    aws::{Ministack, Moto, ministack, moto, ready, sdk_config},
     aws_world::{ALIAS_ZONE, AwsWorld, alias},
     child::{Child, free_port},
     fake_slack::{Call, FakeSlack, Fault, fake_slack},
@@ -30,6 +31,7 @@ pub(crate) use self::{
     kube::{Kube, kube},
     kubelet::{Kubelet, kubelet},
     local_slack::{AppPaths, Channel, Click, LocalSlack, SlackSetup, SlackUser, local_slack},
+    postgres::{Postgres, postgres},
     relay::{Deliveries, Delivery, DeliveryKind},
     screens::{Scheme, Shot, screens},
     signing::{now_s, signed, signed_at},

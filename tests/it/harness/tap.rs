@@ -27,6 +27,8 @@ pub(crate) enum Tampering {
     CutBefore,
     /// The call arrives and takes effect; the connection is cut instead of the answer.
     CutAfter,
+    /// The call arrives and takes effect; the answer is late.
+    LateAnswer(Duration),
     /// It is answered with a bare 503 and never arrives.
     Unavailable,
 }
@@ -129,7 +131,7 @@ async fn pass(State(shared): State<Shared>, request: Request<Body>) -> Response<
         Some(Tampering::CutBefore) => return cut(),
         Some(Tampering::Unavailable) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Some(Tampering::Delay(time)) => tokio::time::sleep(time).await,
-        Some(Tampering::CutAfter) | None => {}
+        Some(Tampering::CutAfter | Tampering::LateAnswer(_)) | None => {}
     }
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     let mut headers = head.headers;
@@ -151,6 +153,9 @@ async fn pass(State(shared): State<Shared>, request: Request<Body>) -> Response<
     let Ok(bytes) = answer.bytes().await else { return StatusCode::BAD_GATEWAY.into_response() };
     if how == Some(Tampering::CutAfter) {
         return cut();
+    }
+    if let Some(Tampering::LateAnswer(time)) = how {
+        tokio::time::sleep(time).await;
     }
     response.body(Body::from(bytes)).expect("it came from a response")
 }

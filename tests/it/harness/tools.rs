@@ -58,6 +58,16 @@ pub(crate) fn debian(command: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("`{command}` is missing: run tests/run once, it installs it"))
 }
 
+/// A command of Debian's newest PostgreSQL: `initdb`, `postgres`.
+pub(crate) fn postgres(command: &str) -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = versions
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .max()
+        .expect("PostgreSQL is missing: run tests/run once, it installs it");
+    existing(format!("/usr/lib/postgresql/{newest}/bin/{command}").into())
+}
+
 /// The root of the repository.
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -1,0 +1,325 @@
+//! PostgreSQL: for several replicas on one outbox. They share work by leases and `for update skip locked`, and wake each
+//! other by [`bell`].
+//!
+//! A server that restarts or fails over costs an error or two: connections are made anew as they are needed, each
+//! conversation has a limit ([`session`]). The one error that says too little is a connection lost in the moment of
+//! the commit: then the request's key is asked for, under which the commit is found or certainly is not.
+
+mod bell;
+mod session;
+mod write;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgRow};
+use sqlx::query::{Query, QueryAs};
+use sqlx::{ConnectOptions, Connection, FromRow, Postgres};
+
+use super::change::{Change, Held, Placed, Postponed, Wanted, number};
+use super::rows::{self, DueRow, EventRow, RunRow, State};
+use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, failed, sql};
+use crate::domain::ids::RunId;
+use crate::domain::run::log::Recorded;
+use crate::domain::run::{Effect, MessageKey, Run};
+use crate::domain::time::{Span, Timestamp};
+use bell::Bell;
+use session::{Session, bounded};
+
+/// Longest that bringing the schema up to date may take; another replica may be at it.
+const MIGRATION: Duration = Duration::from_secs(120);
+/// How often a transaction is tried that the server gave up for the sake of another.
+const TRIES: u32 = 5;
+
+const DUE: &str = "select run_id, key, version, tries, note, body from outbox \
+     where due_at <= $1 and lease_until <= $1 order by priority, due_at limit $2 \
+     for update skip locked";
+const NEXT: &str = "select min(greatest(due_at, lease_until)) from outbox";
+
+/// The store in a PostgreSQL database.
+#[derive(Debug)]
+pub struct PostgresStore {
+    pool: PgPool,
+    bell: Bell,
+}
+
+impl PostgresStore {
+    /// Connects and brings the schema up to date.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or the schema not be migrated. No error holds the URL.
+    pub async fn open(url: &SecretString) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url.expose_secret()).map_err(failed("open"))?;
+        let options = options.application_name("dr-buddy");
+        let silent = |_| failed("open")(session::silent());
+        // Not of the pool: a migration may take longer than anything else may.
+        let connection = tokio::time::timeout(session::CONNECT, options.connect()).await;
+        let mut connection = connection.map_err(silent)?.map_err(failed("open"))?;
+        tokio::time::timeout(MIGRATION, sqlx::migrate!("migrations/postgres").run(&mut connection))
+            .await
+            .map_err(silent)?
+            .map_err(|source| StoreError::Migration { source })?;
+        connection.close().await.map_err(failed("open"))?;
+        let bell = Bell::hang(options.clone());
+        Ok(Self { pool: session::main_pool(options), bell })
+    }
+
+    async fn session(&self, what: &'static str) -> Result<Session, StoreError> {
+        Session::open(&self.pool).await.map_err(failed(what))
+    }
+
+    async fn fetch<'q, O>(
+        &self,
+        what: &'static str,
+        query: QueryAs<'q, Postgres, O, PgArguments>,
+    ) -> Result<Vec<O>, StoreError>
+    where
+        O: Send + Unpin + for<'r> FromRow<'r, PgRow>,
+    {
+        bounded(what, async {
+            let mut db = self.session(what).await?;
+            let rows = query.fetch_all(&mut *db).await.map_err(failed(what))?;
+            db.done();
+            Ok(rows)
+        })
+        .await
+    }
+
+    async fn execute(
+        &self,
+        what: &'static str,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<(), StoreError> {
+        bounded(what, async {
+            let mut db = self.session(what).await?;
+            query.execute(&mut *db).await.map_err(failed(what))?;
+            db.done();
+            Ok(())
+        })
+        .await
+    }
+
+    async fn state(&self, row: &RunRow) -> Result<Run, StoreError> {
+        match rows::state(row)? {
+            State::Ready(run) => Ok(*run),
+            State::Outdated(run) => rows::replay(&self.record(&run, 0, u32::MAX).await?),
+        }
+    }
+
+    /// Writes everything of a commit, but does not end the transaction.
+    async fn prepare(&self, change: &Change) -> Result<(Session, Committed), StoreError> {
+        let mut db = self.session("begin").await?;
+        db.begin().await.map_err(failed("begin"))?;
+        let outcome = write::write(&mut db, change).await?;
+        Ok((db, outcome))
+    }
+
+    /// Whether a commit whose answer was lost has happened. Whoever is still committing that key is waited for.
+    async fn has_happened(&self, change: &Change) -> Result<bool, StoreError> {
+        bounded("ask after a commit", async {
+            let mut db = self.session("begin").await?;
+            db.begin().await.map_err(failed("begin"))?;
+            let is_new = write::new_key(&mut db, change).await?;
+            db.roll_back().await.map_err(failed("roll back"))?;
+            Ok(!is_new)
+        })
+        .await
+    }
+}
+
+/// The server took this transaction back for the sake of another; it may be tried again.
+fn is_given_up(error: &StoreError) -> bool {
+    let StoreError::Unavailable { source: sqlx::Error::Database(error), .. } = error else {
+        return false;
+    };
+    // deadlock_detected, serialization_failure
+    matches!(error.code().as_deref(), Some("40P01" | "40001"))
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn commit(&self, commit: &Commit<'_>) -> Result<Committed, StoreError> {
+        let change = Change::of(commit)?;
+        let mut tries = 1;
+        let (db, outcome) = loop {
+            match bounded("commit", self.prepare(&change)).await {
+                Err(error) if tries < TRIES && is_given_up(&error) => tries += 1,
+                prepared => break prepared?,
+            }
+        };
+        if outcome != Committed::Done {
+            bounded("roll back", async { db.roll_back().await.map_err(failed("roll back")) })
+                .await?;
+            return Ok(outcome);
+        }
+        let ended = bounded("commit", async { db.commit().await.map_err(failed("commit")) }).await;
+        if let Err(lost) = ended {
+            return match self.has_happened(&change).await {
+                Ok(true) => Ok(Committed::Done),
+                Ok(false) => Err(lost),
+                Err(StoreError::Unavailable { source, .. }) => Err(StoreError::InDoubt { source }),
+                Err(other) => Err(other),
+            };
+        }
+        if !change.effects.is_empty() {
+            self.bell.ring();
+        }
+        Ok(Committed::Done)
+    }
+
+    async fn is_known(&self, key: &str) -> Result<bool, StoreError> {
+        let query = sqlx::query_as::<_, (String,)>(sql::DUPLICATE).bind(key);
+        Ok(!self.fetch("look up the request", query).await?.is_empty())
+    }
+
+    async fn run(&self, run: &RunId) -> Result<Option<Stored>, StoreError> {
+        let query = sqlx::query_as::<_, RunRow>(sql::RUN).bind(run.as_str());
+        let Some(row) = self.fetch("read a run", query).await?.pop() else { return Ok(None) };
+        Ok(Some(Stored { head: rows::digest(&row.1)?, run: self.state(&row).await? }))
+    }
+
+    async fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError> {
+        let query = sqlx::query_as::<_, RunRow>(sql::RUNS).bind(i64::from(limit));
+        let rows = self.fetch("list runs", query).await?;
+        let mut runs = Vec::with_capacity(rows.len());
+        for row in &rows {
+            runs.push(self.state(row).await?);
+        }
+        Ok(runs)
+    }
+
+    async fn record(
+        &self,
+        run: &RunId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let query = sqlx::query_as::<_, EventRow>(sql::RECORD)
+            .bind(run.as_str())
+            .bind(number(after))
+            .bind(i64::from(limit));
+        self.fetch("read the record", query).await?.iter().map(rows::event).collect()
+    }
+
+    async fn want(&self, run: &RunId, effect: &Effect, at: Timestamp) -> Result<(), StoreError> {
+        let wanted = Wanted::of(run, effect, at)?;
+        bounded("record an effect", async {
+            let mut db = self.session("record an effect").await?;
+            write::want(&mut db, run.as_str(), &[wanted]).await?;
+            db.done();
+            Ok(())
+        })
+        .await?;
+        self.bell.ring();
+        Ok(())
+    }
+
+    async fn claim(
+        &self,
+        holder: &str,
+        now: Timestamp,
+        lease: Span,
+        limit: u32,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        bounded("lease work", async {
+            let mut db = self.session("look for work").await?;
+            db.begin().await.map_err(failed("begin"))?;
+            let due: Vec<DueRow> = sqlx::query_as(DUE)
+                .bind(now.0)
+                .bind(i64::from(limit))
+                .fetch_all(&mut *db)
+                .await
+                .map_err(failed("look for work"))?;
+            let mut claimed = Vec::with_capacity(due.len());
+            for row in due {
+                let work = rows::claimed(row, holder)?;
+                sqlx::query(sql::LEASE)
+                    .bind(work.run.as_str())
+                    .bind(&work.key)
+                    .bind(holder)
+                    .bind(now.plus(lease).0)
+                    .execute(&mut *db)
+                    .await
+                    .map_err(failed("lease work"))?;
+                claimed.push(work);
+            }
+            db.commit().await.map_err(failed("lease work"))?;
+            Ok(claimed)
+        })
+        .await
+    }
+
+    async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<(), StoreError> {
+        let held = Held::of(claimed);
+        bounded("settle an effect", async {
+            let mut db = self.session("settle an effect").await?;
+            db.begin().await.map_err(failed("begin"))?;
+            // Somebody else's by now: then there is nothing of ours to settle.
+            let _is_ours = write::settle(&mut db, &held).await?;
+            db.commit().await.map_err(failed("settle an effect"))
+        })
+        .await
+    }
+
+    async fn postpone(
+        &self,
+        claimed: &Claimed,
+        due_at: Timestamp,
+        note: Option<&str>,
+        failed: bool,
+    ) -> Result<(), StoreError> {
+        let postponed = Postponed::of(claimed, due_at, note, failed)?;
+        let query = sqlx::query(sql::POSTPONE)
+            .bind(&postponed.held.run)
+            .bind(&postponed.held.key)
+            .bind(&postponed.held.lease)
+            .bind(postponed.due_at)
+            .bind(&postponed.note)
+            .bind(postponed.tries);
+        self.execute("postpone work", query).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let query = sqlx::query_as::<_, (Option<i64>,)>(NEXT);
+        let due = self.fetch("look for work", query).await?;
+        Ok(due.first().and_then(|(due,)| due.map(Timestamp)))
+    }
+
+    /// Nothing: another replica may well be alive, and leases end by themselves.
+    async fn release_leases(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn woken(&self) {
+        self.bell.heard().await;
+    }
+
+    async fn posted(&self, run: &RunId, key: &MessageKey) -> Result<Option<Posted>, StoreError> {
+        let query = sqlx::query_as::<_, (String, String)>(sql::POSTED)
+            .bind(run.as_str())
+            .bind(key.to_string());
+        let row = self.fetch("look up a message", query).await?.pop();
+        Ok(row.map(|(channel, ts)| Posted { channel, ts }))
+    }
+
+    async fn remember(
+        &self,
+        run: &RunId,
+        key: &MessageKey,
+        posted: &Posted,
+    ) -> Result<(), StoreError> {
+        let placed = Placed::of(run, key, posted)?;
+        let query = sqlx::query(sql::REMEMBER)
+            .bind(&placed.run)
+            .bind(&placed.key)
+            .bind(&placed.channel)
+            .bind(&placed.ts);
+        self.execute("remember a message", query).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.execute("write", sqlx::query(sql::CHECK)).await
+    }
+}

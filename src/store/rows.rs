@@ -1,0 +1,69 @@
+//! Rows as both databases give them back, and what they mean.
+
+use super::codec::{self, STATE_VERSION};
+use super::{Claimed, StoreError};
+use crate::domain::ids::{Digest, RunId};
+use crate::domain::run::Run;
+use crate::domain::run::log::Recorded;
+
+/// id, head, version, state
+pub(super) type RunRow = (String, String, i64, String);
+/// seq, body, previous, hash
+pub(super) type EventRow = (i64, String, String, String);
+/// run, key, version, tries, note, body
+pub(super) type DueRow = (String, String, i64, i64, Option<String>, String);
+
+/// What the row of a run holds.
+#[derive(Debug)]
+pub(super) enum State {
+    /// The state.
+    Ready(Box<Run>),
+    /// It was written by another version: the state follows from the record.
+    Outdated(RunId),
+}
+
+pub(super) fn state((run, _, version, state): &RunRow) -> Result<State, StoreError> {
+    if *version == STATE_VERSION {
+        return codec::read("run", state).map(|run| State::Ready(Box::new(run)));
+    }
+    id(run).map(State::Outdated)
+}
+
+pub(super) fn replay(record: &[Recorded]) -> Result<Run, StoreError> {
+    crate::domain::run::apply::replay(record.iter().map(|recorded| &recorded.entry))
+        .ok_or_else(|| unreadable("record", "it does not begin with the start of a run"))
+}
+
+pub(super) fn event((seq, body, previous, hash): &EventRow) -> Result<Recorded, StoreError> {
+    Ok(Recorded {
+        seq: u64::try_from(*seq).unwrap_or(0),
+        entry: codec::read("event", body)?,
+        previous: digest(previous)?,
+        hash: digest(hash)?,
+    })
+}
+
+pub(super) fn claimed(row: DueRow, holder: &str) -> Result<Claimed, StoreError> {
+    let (run, key, version, tries, note, body) = row;
+    Ok(Claimed {
+        run: id(&run)?,
+        key,
+        effect: codec::read("effect", &body)?,
+        version,
+        tries: u32::try_from(tries).unwrap_or(u32::MAX),
+        note,
+        lease: holder.to_owned(),
+    })
+}
+
+pub(super) fn digest(text: &str) -> Result<Digest, StoreError> {
+    Digest::parse(text).map_err(|error| unreadable("hash", &error.to_string()))
+}
+
+pub(super) fn id(text: &str) -> Result<RunId, StoreError> {
+    RunId::parse(text).map_err(|error| unreadable("run id", &error.to_string()))
+}
+
+fn unreadable(what: &'static str, why: &str) -> StoreError {
+    StoreError::Unreadable { what, source: serde::de::Error::custom(why) }
+}

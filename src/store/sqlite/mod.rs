@@ -1,0 +1,205 @@
+//! SQLite: the embedded default, for one process. `synchronous=FULL`: what is committed survives a power cut.
+//!
+//! Everything that writes goes through the one [`writer`]; reads have connections of their own and never wait for it.
+
+mod lock;
+mod write;
+mod writer;
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection};
+
+use super::change::{Change, Held, Placed, Postponed, Wanted, number};
+use super::rows::{self, EventRow, RunRow, State};
+use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, failed, sql};
+use crate::domain::ids::RunId;
+use crate::domain::run::log::Recorded;
+use crate::domain::run::{Effect, MessageKey, Run};
+use crate::domain::time::{Span, Timestamp};
+use lock::Lock;
+use write::{Check, Claim, ReleaseAll, Settle};
+use writer::Writer;
+
+/// The store in one file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    writer: Writer,
+    reader: SqlitePool,
+    /// Absent in a process that performs nothing.
+    _lock: Option<Lock>,
+}
+
+const NEXT: &str = "select min(max(due_at, lease_until)) from outbox";
+
+impl SqliteStore {
+    /// Opens or creates the file and brings its schema up to date. The file is this process's until the store is
+    /// dropped.
+    ///
+    /// # Errors
+    /// When another process has the file, or it cannot be opened or migrated.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let lock = Lock::take(path)?;
+        Self::open_with(path, Some(lock)).await
+    }
+
+    /// Opens the file of a process that may be running: requests may be handed in, but nothing may be performed.
+    ///
+    /// # Errors
+    /// When it cannot be opened or migrated.
+    pub async fn open_beside(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, None).await
+    }
+
+    async fn open_with(path: &Path, lock: Option<Lock>) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .foreign_keys(true);
+        let mut connection = options.connect().await.map_err(failed("open"))?;
+        sqlx::migrate!("migrations/sqlite")
+            .run(&mut connection)
+            .await
+            .map_err(|source| StoreError::Migration { source })?;
+        connection.close().await.map_err(failed("open"))?;
+        let reader = SqlitePoolOptions::new()
+            .max_connections(4)
+            .connect_with(options.clone().read_only(true).create_if_missing(false))
+            .await
+            .map_err(failed("open for reading"))?;
+        Ok(Self { writer: Writer::start(options), reader, _lock: lock })
+    }
+
+    async fn state(&self, row: &RunRow) -> Result<Run, StoreError> {
+        match rows::state(row)? {
+            State::Ready(run) => Ok(*run),
+            State::Outdated(run) => rows::replay(&self.record(&run, 0, u32::MAX).await?),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn commit(&self, commit: &Commit<'_>) -> Result<Committed, StoreError> {
+        self.writer.write(Change::of(commit)?).await
+    }
+
+    async fn is_known(&self, key: &str) -> Result<bool, StoreError> {
+        let known: Option<String> = sqlx::query_scalar(sql::DUPLICATE)
+            .bind(key)
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(failed("look up the request"))?;
+        Ok(known.is_some())
+    }
+
+    async fn run(&self, run: &RunId) -> Result<Option<Stored>, StoreError> {
+        let row: Option<RunRow> = sqlx::query_as(sql::RUN)
+            .bind(run.as_str())
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(failed("read a run"))?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Stored { head: rows::digest(&row.1)?, run: self.state(&row).await? }))
+    }
+
+    async fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError> {
+        let rows: Vec<RunRow> = sqlx::query_as(sql::RUNS)
+            .bind(i64::from(limit))
+            .fetch_all(&self.reader)
+            .await
+            .map_err(failed("list runs"))?;
+        let mut runs = Vec::with_capacity(rows.len());
+        for row in &rows {
+            runs.push(self.state(row).await?);
+        }
+        Ok(runs)
+    }
+
+    async fn record(
+        &self,
+        run: &RunId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let rows: Vec<EventRow> = sqlx::query_as(sql::RECORD)
+            .bind(run.as_str())
+            .bind(number(after))
+            .bind(i64::from(limit))
+            .fetch_all(&self.reader)
+            .await
+            .map_err(failed("read the record"))?;
+        rows.iter().map(rows::event).collect()
+    }
+
+    async fn want(&self, run: &RunId, effect: &Effect, at: Timestamp) -> Result<(), StoreError> {
+        self.writer.write(Wanted::of(run, effect, at)?).await
+    }
+
+    async fn claim(
+        &self,
+        holder: &str,
+        now: Timestamp,
+        lease: Span,
+        limit: u32,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        self.writer.write(Claim { holder: holder.to_owned(), now, lease, limit }).await
+    }
+
+    async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<(), StoreError> {
+        self.writer.write(Settle(Held::of(claimed))).await
+    }
+
+    async fn postpone(
+        &self,
+        claimed: &Claimed,
+        due_at: Timestamp,
+        note: Option<&str>,
+        failed: bool,
+    ) -> Result<(), StoreError> {
+        self.writer.write(Postponed::of(claimed, due_at, note, failed)?).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let due: Option<i64> = sqlx::query_scalar(NEXT)
+            .fetch_one(&self.reader)
+            .await
+            .map_err(failed("look for work"))?;
+        Ok(due.map(Timestamp))
+    }
+
+    async fn release_leases(&self) -> Result<(), StoreError> {
+        self.writer.write(ReleaseAll).await
+    }
+
+    async fn posted(&self, run: &RunId, key: &MessageKey) -> Result<Option<Posted>, StoreError> {
+        let row: Option<(String, String)> = sqlx::query_as(sql::POSTED)
+            .bind(run.as_str())
+            .bind(key.to_string())
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(failed("look up a message"))?;
+        Ok(row.map(|(channel, ts)| Posted { channel, ts }))
+    }
+
+    async fn remember(
+        &self,
+        run: &RunId,
+        key: &MessageKey,
+        posted: &Posted,
+    ) -> Result<(), StoreError> {
+        self.writer.write(Placed::of(run, key, posted)?).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.writer.write(Check).await
+    }
+}

@@ -1,0 +1,15 @@
+//! Conversations: people drive the real binary through Slack, and afterwards the servers are asked what happened.
+
+mod changed_world;
+mod doubt;
+mod failover;
+mod full_disk;
+mod fuzz;
+mod people;
+mod raw;
+mod record;
+mod refusals;
+mod shop;
+mod stage;
+mod start;
+mod strict_slack;

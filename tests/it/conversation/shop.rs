@@ -1,0 +1,207 @@
+//! The application that is failed over, and the documents that describe it.
+//!
+//! It plays what stands behind the load balancer of the DR region (127.0.0.2) and what the public meets (127.0.0.1).
+//! Both follow the emulator: a write is taken only where the database's writer is, and the public is answered only
+//! once the PRIMARY record leads to the DR side. So the checks of the runbook prove something here too.
+#![expect(clippy::disallowed_methods, reason = "ends with the value that holds it")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_route53::types::ResourceRecordSetFailover;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use dr_buddy::domain::environment::Environment;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::people::{ANTOINE, LEO, MIA, ROOM};
+use crate::harness::{ALIAS_ZONE, AwsWorld, alias};
+
+/// Where nobody answers: the primary region's load balancer.
+pub(super) const PRIMARY_LB: &str = "127.0.0.3";
+/// The DR region's load balancer.
+pub(super) const DR_LB: &str = "127.0.0.2";
+
+const REGION: [(&str, &str); 1] = [("x-region", "us-east-1")];
+
+/// The running application.
+#[derive(Debug)]
+pub(super) struct Shop {
+    port: u16,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+#[derive(Clone)]
+struct Shared {
+    world: Arc<AwsWorld>,
+    rows: Arc<Mutex<BTreeMap<String, Bytes>>>,
+    is_public: bool,
+}
+
+impl Shared {
+    async fn is_open(&self) -> bool {
+        !self.is_public || primary_target(&self.world).await.contains(DR_LB)
+    }
+}
+
+/// Where the one PRIMARY record leads.
+pub(super) async fn primary_target(world: &AwsWorld) -> String {
+    let records = world.record_set().await;
+    let mut primary = records
+        .iter()
+        .filter(|record| record.failover() == Some(&ResourceRecordSetFailover::Primary));
+    let found = primary.next().and_then(|record| record.alias_target());
+    assert!(primary.next().is_none(), "one PRIMARY record: {records:?}");
+    found.expect("it is an alias").dns_name().to_owned()
+}
+
+impl Shop {
+    /// Points the records of the seeded world at this application, and starts it.
+    pub(super) async fn open(world: &Arc<AwsWorld>) -> Self {
+        let records = [
+            alias("eu", ResourceRecordSetFailover::Primary, PRIMARY_LB),
+            alias("us", ResourceRecordSetFailover::Secondary, DR_LB),
+        ];
+        world.upsert(records).await;
+        let (public, dr) = loop {
+            let public = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
+            let port = public.local_addr().expect("it is bound").port();
+            // Both must have the same port; another process may have this one there.
+            if let Ok(dr) = TcpListener::bind((DR_LB, port)).await {
+                break (public, dr);
+            }
+        };
+        let port = public.local_addr().expect("it is bound").port();
+        let rows = Arc::default();
+        let serve = |listener, is_public| {
+            let shared = Shared { world: Arc::clone(world), rows: Arc::clone(&rows), is_public };
+            let router = Router::new()
+                .route("/health", get(health))
+                .route("/canary/{run}", get(read).put(write))
+                .with_state(shared);
+            tokio::spawn(async move {
+                axum::serve(listener, router).await.expect("it serves until aborted");
+            })
+        };
+        Self { port, tasks: [serve(public, true), serve(dr, false)] }
+    }
+
+    /// The environment file of this world.
+    pub(super) fn environment(&self, world: &AwsWorld, namespace: &str) -> String {
+        let AwsWorld { account, global_cluster, primary_arn, dr_arn, .. } = world;
+        let AwsWorld { primary_host, dr_host, secret, zone, .. } = world;
+        let port = self.port;
+        let name = "api.shop.test";
+        format!(
+            r#"id: shop
+kind: staging
+account: "{account}"
+regions: {{primary: eu-west-1, dr: us-east-1}}
+objectives: {{rto: 30m, rpo: 5m}}
+chat: {{war_room: {ROOM}, language: en, time_zone: Europe/Paris, run_prefix: OPS-DR-SHOP}}
+people:
+  - {{id: antoine, name: Antoine Dupuis, slack: {ANTOINE}, roles: [ic, db, platform], language: fr}}
+  - {{id: mia, name: Mia Lemaire, slack: {MIA}, roles: [db, platform], language: en}}
+  - {{id: leo, name: Léo Martin, slack: {LEO}, slack_team: T01TEST, roles: [platform, app, scribe], language: fr}}
+aurora:
+  present: true
+  app_uses_global_endpoint: false
+  global: {global_cluster}
+  primary: {{id: shop-eu, arn: "{primary_arn}", endpoint: {primary_host}}}
+  dr: {{id: shop-us, arn: "{dr_arn}", endpoint: {dr_host}}}
+secrets: {{mode: region_local, database_url: {secret}, key: DATABASE_URL}}
+eks: {{primary: {{ctx: eu}}, dr: {{ctx: us}}}}
+k8s:
+  ns: {namespace}
+  writers: [deployment/ai-worker, deployment/billing-worker, deployment/shop-api]
+  api: [deployment/shop-api]
+alb:
+  primary: {{dns: {PRIMARY_LB}, zone: {ALIAS_ZONE}}}
+  dr: {{dns: {DR_LB}, zone: {ALIAS_ZONE}}}
+dns: {{zone: {zone}, name: {name}, primary_set: eu, dr_set: us}}
+app:
+  health_url: http://localhost:{port}/health
+  canary_url: http://localhost:{port}/canary
+"#
+        )
+    }
+}
+
+/// The environment file as the product reads it.
+pub(super) fn checked(text: &str) -> Environment {
+    dr_buddy::domain::environment::check("shop.yaml", text)
+        .unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+async fn health(State(shared): State<Shared>) -> Response {
+    match shared.is_open().await {
+        true => (REGION, "{\"ok\":true}").into_response(),
+        false => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+async fn write(State(shared): State<Shared>, Path(run): Path<String>, body: Bytes) -> StatusCode {
+    if shared.world.writer_arn().await != shared.world.dr_arn || !shared.is_open().await {
+        return StatusCode::SERVICE_UNAVAILABLE;
+    }
+    shared.rows.lock().expect("nobody panics while holding it").insert(run, body);
+    StatusCode::CREATED
+}
+
+async fn read(State(shared): State<Shared>, Path(run): Path<String>) -> Response {
+    let row = shared.rows.lock().expect("nobody panics while holding it").get(&run).cloned();
+    match row.filter(|_| !shared.is_public) {
+        Some(row) => (REGION, row).into_response(),
+        None => (StatusCode::NOT_FOUND, REGION).into_response(),
+    }
+}
+
+/// The shipped runbook, with shorter looks at what must stay as it is, for a secret that is a JSON object.
+pub(super) fn runbook() -> String {
+    let shipped = include_str!("../../../prompts/runbooks/region-failover.yaml");
+    let secret = "        secret: \"${secrets.database_url}\"\n";
+    assert!(shipped.contains(secret));
+    let keyed = format!("{secret}        key: \"${{secrets.key}}\"\n");
+    let mut parts = shipped.split("hold_for: ");
+    let mut text = parts.next().expect("there is always one").to_owned();
+    for part in parts {
+        text.push_str("hold_for: 1s");
+        text.push_str(part.trim_start_matches(|c: char| c.is_ascii_alphanumeric()));
+    }
+    text.replace(secret, &keyed)
+}
+
+/// A runbook of these steps of the shipped one, all open at once.
+pub(super) fn excerpt(id: &str, steps: &[&str]) -> String {
+    let whole = runbook();
+    let restored_by = steps.last().expect("there is a step");
+    let mut text = format!(
+        "id: {id}\ntitle: {{en: Excerpt, fr: Extrait}}\nrestored_by: {restored_by}\n\
+         phases: [{{id: all, title: {{en: All, fr: Tout}}}}]\nsteps:\n"
+    );
+    for step in steps {
+        let start = whole.find(&format!("  - id: {step}\n")).expect("there is such a step");
+        let (first, rest) = whole[start..].split_once('\n').expect("it has lines");
+        text.push_str(first);
+        text.push_str("\n    phase: all\n");
+        let body = rest.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+        for line in body {
+            if !line.starts_with("    needs:") && !line.starts_with("    phase:") {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+    }
+    text
+}
