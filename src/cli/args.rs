@@ -34,7 +34,7 @@ pub enum Command {
     },
     /// Run the bot; settings come from environment variables (see the README)
     Serve,
-    /// Drive a run from here, for the hour in which Slack is down; DR_BUDDY_TOKEN says who you are
+    /// Drive a run from here, for the hour in which Slack is down; `DR_BUDDY_TOKEN` says who you are
     Run {
         /// list, show, run, approve, reject, go, no-go, skip, retry, look-again, done, note, hold, resume, close …
         verb: String,

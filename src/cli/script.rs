@@ -287,6 +287,7 @@ impl Stage {
                     vec![
                         ("waited", phase.waited.clock().into()),
                         ("worked", phase.worked.clock().into()),
+                        ("together", "".into()),
                     ],
                 );
                 writeln!(

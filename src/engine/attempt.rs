@@ -315,12 +315,10 @@ async fn call_once(work: &Work, preview: Preview) -> Returned {
         return Returned::Failed { error: "nothing was shown".to_owned(), unreachable: false };
     };
     let subject = work.run.subject(&work.step.id, &work.at);
-    let approved = match Approved::check(subject, &shown.digest, &shown.preview, preview) {
-        Ok(approved) => approved,
-        Err(_) => {
-            let error = "what would be sent is not what was approved".to_owned();
-            return Returned::Failed { error, unreachable: false };
-        }
+    let approved = Approved::check(subject, &shown.digest, &shown.preview, preview);
+    let Ok(approved) = approved else {
+        let error = "what would be sent is not what was approved".to_owned();
+        return Returned::Failed { error, unreachable: false };
     };
     let call = work.call();
     match tokio::time::timeout(CALL, work.action.run(&call, &approved)).await {

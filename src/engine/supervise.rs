@@ -34,11 +34,11 @@ impl Supervisor {
                 task.spawn(make());
                 match task.join_next().await {
                     Some(Err(_)) => {
-                        error!(task = name, "Task `{name}` panicked; starting it again")
+                        error!(task = name, "Task `{name}` panicked; starting it again");
                     }
                     Some(Ok(())) | None if token.is_cancelled() => break,
                     Some(Ok(())) | None => {
-                        info!(task = name, "Task `{name}` ended; starting it again")
+                        info!(task = name, "Task `{name}` ended; starting it again");
                     }
                 }
                 tokio::select! {

@@ -24,13 +24,18 @@ const SMALL: usize = 10;
 
 /// The blocks of a message.
 pub fn blocks(voice: &Voice<'_>, message: &Message) -> Vec<Value> {
-    let blocks = message.blocks.iter().flat_map(|part| block(voice, part));
-    blocks.take(BLOCKS).collect()
+    let mut blocks: Vec<_> = message.blocks.iter().flat_map(|part| block(voice, part)).collect();
+    // Too many: text goes, from the end; buttons stay.
+    while blocks.len() > BLOCKS {
+        let last_text = blocks.iter().rposition(|block| block["type"] != "actions");
+        blocks.remove(last_text.unwrap_or(BLOCKS));
+    }
+    blocks
 }
 
 /// The line for notifications and screen readers.
 pub fn summary(voice: &Voice<'_>, message: &Message) -> String {
-    cut(&voice.mrkdwn(&message.summary), SECTION)
+    cut_mrkdwn(&voice.mrkdwn(&message.summary), SECTION)
 }
 
 fn block(voice: &Voice<'_>, part: &Block) -> Vec<Value> {
@@ -58,7 +63,7 @@ fn block(voice: &Voice<'_>, part: &Block) -> Vec<Value> {
 /// Lines in as few sections as their length allows.
 fn sections(voice: &Voice<'_>, lines: &[Text]) -> Vec<Value> {
     let mut sections: Vec<String> = Vec::new();
-    for line in lines.iter().map(|line| cut(&voice.mrkdwn(line), SECTION)) {
+    for line in lines.iter().map(|line| cut_mrkdwn(&voice.mrkdwn(line), SECTION)) {
         match sections.last_mut() {
             Some(last) if last.chars().count() + line.chars().count() < SECTION => {
                 last.push('\n');
@@ -74,7 +79,7 @@ fn sections(voice: &Voice<'_>, lines: &[Text]) -> Vec<Value> {
 }
 
 fn mrkdwn(voice: &Voice<'_>, text: &Text) -> Value {
-    json!({"type": "mrkdwn", "text": cut(&voice.mrkdwn(text), SECTION)})
+    json!({"type": "mrkdwn", "text": cut_mrkdwn(&voice.mrkdwn(text), SECTION)})
 }
 
 fn plain(text: &str, most: usize) -> Value {
@@ -152,4 +157,33 @@ fn cut(text: &str, most: usize) -> String {
     let mut cut: String = text.chars().take(most.saturating_sub(1)).collect();
     cut.push('…');
     cut
+}
+
+/// The same, never through the middle of `&lt;` or `<@U1>`.
+fn cut_mrkdwn(text: &str, most: usize) -> String {
+    let mut cut = cut(text, most);
+    if cut == text {
+        return cut;
+    }
+    for (opens, closes) in [('&', ';'), ('<', '>')] {
+        if let Some(open) = cut.rfind(opens).filter(|open| !cut[*open..].contains(closes)) {
+            cut.truncate(open);
+            cut.push('…');
+        }
+    }
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_never_goes_through_an_escape_or_a_mention() {
+        assert_eq!(cut_mrkdwn("ab &lt;x", 6), "ab …");
+        assert_eq!(cut_mrkdwn("ab &lt;x", 8), "ab &lt;x");
+        assert_eq!(cut_mrkdwn("ab <@U123> c", 8), "ab …");
+        assert_eq!(cut_mrkdwn("ab &lt;xyz", 9), "ab &lt;x…");
+        assert_eq!(cut_mrkdwn("&amp;&amp;", 10), "&amp;&amp;");
+    }
 }

@@ -60,8 +60,8 @@ fn block(surface: Surface<'_>, block: &Value) -> Markup {
         "divider" => html! { hr; },
         "section" => section(surface, block),
         "context" => html! {
-            p.context {
-                @for element in list(block, "elements") { span { (text(surface, Some(element))) } " " }
+            div.context {
+                @for element in list(block, "elements") { p { (text(surface, Some(element))) } }
             }
         },
         "actions" => actions(surface, list(block, "elements")),

@@ -30,6 +30,15 @@ const PIN: Sign = Sign::Path("M10 1.5 14.5 6 11 7 9 12 4 7l5-2zM6.5 9.5 1.5 14.5
 const BELL: Sign = Sign::Path("M3 12h10l-1.5-2V7a3.5 3.5 0 0 0-7 0v3zM6.8 14h2.4");
 const AGAIN: Sign = Sign::Path("M13.5 8a5.5 5.5 0 1 1-1.7-4M12.5 1v3.2H9.3");
 
+const BANG: Sign = Sign::Path("M8 1.5a6.5 6.5 0 1 0 0 13a6.5 6.5 0 1 0 0-13M8 4.5v4.2M8 11v.6");
+const FLAG: Sign = Sign::Path("M4 14.5v-13h8.5L10.5 5l2 3.5H4");
+const HAND: Sign = Sign::Path(
+    "M4 9V5.2a1 1 0 0 1 2 0V8M6 7.5V2.7a1 1 0 0 1 2 0v4.8M8 7.5V3.2a1 1 0 0 1 2 0v4.5M10 8V4.7a1 1 0 0 1 2 0V10a4.5 4.5 0 0 1-8.3 2.4L2 9.6",
+);
+const HAMMER: Sign = Sign::Path("M2.5 13.5 8 8M6.5 4.5 9 2l5 5-2.5 2.5zM8 8l1.5-1.5");
+const SCALES: Sign = Sign::Path("M8 1.5v13M5 14.5h6M2.5 4h11M4 4 2 9h4zM12 4l-2 5h4z");
+const BACK: Sign = Sign::Path("M6.5 2.5 2.5 6.5l4 4M2.5 6.5H10a3.5 3.5 0 0 1 0 7H7");
+
 /// Shortcode, character, sign. A `\u{0}` stands for "no character of its own".
 const SIGNS: &[(&str, char, Sign)] = &[
     ("white_check_mark", '\u{2705}', Sign::Text("✔\u{fe0e}")),
@@ -49,6 +58,12 @@ const SIGNS: &[(&str, char, Sign)] = &[
     ("black_right_pointing_double_triangle_with_vertical_bar", '⏭', NEXT),
     ("question", '❓', QUESTION),
     ("grey_question", '❔', QUESTION),
+    ("exclamation", '❗', BANG),
+    ("checkered_flag", '🏁', FLAG),
+    ("raised_hand", '✋', HAND),
+    ("hammer", '🔨', HAMMER),
+    ("scales", '⚖', SCALES),
+    ("leftwards_arrow_with_hook", '↩', BACK),
     ("lock", '🔒', LOCK),
     ("memo", '📝', NOTE),
     ("double_vertical_bar", '⏸', PAUSE),

@@ -6,7 +6,8 @@
 //! which the war room is [`room`]). Nothing there decides, reads the clock, touches a socket or holds a word that
 //! people read: words come through [`Say`], names of people through [`Names`], everything else as plain values.
 //!
-//! [`access`] says who is looking, [`scene`] makes the values of a page from a run, [`router`] serves.
+//! [`access`] says who is looking, [`scene`] makes the values of a page from a run, [`router`] serves; signing in and the settings in
+//! the bar are `session`'s.
 //!
 //! Every text goes through maud's escaping; `PreEscaped` appears nowhere but around the doctype maud itself writes.
 //! The pages need no inline script and no inline style, so [`frame::CONTENT_SECURITY_POLICY`] can forbid both.
@@ -22,8 +23,7 @@ pub mod room;
 pub mod router;
 pub mod scene;
 
-#[cfg(test)]
-mod samples;
+mod session;
 
 /// Gives the text of a message key in the reader's language.
 pub type Say<'a> = &'a dyn Fn(&str) -> String;

@@ -104,7 +104,7 @@ pub struct Card<'a> {
 
 /// The clock of the run.
 #[derive(Debug, Clone, Copy)]
-pub struct Clock<'a> {
+pub struct Clock {
     /// Impact began, epoch milliseconds (of the run's time, which a demo may speed up).
     pub since_ms: i64,
     /// The run's time at rendering; the end of the run when it is closed.
@@ -113,8 +113,8 @@ pub struct Clock<'a> {
     pub speed: f64,
     /// The target.
     pub rto_ms: Option<i64>,
-    /// Forecast or result, in words, with its unit and age (mrkdwn); may be empty.
-    pub outlook: &'a str,
+    /// Whether the service is back: then the clock stands at how long that took.
+    pub is_back: bool,
 }
 
 /// One line of the timeline.
@@ -122,11 +122,9 @@ pub struct Clock<'a> {
 pub struct Entry {
     /// Its number in the chain.
     pub seq: u64,
-    /// When, in words.
+    /// When, in UTC.
     pub time: String,
-    /// Who; empty for the bot itself.
-    pub who: String,
-    /// What (mrkdwn).
+    /// What and who (mrkdwn).
     pub what: String,
 }
 
@@ -164,7 +162,7 @@ pub struct Room<'a> {
     /// Where it acts, such as `prod · 1111…1111 · eu-west-1 → us-east-1`.
     pub place: &'a str,
     /// Its clock; absent before impact is known.
-    pub clock: Option<Clock<'a>>,
+    pub clock: Option<Clock>,
     /// What only this person is told, such as a refusal.
     pub notice: Option<Message<'a>>,
     /// The run card.
@@ -207,7 +205,9 @@ pub fn live(room: Room<'_>) -> Markup {
                 section #open aria-labelledby="open-title" {
                     h2 #open-title { (say("page.open_steps")) }
                     @for card in room.open { (open_card(room, *card)) }
-                    @if room.open.is_empty() { p.quiet { (say("page.nothing_open")) } }
+                    @if room.surface.read_only { p.quiet { (say("page.closed")) } }
+                    @else if room.open.is_empty() { p.quiet { (say("page.nothing_open")) } }
+                    @if let Some(split) = room.split { (split_table(room, split)) }
                 }
                 section.run aria-label=(say("page.run")) {
                     div.card { (blockkit::blocks(room.surface, room.run_card)) }
@@ -216,10 +216,7 @@ pub fn live(room: Room<'_>) -> Markup {
                     h2 #stream-title { (say("page.stream")) }
                     @for card in room.stream { (folded_card(room, *card)) }
                 }
-                div.right {
-                    @if let Some(split) = room.split { (split_table(room, split)) }
-                    (timeline(room))
-                }
+                div.right { (timeline(room)) }
             }
         }
     }
@@ -243,14 +240,14 @@ fn strip(room: Room<'_>) -> Markup {
     }
 }
 
-fn run_clock(room: Room<'_>, clock: Clock<'_>) -> Markup {
+fn run_clock(room: Room<'_>, clock: Clock) -> Markup {
     let say = room.frame.say;
     let elapsed = clock.now_ms.saturating_sub(clock.since_ms).max(0);
     let late = clock.rto_ms.is_some_and(|rto| elapsed > rto);
     html! {
         div.clock {
             p {
-                span.quiet { (say("page.elapsed")) " " }
+                span.quiet { (say(if clock.is_back { "page.back_after" } else { "page.elapsed" })) " " }
                 strong.time { (ticking(room, clock.since_ms)) }
                 @if let Some(rto) = clock.rto_ms {
                     span.quiet { " / " (say("page.rto")) " " (clock_text(rto)) }
@@ -259,9 +256,6 @@ fn run_clock(room: Room<'_>, clock: Clock<'_>) -> Markup {
                         (say("page.rto_passed")) " "
                         span.late-by { (clock_text(elapsed.saturating_sub(rto))) }
                     }
-                }
-                @if !clock.outlook.is_empty() {
-                    span.outlook { " · " (mrkdwn::line(clock.outlook, room.frame.names)) }
                 }
             }
             @if let Some(rto) = clock.rto_ms {
@@ -317,8 +311,7 @@ fn folded_card(room: Room<'_>, card: Card<'_>) -> Markup {
         details class={ "card folded " (class) } id={ "card-" (card.key) } data-key={ "card " (card.key) } {
             summary {
                 (state(room, card.standing)) " "
-                span.line { (mrkdwn::line(card.line, room.frame.names)) } " "
-                span.quiet { (card.when) }
+                span.line { (mrkdwn::line(card.line, room.frame.names)) }
             }
             div.unfolded { (blockkit::blocks(room.surface, card.blocks)) }
         }
@@ -366,10 +359,7 @@ fn timeline(room: Room<'_>) -> Markup {
                 @for entry in shown.entries {
                     li id={ "entry-" (entry.seq) } {
                         span.time { (entry.time) }
-                        div {
-                            @if !entry.who.is_empty() { strong.who { "@" (entry.who) } " " }
-                            (mrkdwn::line(&entry.what, room.frame.names))
-                        }
+                        div { (mrkdwn::line(&entry.what, room.frame.names)) }
                     }
                 }
             }

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, SET_COOKIE,
-};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Response};
@@ -25,12 +23,13 @@ use super::form::Form;
 use super::frame::{Bar, Choice, Frame, Message, Tone, Who};
 use super::page::{self, RunLine, Scene, Start};
 use super::room::{self, Clock, Room, Split, Timeline};
+use super::session::{self, in_language, keep_language};
 use super::{frame, scene};
 use crate::catalog::Voice;
 use crate::desk::{Answer, Desk};
 use crate::domain::actor::{Actor, Surface as Via};
 use crate::domain::comms::{self, Press};
-use crate::domain::ids::{PersonId, RunId};
+use crate::domain::ids::RunId;
 use crate::domain::run::{Kind, Run, Status};
 use crate::domain::text::Text;
 use crate::domain::time::Span;
@@ -42,7 +41,7 @@ use crate::store::StoreError;
 /// Largest form.
 const BODY: usize = 64 * 1024;
 /// Speeds the demo offers.
-const SPEEDS: [u32; 4] = [1, 10, 30, 60];
+pub(super) const SPEEDS: [u32; 4] = [1, 10, 30, 60];
 /// How long before "now" the demo's impact began.
 pub const DEMO_IMPACT: Span = Span::minutes(4);
 
@@ -70,10 +69,10 @@ pub fn routes(web: Web) -> Router {
         .route("/runs/{run}/act", post(act))
         .route("/runs/{run}/ask", get(ask))
         .route("/runs/{run}/submit", post(submit))
-        .route("/act-as", post(act_as))
-        .route("/speed", post(speed))
-        .route("/sign-in", get(sign_in_page).post(sign_in))
-        .route("/sign-out", post(sign_out))
+        .route("/act-as", post(session::act_as))
+        .route("/speed", post(session::speed))
+        .route("/sign-in", get(session::sign_in_page).post(session::sign_in))
+        .route("/sign-out", post(session::sign_out))
         .route(
             "/assets/style.css",
             get(|| async { asset("text/css; charset=utf-8", frame::STYLE) }),
@@ -93,24 +92,24 @@ fn asset(kind: &'static str, content: &'static str) -> Response {
 }
 
 /// Somebody who may come in, and how they are spoken to.
-struct Guest {
-    visitor: Visitor,
-    language: Language,
+pub(super) struct Guest {
+    pub(super) visitor: Visitor,
+    pub(super) language: Language,
 }
 
 /// A form that was sent.
-type Fields = Vec<(String, String)>;
+pub(super) type Fields = Vec<(String, String)>;
 
-fn field<'a>(fields: &'a Fields, name: &str) -> &'a str {
+pub(super) fn field<'a>(fields: &'a Fields, name: &str) -> &'a str {
     fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
 }
 
-fn see(address: &str) -> Response {
+pub(super) fn see(address: &str) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, address.to_owned())]).into_response()
 }
 
 /// Only an address of our own.
-fn own(back: &str) -> &str {
+pub(super) fn own(back: &str) -> &str {
     let is_own = back.starts_with('/') && !back.starts_with("//") && !back.contains('\\');
     if is_own && back.is_ascii() { back } else { "/" }
 }
@@ -129,7 +128,11 @@ impl Web {
     }
 
     /// The guest and the fields of a form that really is one of ours.
-    fn sent(&self, headers: &HeaderMap, body: &Bytes) -> Result<(Guest, Fields), Box<Response>> {
+    pub(super) fn sent(
+        &self,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Result<(Guest, Fields), Box<Response>> {
         let guest = self.guest(headers)?;
         let fields: Fields = url::form_urlencoded::parse(body).into_owned().collect();
         if access::same(field(&fields, "token"), &guest.visitor.form_token) {
@@ -257,22 +260,6 @@ fn key() -> String {
 
 fn by(guest: &Guest) -> Actor {
     Desk::actor(&guest.visitor.person, Via::Web)
-}
-
-/// `?lang=fr` is kept in a cookie.
-fn keep_language(web: &Web, query: &Fields, mut response: Response) -> Response {
-    if let Some(language) = Language::parse(field(query, "lang")) {
-        let cookie = web.access.cookie(access::LANGUAGE, language.code());
-        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-            response.headers_mut().append(SET_COOKIE, cookie);
-        }
-    }
-    response
-}
-
-fn in_language(guest: Guest, query: &Fields) -> Guest {
-    let language = Language::parse(field(query, "lang")).unwrap_or(guest.language);
-    Guest { language, ..guest }
 }
 
 async fn first_page(
@@ -450,7 +437,7 @@ async fn draw(
     Html(page.into_string()).into_response()
 }
 
-fn clock<'a>(web: &Web, run: &Run, now: crate::domain::time::Timestamp) -> Clock<'a> {
+fn clock(web: &Web, run: &Run, now: crate::domain::time::Timestamp) -> Clock {
     let speed = web.clock.as_ref().map_or(1, |clock| clock.speed());
     let ended = run.restored_at.or(match &run.status {
         Status::Closed { at, .. } => Some(*at),
@@ -461,7 +448,7 @@ fn clock<'a>(web: &Web, run: &Run, now: crate::domain::time::Timestamp) -> Clock
         now_ms: ended.unwrap_or(now).0,
         speed: if ended.is_some() { 0.0 } else { f64::from(speed) },
         rto_ms: i64::try_from(run.environment.objectives.rto.ms()).ok(),
-        outlook: "",
+        is_back: run.restored_at.is_some(),
     }
 }
 
@@ -581,86 +568,4 @@ async fn submit(
         }
         Ok(_) | Err(_) => show_form(&web, &guest, &run, None, &[], None),
     }
-}
-
-async fn act_as(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
-    let (_, fields) = match web.sent(&headers, &body) {
-        Ok(sent) => sent,
-        Err(response) => return *response,
-    };
-    let mut response = see(own(field(&fields, "back")));
-    let person = PersonId::parse(field(&fields, "person")).ok();
-    let known = person.filter(|person| web.desk.environment.person(person).is_some());
-    if let (true, Some(person)) = (web.access.is_demo(), known)
-        && let Ok(cookie) =
-            HeaderValue::from_str(&web.access.cookie(access::SESSION, person.as_str()))
-    {
-        response.headers_mut().append(SET_COOKIE, cookie);
-    }
-    response
-}
-
-async fn speed(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
-    let (_, fields) = match web.sent(&headers, &body) {
-        Ok(sent) => sent,
-        Err(response) => return *response,
-    };
-    let wanted = field(&fields, "speed").parse().ok().filter(|speed| SPEEDS.contains(speed));
-    if let (Some(clock), Some(speed)) = (&web.clock, wanted) {
-        clock.set_speed(speed);
-        web.desk.engine.wake();
-    }
-    see(own(field(&fields, "back")))
-}
-
-async fn sign_in_page(State(web): State<Web>, headers: HeaderMap) -> Response {
-    signing_in(&web, &headers, false)
-}
-
-fn signing_in(web: &Web, headers: &HeaderMap, refused: bool) -> Response {
-    let language = access::language(headers, None, web.desk.environment.chat.language);
-    let say = |key: &str| web.desk.catalog.texts.word(language, key);
-    let said = say("page.token_refused");
-    let frame = Frame {
-        lang: language.code(),
-        title: "dr-buddy",
-        say: &say,
-        names: &|_| None,
-        token: "",
-        bar: None,
-    };
-    let refusal = Message { tone: Tone::Refusal, what: &said, why: "", next: "" };
-    let page = page::sign_in(frame, "/", refused.then_some(refusal));
-    let status = if refused { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
-    (status, Html(page.into_string())).into_response()
-}
-
-async fn sign_in(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
-    let fields: Fields = url::form_urlencoded::parse(&body).into_owned().collect();
-    match web.access.session(field(&fields, "secret")) {
-        Some(session) => {
-            let mut response = see("/");
-            if let Ok(cookie) = HeaderValue::from_str(&web.access.cookie(access::SESSION, &session))
-            {
-                response.headers_mut().append(SET_COOKIE, cookie);
-            }
-            response
-        }
-        None => {
-            tracing::warn!("Refused a sign-in with an unknown token");
-            signing_in(&web, &headers, true)
-        }
-    }
-}
-
-async fn sign_out(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
-    if let Err(response) = web.sent(&headers, &body) {
-        return *response;
-    }
-    let mut response = see("/sign-in");
-    let gone = format!("{}; Max-Age=0", web.access.cookie(access::SESSION, "gone"));
-    if let Ok(cookie) = HeaderValue::from_str(&gone) {
-        response.headers_mut().append(SET_COOKIE, cookie);
-    }
-    response
 }

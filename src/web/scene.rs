@@ -103,33 +103,16 @@ fn standing(state: &StepState) -> Standing {
 
 /// The timeline, newest first, as far as it has these words.
 pub fn entries(run: &Run, record: &[Recorded], voice: &Voice<'_>, filter: &str) -> Vec<Entry> {
-    let zone = &run.environment.chat.time_zone;
-    let lines = record.iter().rev().map(|recorded| {
-        let at = recorded.entry.at;
-        let local = at.minute_in(zone).filter(|_| zone != "UTC");
-        Entry {
-            seq: recorded.seq,
-            time: match local {
-                Some(local) => format!("{} UTC ({local})", at.time_of_day()),
-                None => format!("{} UTC", at.time_of_day()),
-            },
-            who: recorded
-                .entry
-                .by
-                .person()
-                .map(|_| voice.plain(&timeline::who(&recorded.entry.by)))
-                .unwrap_or_default(),
-            what: voice.mrkdwn(&timeline::line(run, recorded)),
-        }
-    });
     let wanted = filter.trim().to_lowercase();
+    let lines = record.iter().rev().map(|recorded| (recorded, timeline::line(run, recorded)));
     lines
-        .filter(|entry| {
-            wanted.is_empty()
-                || entry.what.to_lowercase().contains(&wanted)
-                || entry.who.to_lowercase().contains(&wanted)
-        })
+        .filter(|(_, line)| voice.plain(line).to_lowercase().contains(&wanted))
         .take(ENTRIES)
+        .map(|(recorded, line)| Entry {
+            seq: recorded.seq,
+            time: recorded.entry.at.time_of_day(),
+            what: voice.mrkdwn(&line),
+        })
         .collect()
 }
 
@@ -150,10 +133,11 @@ pub fn split(
     let mut rows = vec![[
         say("demo.split.detect"),
         measures.detect.clock(),
-        String::new(),
+        "—".to_owned(),
         evidence(run.started_at),
     ]];
-    for phase in &measures.phases {
+    // What came after the service was back has no share in it.
+    for phase in measures.phases.iter().filter(|phase| phase.share.ms() > 0) {
         let typical: u64 = run
             .runbook
             .steps
@@ -163,9 +147,14 @@ pub fn split(
             })
             .map(|step| step.typical.ms())
             .sum();
+        let together = phase.waited.ms() + phase.worked.ms() > phase.share.ms() + 1000;
         let people = Text::Key(
             "demo.split.people",
-            vec![("waited", phase.waited.clock().into()), ("worked", phase.worked.clock().into())],
+            vec![
+                ("waited", phase.waited.clock().into()),
+                ("worked", phase.worked.clock().into()),
+                ("together", if together { "yes" } else { "" }.into()),
+            ],
         );
         rows.push([
             voice.plain(&Text::from(&phase.title)),

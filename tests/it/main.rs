@@ -2,8 +2,13 @@
 #![cfg(test)]
 
 mod actions;
+mod cards;
 mod conversation;
 mod harness;
+mod manifest;
+mod prompts;
 mod runbook_check;
+mod screens;
 mod store;
 mod terminal;
+mod tidy;

@@ -132,9 +132,9 @@ async fn tampered_evidence_is_found_and_the_first_broken_link_named() {
     assert_eq!((run, events), (scene.run.clone(), scene.events().await));
     assert_eq!(scene.ask("", &["evidence", "verify", good.to_str().unwrap()]).0, 0);
 
-    let broken_at = |folder: &Path| match verify(folder).unwrap_err() {
-        NotWhole::Chain(broken) => broken.seq,
-        other => panic!("{other:?}"),
+    let broken_at = |folder: &Path| {
+        let NotWhole::Chain(broken) = verify(folder).unwrap_err() else { panic!("not the chain") };
+        broken.seq
     };
     let changed = export("changed");
     change(&changed.join("events.jsonl"), |lines| lines[3] = lines[3].replace("assess", "asses"));

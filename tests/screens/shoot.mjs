@@ -1,7 +1,8 @@
 // Takes screenshots with playwright-core and an installed Chromium.
 // Usage: node shoot.mjs FOLDER_WITH_NODE_MODULES CHROMIUM SHOTS.json
 // SHOTS: [{url, file, width, height, colorScheme?: "light" | "dark", fullPage?: bool, actions?: [{click | fill | select
-// | press | wait | waitText: …}]}]. A page whose script throws, or an element that does not come, is an error.
+// | press | wait | waitText: …}]}]. A page whose script throws or that must be scrolled sideways, or an element that does
+// not come, is an error.
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 
@@ -40,6 +41,13 @@ try {
     }
     await page.evaluate(() => document.fonts.ready.then(() => true));
     await page.screenshot({ path: file, fullPage });
+    const tooWide = await page.evaluate(() => {
+      const room = document.documentElement.clientWidth;
+      const wide = [...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect().right > room + 1);
+      const whose = wide.map((one) => `${one.tagName.toLowerCase()}.${one.className}`).slice(0, 5).join(", ");
+      return document.documentElement.scrollWidth > room ? `wider than ${room} px: ${whose}` : "";
+    });
+    if (tooWide) errors.push(tooWide);
     if (errors.length) throw new Error(`${url}: ${errors.join("; ")}`);
     await context.close();
   }

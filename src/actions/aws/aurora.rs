@@ -207,7 +207,6 @@ impl Aurora {
             Operation::FailoverGlobalCluster => remarks.extend([
                 Remark::new("remark.aurora.loss_unknown", &[]),
                 Remark::new("remark.aurora.rebuilt", &[("region", writer_region)]),
-                Remark::new("remark.aurora.no_undo", &[]),
             ]),
             Operation::SwitchoverGlobalCluster => remarks.extend([
                 Remark::new("remark.aurora.writes_stop", &[]),

@@ -87,6 +87,17 @@ impl Pretend for Move {
         facts
     }
 
+    fn saw(&self, facts: &Map<String, Value>) -> String {
+        let told = |name| facts.get(name).map(plain);
+        let writer = told("writer_region").unwrap_or_default();
+        match (told("operation"), told("operation_target")) {
+            (Some(operation), Some(to)) => {
+                format!("writer {writer}, {operation} to {}", region(&to))
+            }
+            _ => format!("writer {writer}, no operation under way"),
+        }
+    }
+
     fn sets(&self, world: &World<'_>, request: &Value) -> Vec<Set> {
         let target = request.get("TargetDbClusterIdentifier").cloned().unwrap_or_default();
         vec![set(key(world), target, Span::seconds(if self.lossy { 150 } else { 90 }))]

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 
 use super::human::Human;
 use super::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
-use crate::domain::run::preview::{Approved, Preview, Remark};
+use crate::domain::run::preview::{Approved, Preview};
 use crate::domain::time::Span;
 use world::{Set, World};
 
@@ -27,6 +27,12 @@ use world::{Set, World};
 trait Pretend: Send + Sync + std::fmt::Debug {
     fn preview(&self, world: &World<'_>) -> Result<Preview, LookError>;
     fn facts(&self, world: &World<'_>) -> Map<String, Value>;
+    /// The facts in one line.
+    fn saw(&self, facts: &Map<String, Value>) -> String {
+        let told = facts.iter().filter(|(_, value)| !value.is_object());
+        let told = told.map(|(name, value)| format!("{name} = {}", world::plain(value)));
+        told.collect::<Vec<_>>().join(", ")
+    }
     /// What a call changes, and how long until it shows.
     fn sets(&self, world: &World<'_>, request: &Value) -> Vec<Set>;
 }
@@ -60,9 +66,7 @@ pub(super) fn all() -> BTreeMap<&'static str, Arc<dyn Action>> {
 #[async_trait]
 impl Action for Simulated {
     async fn preview(&self, call: &Call<'_>) -> Result<Preview, LookError> {
-        let mut preview = self.pretend.preview(&World::of(call))?;
-        preview.remarks.push(Remark::new("remark.simulated", &[]));
-        Ok(preview)
+        self.pretend.preview(&World::of(call))
     }
 
     async fn probe(&self, call: &Call<'_>, request: &Value) -> Probe {
@@ -76,12 +80,8 @@ impl Action for Simulated {
         } else {
             Happened::Never
         };
-        let said: Vec<_> = facts
-            .iter()
-            .filter(|(_, value)| !value.is_object())
-            .map(|(name, value)| format!("{name} = {}", world::plain(value)))
-            .collect();
-        Probe { happened, facts, saw: said.join(", ") }
+        let saw = self.pretend.saw(&facts);
+        Probe { happened, facts, saw }
     }
 
     async fn run(&self, call: &Call<'_>, approved: &Approved) -> Outcome {

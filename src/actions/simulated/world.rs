@@ -51,8 +51,8 @@ impl<'a> World<'a> {
 
     /// The value now.
     pub(super) fn now(&self, key: &str) -> Option<&Value> {
-        let shown = self.made.iter().filter(|made| made.key == key);
-        shown.filter(|made| made.shows_at <= self.call.now).next_back().map(|made| &made.to)
+        let mut made = self.made.iter().filter(|made| made.key == key);
+        made.rfind(|made| made.shows_at <= self.call.now).map(|made| &made.to)
     }
 
     /// The value now, or what it was in the beginning.
@@ -62,8 +62,8 @@ impl<'a> World<'a> {
 
     /// The value a change under way will bring.
     pub(super) fn coming(&self, key: &str) -> Option<&Value> {
-        let coming = self.made.iter().filter(|made| made.key == key);
-        coming.filter(|made| made.shows_at > self.call.now).next_back().map(|made| &made.to)
+        let mut made = self.made.iter().filter(|made| made.key == key);
+        made.rfind(|made| made.shows_at > self.call.now).map(|made| &made.to)
     }
 
     pub(super) fn shows(&self, set: &Set) -> bool {
@@ -123,8 +123,5 @@ impl<'a> World<'a> {
 
 /// Text without quotes, anything else as JSON.
 pub(super) fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -6,16 +6,19 @@
 pub mod button;
 pub mod form;
 mod notice;
+mod question;
 mod run_card;
 mod step_card;
 
 pub use button::{Ask, Press};
 pub use form::Form;
 
-use crate::domain::ids::StepId;
+use crate::domain::actor::{Right, roles_for};
+use crate::domain::ids::{PersonId, StepId};
 use crate::domain::run::decide::somebody_may;
 use crate::domain::run::log::Recorded;
-use crate::domain::run::state::{Kind, Run};
+use crate::domain::run::state::{Choice, Kind, Run, StepRun};
+use crate::domain::runbook::Step;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 
@@ -123,6 +126,29 @@ fn banner(kind: Kind) -> Option<Text> {
         Kind::Exercise => Some(Text::key("banner.exercise")),
         Kind::Tabletop => Some(Text::key("banner.tabletop")),
     }
+}
+
+/// Who of those asked has not answered yet.
+fn awaited<'a>(run: &'a Run, step: &Step, at: &StepRun) -> Vec<&'a PersonId> {
+    let approved = at.approvals.iter().map(|approval| &approval.by);
+    let said: Vec<_> = approved.chain(at.votes.iter().map(|vote| &vote.by)).collect();
+    let roles = step.gate.roles(step.owner);
+    let holders = run.environment.people.iter().filter(|person| person.holds_one_of(&roles));
+    holders.map(|person| &person.id).filter(|id| !said.contains(id)).collect()
+}
+
+/// How many agreed, and how many must.
+fn agreed(step: &Step, at: &StepRun) -> (usize, usize) {
+    let go = at.votes.iter().filter(|vote| vote.choice == Choice::Go).count();
+    let needed = usize::try_from(step.gate.people()).unwrap_or(usize::MAX);
+    (if step.action.is_decision() { go } else { at.approvals.len() }, needed)
+}
+
+/// Who can get a step out of trouble.
+fn steerers<'a>(run: &'a Run, step: &Step) -> Vec<&'a PersonId> {
+    let roles = roles_for(Right::Steer, &[], step.owner).unwrap_or_default();
+    let holders = run.environment.people.iter().filter(|person| person.holds_one_of(&roles));
+    holders.map(|person| &person.id).collect()
 }
 
 /// `14:18:20 UTC (15:18 Paris)`.

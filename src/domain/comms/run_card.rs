@@ -1,11 +1,11 @@
 //! The card of a run: what is happening, what is waited for, from whom, how much time is left.
 
 use super::button::{Ask, Press};
-use super::{Block, Button, Message, Style, banner, clock};
+use super::{Block, Button, Message, Style, agreed, awaited, banner, clock};
 use crate::domain::environment::EnvironmentKind;
 use crate::domain::run::refusal::roles;
-use crate::domain::run::state::{Kind, Run, Status, StepRun, StepState};
-use crate::domain::runbook::{Phase, Step};
+use crate::domain::run::state::{Kind, Run, Seen, Status, StepRun, StepState};
+use crate::domain::runbook::{Gate, Phase, Step};
 use crate::domain::text::Text;
 use crate::domain::time::{Span, Timestamp};
 
@@ -19,7 +19,9 @@ pub(super) fn message(run: &Run, now: Timestamp) -> Message {
     if let Some(banner) = banner(run.kind) {
         blocks.push(Block::Small(vec![banner]));
     }
-    blocks.push(Block::Lines(vec![place(run), rto(run, now), phases(run, now)]));
+    let mut lines = vec![place(run), rto(run, now)];
+    lines.extend(phases(run));
+    blocks.push(Block::Lines(lines));
     match &run.status {
         Status::Held { by, reason, at } => blocks.push(Block::Lines(vec![Text::Key(
             "run.held",
@@ -97,42 +99,72 @@ fn rto(run: &Run, now: Timestamp) -> Text {
     )
 }
 
-fn phases(run: &Run, now: Timestamp) -> Text {
-    let parts = run.runbook.phases.iter().map(|phase| self::phase(run, phase, now)).collect();
-    Text::Key("run.phases", vec![("phases", Text::List(parts))])
+/// What is behind, what is under way (a line each), what is ahead.
+fn phases(run: &Run) -> Vec<Text> {
+    let (mut behind, mut under_way, mut ahead) = (Vec::new(), Vec::new(), Vec::new());
+    for phase in &run.runbook.phases {
+        let title = ("phase", Text::from(&phase.title));
+        match standing(run, phase) {
+            Standing::Ahead => ahead.push(Text::from(&phase.title)),
+            Standing::Done { failures: false } => behind.push(Text::from(&phase.title)),
+            Standing::Done { failures: true } => {
+                behind.push(Text::Key("run.phase.done_with_failures", vec![title]));
+            }
+            Standing::Open { trouble, settled, of } => under_way.push(Text::Key(
+                if trouble { "run.phase.trouble" } else { "run.phase.open" },
+                vec![title, ("settled", Text::raw(settled)), ("of", Text::raw(of))],
+            )),
+        }
+    }
+    let list = |key, phases: Vec<Text>| {
+        (!phases.is_empty()).then(|| Text::Key(key, vec![("phases", Text::List(phases))]))
+    };
+    let (behind, ahead) = (list("run.phases.done", behind), list("run.phases.ahead", ahead));
+    behind.into_iter().chain(under_way).chain(ahead).collect()
 }
 
-fn phase(run: &Run, phase: &Phase, _now: Timestamp) -> Text {
+/// How far a phase is.
+enum Standing {
+    Ahead,
+    Open { trouble: bool, settled: usize, of: usize },
+    Done { failures: bool },
+}
+
+fn standing(run: &Run, phase: &Phase) -> Standing {
     let steps: Vec<_> = run.each_step().filter(|(step, _)| step.phase == phase.id).collect();
     let settled = steps.iter().filter(|(step, _)| run.is_settled(&step.id)).count();
-    let begun = steps.iter().any(|(_, at)| at.state != StepState::Waiting);
     let bad = steps
         .iter()
         .any(|(_, at)| matches!(at.state, StepState::Failed { .. } | StepState::InDoubt { .. }));
-    let key = if settled == steps.len() && !bad {
-        "run.phase.done"
-    } else if settled == steps.len() {
-        "run.phase.done_with_failures"
-    } else if bad {
-        "run.phase.trouble"
-    } else if begun {
-        "run.phase.open"
+    if settled == steps.len() {
+        Standing::Done { failures: bad }
+    } else if steps.iter().all(|(_, at)| at.state == StepState::Waiting) {
+        Standing::Ahead
     } else {
-        "run.phase.ahead"
-    };
-    Text::Key(
-        key,
-        vec![
-            ("phase", (&phase.title).into()),
-            ("settled", Text::raw(settled)),
-            ("of", Text::raw(steps.len())),
-        ],
-    )
+        Standing::Open { trouble: bad, settled, of: steps.len() }
+    }
+}
+
+/// What people must do comes first, what only must be known last.
+fn urgency(run: &Run, step: &Step, at: &StepRun) -> u8 {
+    match &at.state {
+        StepState::InDoubt { .. } => 0,
+        StepState::Failed { .. } if run.is_settled(&step.id) => 5,
+        StepState::Failed { .. } | StepState::Blind { .. } | StepState::Declined { .. } => 1,
+        StepState::Ready => 2,
+        StepState::Calling { .. } | StepState::Proving { .. } => 3,
+        StepState::Previewing | StepState::Approved { .. } | StepState::Undone => 4,
+        StepState::Waiting | StepState::Done { .. } | StepState::Skipped { .. } => 5,
+    }
 }
 
 fn open_lines(run: &Run, now: Timestamp) -> Vec<Text> {
-    let mut lines: Vec<Text> =
-        run.each_step().filter_map(|(step, at)| open_line(run, step, at, now)).collect();
+    let mut lines: Vec<(u8, Text)> = run
+        .each_step()
+        .filter_map(|(step, at)| Some((urgency(run, step, at), open_line(run, step, at, now)?)))
+        .collect();
+    lines.sort_by_key(|(urgency, _)| *urgency);
+    let mut lines: Vec<Text> = lines.into_iter().map(|(_, line)| line).collect();
     let more = lines.len().saturating_sub(MOST_LINES);
     lines.truncate(MOST_LINES);
     if more > 0 {
@@ -167,21 +199,17 @@ fn open_line(run: &Run, step: &Step, at: &StepRun, now: Timestamp) -> Option<Tex
     let since_text = ("since", Text::raw(since.clock()));
     match &at.state {
         StepState::Ready => {
-            let awaited = step.gate.roles(step.owner);
-            let said: Vec<_> = at
-                .approvals
-                .iter()
-                .map(|approval| &approval.by)
-                .chain(at.votes.iter().map(|vote| &vote.by))
-                .collect();
-            let who = run
-                .environment
-                .holders(&awaited)
-                .filter(|person| !said.contains(&&person.id))
-                .map(|person| &person.id);
             let key = if step.action.is_decision() { "run.line.decide" } else { "run.line.ready" };
-            let who = ("who", Text::people(who));
-            Some(Text::Key(key, vec![title, since_text, ("roles", roles(&awaited)), who]))
+            let (given, needed) = agreed(step, at);
+            let of = match step.gate {
+                Gate::People { .. } => Text::raw(needed),
+                Gate::None | Gate::Confirm => Text::raw(""),
+            };
+            let who = Text::people(awaited(run, step, at));
+            let roles = roles(&step.gate.roles(step.owner));
+            let given = Text::raw(given);
+            let asked = vec![("roles", roles), ("who", who), ("given", given), ("of", of)];
+            Some(Text::Key(key, [title, since_text].into_iter().chain(asked).collect()))
         }
         StepState::Previewing | StepState::Approved { .. } => {
             Some(Text::Key("run.line.preparing", vec![title, since_text]))
@@ -200,7 +228,12 @@ fn open_line(run: &Run, step: &Step, at: &StepRun, now: Timestamp) -> Option<Tex
                 ],
             ))
         }
-        StepState::InDoubt { .. } => Some(Text::Key("run.line.in_doubt", vec![title, since_text])),
+        StepState::InDoubt { seen, .. } => {
+            let looks =
+                seen.as_ref().map_or("happened.looking", |Seen { happened, .. }| happened.key());
+            let looks = ("looks", Text::key(looks));
+            Some(Text::Key("run.line.in_doubt", vec![title, since_text, looks]))
+        }
         StepState::Blind { .. } => Some(Text::Key("run.line.blind", vec![title, since_text])),
         StepState::Declined { .. } => Some(Text::Key("run.line.declined", vec![title, since_text])),
         StepState::Failed { unreachable, .. } => {

@@ -1,23 +1,18 @@
 //! The card of a step: what would change, who agreed, what was seen. It collapses to a line when it is settled.
 
-use serde_json::Value;
-
 use super::button::{Ask, Press};
-use super::{Block, Button, Message, Style, banner, clock};
+use super::{Block, Button, Message, Style, agreed, awaited, banner, clock, question, steerers};
 use crate::domain::action::{Danger, Undo};
 use crate::domain::ids::StepId;
 use crate::domain::run::preview::Direction;
 use crate::domain::run::refusal::{roles, verdict_text};
 use crate::domain::run::state::{
-    Choice, Doubt, Happened, Proof, Run, Shown, Skip, StepRun, StepState,
+    Choice, Doubt, Happened, Proof, Run, Seen, Shown, Skip, StepRun, StepState,
 };
 use crate::domain::runbook::condition::Verdict;
 use crate::domain::runbook::{Gate, Step};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
-
-/// Longest value of a fact that is shown.
-const MOST_OF_A_FACT: usize = 120;
 
 pub(super) fn message(run: &Run, step: &StepId, now: Timestamp) -> Option<Message> {
     let (step, at) = run.step(step)?;
@@ -39,7 +34,7 @@ pub(super) fn message(run: &Run, step: &StepId, now: Timestamp) -> Option<Messag
         StepState::Done { how } => card.done(how),
         StepState::Failed { error, unreachable } => {
             let key = if *unreachable { "step.unreachable" } else { "step.failed" };
-            card.stopped(key, vec![("error", Text::raw(error))], &[Ask::Retry, Ask::Skip])
+            card.failed(key, error)
         }
         StepState::Skipped { why } => card.skipped(why),
         StepState::Undone => card.stopped("step.undone", vec![], &[Ask::Retry, Ask::Skip]),
@@ -84,19 +79,41 @@ impl Card<'_> {
     }
 
     fn blind(&self, error: &str) -> Content {
-        self.stopped("step.blind", vec![("error", Text::raw(error))], &[Ask::LookAgain, Ask::Skip])
+        let error = ("error", Text::seen(error));
+        self.stopped("step.blind", vec![error], &[Ask::LookAgain, Ask::Skip])
+    }
+
+    fn failed(&self, key: &'static str, error: &str) -> Content {
+        let error = ("error", Text::seen(error));
+        let (line, mut blocks) = self.stopped(key, vec![error], &[Ask::Retry, Ask::Skip]);
+        if !self.run.is_settled(&self.step.id) {
+            let who = ("who", Text::people(steerers(self.run, self.step)));
+            blocks.insert(1, Block::Lines(vec![Text::Key("step.failed.next", vec![who])]));
+        }
+        (line, blocks)
     }
 
     fn title(&self) -> Vec<Text> {
         let mut lines = vec![self.said("step.title", vec![])];
         match self.at.direction {
             Direction::Undo => lines.push(Text::key("step.undo_of")),
-            Direction::Do if self.step.point_of_no_return => {
-                lines.push(Text::key("step.no_return"));
-            }
+            Direction::Do if self.step.point_of_no_return => lines.push(match self.no_undo() {
+                Some(because) => {
+                    Text::Key("step.no_return_because", vec![("because", Text::key(because))])
+                }
+                None => Text::key("step.no_return"),
+            }),
             Direction::Do => {}
         }
         lines
+    }
+
+    /// Why there is no undo, if there is none.
+    fn no_undo(&self) -> Option<&'static str> {
+        match self.step.action.spec()?.undo {
+            Undo::None(because) => Some(because),
+            Undo::Possible => None,
+        }
     }
 
     fn ready(&self, now: Timestamp) -> Content {
@@ -105,7 +122,7 @@ impl Card<'_> {
         };
         let mut blocks = vec![Block::Lines(self.title())];
         if self.step.action.is_decision() {
-            blocks.extend(self.question(shown, now));
+            blocks.push(Block::Lines(question::lines(self.run, self.at, shown, now)));
         } else if !self.step.action.is_human() {
             blocks.push(Block::Lines(self.what(shown)));
         }
@@ -114,13 +131,16 @@ impl Card<'_> {
         }
         blocks.push(Block::Lines(self.needs()));
         blocks.extend(self.answers(shown));
+        if !self.step.action.is_human() && !self.step.action.is_decision() {
+            blocks.push(Block::Small(self.exactly(shown)));
+        }
         let key =
             if self.step.action.is_decision() { "step.summary.decide" } else { "step.summary" };
         let who = roles(&self.step.gate.roles(self.step.owner));
         (self.said(key, vec![("roles", who)]), blocks)
     }
 
-    /// Now → after, what to know, the guard, the exact calls.
+    /// Now → after, what to know, whether the guard holds.
     fn what(&self, shown: &Shown) -> Vec<Text> {
         let mut lines = Vec::new();
         for change in &shown.preview.changes {
@@ -138,7 +158,8 @@ impl Card<'_> {
             lines.push(Text::Named(remark.key.clone(), args.collect()));
         }
         if self.at.direction == Direction::Do
-            && let Some(Undo::None(because)) = self.step.action.spec().map(|spec| spec.undo)
+            && let Some(because) = self.no_undo()
+            && !self.step.point_of_no_return
             && !shown.preview.changes.is_empty()
         {
             lines.push(Text::Key("step.no_undo", vec![("because", Text::key(because))]));
@@ -154,90 +175,21 @@ impl Card<'_> {
                 vec![("guard", Text::raw(guard)), ("verdict", verdict_text(verdict))],
             ));
         }
-        for call in &shown.preview.calls {
-            lines.push(Text::Key("step.runs", vec![("call", Text::raw(call))]));
-        }
-        lines.push(Text::Key(
-            "step.digest",
-            vec![("digest", Text::raw(shown.digest.short())), ("at", clock(self.run, shown.at))],
-        ));
         lines
     }
 
-    /// What is asked, as it was filled in for the preview.
-    fn question(&self, shown: &Shown, now: Timestamp) -> Vec<Block> {
-        let with = shown.preview.request.get("with").cloned().unwrap_or_default();
-        let said = |key: &str| {
-            with.get(key)
-                .and_then(|value| serde_json::from_value(value.clone()).ok())
-                .map(Text::Said)
-        };
-        let mut lines = Vec::new();
-        if let Some(question) = said("question") {
-            lines.push(Text::Key("step.question", vec![("question", question)]));
+    /// What the approval is bound to and which calls it lets go, for those who check: small print below the buttons.
+    fn exactly(&self, shown: &Shown) -> Vec<Text> {
+        let digest = Text::raw(shown.digest.short());
+        let at = clock(self.run, shown.at);
+        let calls = shown.preview.calls.iter();
+        let mut lines: Vec<Text> =
+            calls.map(|call| Text::Key("step.runs", vec![("call", Text::raw(call))])).collect();
+        lines.push(Text::Key("step.digest", vec![("digest", digest), ("at", at)]));
+        if let (Some(Verdict::True), Some(guard)) = (&shown.guard, &self.step.guard) {
+            lines.push(Text::Key("step.guard.text", vec![("guard", Text::raw(guard))]));
         }
-        let seen = with.get("seen").and_then(Value::as_array).cloned().unwrap_or_default();
-        for id in seen.iter().filter_map(Value::as_str) {
-            let found = StepId::parse(id).ok().and_then(|id| self.run.step(&id));
-            if let Some((step, at)) = found {
-                lines.push(self.facts_of(step, at, now));
-            }
-        }
-        for (key, label) in [("go", "step.if_go"), ("hold", "step.if_hold")] {
-            if let Some(text) = said(key) {
-                lines.push(Text::Key(label, vec![("text", text)]));
-            }
-        }
-        for vote in &self.at.votes {
-            let key = match vote.choice {
-                Choice::Go => "step.voted.go",
-                Choice::Hold => "step.voted.hold",
-            };
-            lines.push(Text::Key(
-                key,
-                vec![
-                    ("by", (&vote.by).into()),
-                    ("at", Text::raw(vote.at.time_of_day())),
-                    ("words", Text::raw(&vote.words)),
-                ],
-            ));
-        }
-        vec![Block::Lines(lines)]
-    }
-
-    fn facts_of(&self, step: &Step, at: &StepRun, now: Timestamp) -> Text {
-        let state = match &at.state {
-            StepState::Failed { unreachable: true, .. } => Text::key("state.unreachable"),
-            state => Text::Named(format!("state.{}", state.name()), vec![]),
-        };
-        if at.facts.is_empty() {
-            return Text::Key(
-                "step.seen_none",
-                vec![("step", (&step.title).into()), ("state", state)],
-            );
-        }
-        let facts = at.facts.iter().filter(|(_, value)| !value.is_object()).map(|(name, value)| {
-            let value = match value {
-                Value::String(text) => text.clone(),
-                Value::Null
-                | Value::Bool(_)
-                | Value::Number(_)
-                | Value::Array(_)
-                | Value::Object(_) => value.to_string(),
-            };
-            let value: String = value.chars().take(MOST_OF_A_FACT).collect();
-            Text::raw(format!("{name} = {value}"))
-        });
-        Text::Key(
-            "step.seen",
-            vec![
-                ("step", (&step.title).into()),
-                ("state", state),
-                ("facts", Text::List(facts.collect())),
-                ("at", clock(self.run, at.facts_at)),
-                ("age", Text::raw(now.since(at.facts_at).clock())),
-            ],
-        )
+        lines
     }
 
     fn agreed(&self) -> Args {
@@ -249,25 +201,32 @@ impl Card<'_> {
         vec![("agreed", Text::List(agreed.collect()))]
     }
 
+    /// Who must agree, who did, who is awaited, until when.
     fn needs(&self) -> Vec<Text> {
-        let awaited = roles(&self.step.gate.roles(self.step.owner));
-        let mut lines = vec![match &self.step.gate {
-            Gate::None | Gate::Confirm => Text::Key("step.needs_one", vec![("roles", awaited)]),
-            Gate::People { people, expires, .. } => Text::Key(
-                "step.needs_people",
-                vec![
-                    ("people", Text::raw(people)),
-                    ("roles", awaited),
-                    ("expires", Text::raw(expires)),
-                ],
-            ),
-        }];
+        let (given, needed) = agreed(self.step, self.at);
+        let args = |mut more: Args| {
+            more.push(("roles", roles(&self.step.gate.roles(self.step.owner))));
+            more.push(("who", Text::people(awaited(self.run, self.step, self.at))));
+            more
+        };
+        let mut lines = Vec::new();
         if !self.at.approvals.is_empty() {
             lines.push(Text::Key("step.agreed_so_far", self.agreed()));
         }
-        if let Some(expires) = self.at.expires_at(self.step) {
-            lines.push(Text::Key("step.expires", vec![("at", clock(self.run, expires))]));
-        }
+        lines.push(match (&self.step.gate, self.at.expires_at(self.step)) {
+            (Gate::People { .. }, Some(expires)) => Text::Key(
+                "step.needs_more",
+                args(vec![
+                    ("left", Text::raw(needed.saturating_sub(given))),
+                    ("at", clock(self.run, expires)),
+                ]),
+            ),
+            (Gate::People { people, expires, .. }, None) => Text::Key(
+                "step.needs_people",
+                args(vec![("people", Text::raw(people)), ("expires", Text::raw(expires))]),
+            ),
+            (Gate::None | Gate::Confirm, _) => Text::Key("step.needs_one", args(vec![])),
+        });
         lines
     }
 
@@ -316,42 +275,41 @@ impl Card<'_> {
         self.small(key, args)
     }
 
-    fn in_doubt(&self, why: &Doubt, seen: Option<&crate::domain::run::state::Seen>) -> Content {
+    fn in_doubt(&self, why: &Doubt, seen: Option<&Seen>) -> Content {
         let title = self.said("step.in_doubt", vec![]);
         let mut lines = vec![title.clone()];
+        if let Some(seen) = seen {
+            let looks = Text::key(seen.happened.key());
+            lines.push(Text::Key("step.doubt.looks", vec![("looks", looks)]));
+        }
         lines.push(match why {
             Doubt::NoAnswer { error } => {
-                Text::Key("step.doubt.no_answer", vec![("error", Text::raw(error))])
+                Text::Key("step.doubt.no_answer", vec![("error", Text::seen(error))])
             }
             Doubt::Interrupted => Text::key("step.doubt.interrupted"),
             Doubt::NotProven { saw } => {
-                Text::Key("step.doubt.not_proven", vec![("saw", Text::raw(saw))])
+                Text::Key("step.doubt.not_proven", vec![("saw", Text::seen(saw))])
             }
         });
-        match seen {
-            None => lines.push(Text::key("step.doubt.looking")),
-            Some(seen) => {
-                let looks = match seen.happened {
-                    Happened::Never => "happened.never",
-                    Happened::Running => "happened.running",
-                    Happened::Done => "happened.done",
-                    Happened::Unknown => "happened.unknown",
-                };
-                lines.push(Text::Key(
-                    "step.doubt.seen",
-                    vec![
-                        ("saw", Text::raw(&seen.saw)),
-                        ("at", clock(self.run, seen.at)),
-                        ("looks", Text::key(looks)),
-                    ],
-                ));
-            }
-        }
-        lines.push(Text::key("step.doubt.not_again"));
+        lines.push(match seen {
+            None => Text::key("step.doubt.looking"),
+            Some(Seen { saw, at, .. }) => Text::Key(
+                "step.doubt.seen",
+                vec![("saw", Text::seen(saw)), ("at", clock(self.run, *at))],
+            ),
+        });
+        let key = match seen.map(|seen| seen.happened) {
+            None | Some(Happened::Running) => "step.doubt.wait",
+            Some(Happened::Never | Happened::Unknown) => "step.doubt.choose",
+            Some(Happened::Done) => "step.doubt.confirm",
+        };
+        let who = Text::people(steerers(self.run, self.step));
+        let next = Text::Key(key, vec![("who", who)]);
         let again = self.button(Ask::StartAgain).styled(Style::Danger);
         let second = vec![self.button(Ask::MarkDone), again];
         let first = vec![self.button(Ask::LookAgain)];
-        (title, vec![Block::Lines(lines), Block::Buttons(first), Block::Buttons(second)])
+        let lines = [Block::Lines(lines), Block::Lines(vec![next])];
+        (title, lines.into_iter().chain([first, second].map(Block::Buttons)).collect())
     }
 
     fn done(&self, how: &Proof) -> Content {

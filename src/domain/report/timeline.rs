@@ -6,7 +6,7 @@ use crate::domain::ids::StepId;
 use crate::domain::run::log::Recorded;
 use crate::domain::run::protocol::{Event, Voided};
 use crate::domain::run::refusal::verdict_text;
-use crate::domain::run::state::{Choice, Doubt, Happened, Proof, Run, Skip};
+use crate::domain::run::state::{Choice, Doubt, Proof, Run, Skip};
 use crate::domain::text::Text;
 
 type Args = Vec<(&'static str, Text)>;
@@ -62,7 +62,7 @@ fn sentence(event: &Event) -> (&'static str, Args) {
             ("timeline.preview_shown", vec![("digest", Text::raw(shown.digest.short()))])
         }
         Event::PreviewFailed { error, .. } => {
-            ("timeline.preview_failed", vec![("error", Text::raw(error))])
+            ("timeline.preview_failed", vec![("error", Text::seen(error))])
         }
         Event::ApprovalGiven { digest, .. } => {
             ("timeline.approval_given", vec![("digest", Text::raw(digest.short()))])
@@ -90,23 +90,15 @@ fn sentence(event: &Event) -> (&'static str, Args) {
         }
         Event::OutcomeUnknown { why, .. } => doubt(why),
         Event::OutcomeProbed { seen, .. } => {
-            let looks = match seen.happened {
-                Happened::Never => "happened.never",
-                Happened::Running => "happened.running",
-                Happened::Done => "happened.done",
-                Happened::Unknown => "happened.unknown",
-            };
-            (
-                "timeline.outcome_probed",
-                vec![("saw", Text::raw(&seen.saw)), ("looks", Text::key(looks))],
-            )
+            let looks = Text::key(seen.happened.key());
+            ("timeline.outcome_probed", vec![("saw", Text::seen(&seen.saw)), ("looks", looks)])
         }
         Event::ProbeAsked { .. } => ("timeline.probe_asked", vec![]),
         Event::StepDone { how, .. } => done(how),
         Event::StepFailed { error, unreachable, .. } => {
             let key =
                 if *unreachable { "timeline.step_unreachable" } else { "timeline.step_failed" };
-            (key, vec![("error", Text::raw(error))])
+            (key, vec![("error", Text::seen(error))])
         }
         Event::StepSkipped { why, .. } => match why {
             Skip::When { condition } => {
@@ -132,7 +124,8 @@ fn voided(why: &Voided) -> (&'static str, Args) {
     match why {
         Voided::Changed { differences } => {
             let differences = differences.iter().map(|difference| {
-                Text::raw(format!("{}: {} → {}", difference.what, difference.was, difference.is))
+                let (was, is) = (&difference.was, &difference.is);
+                Text::seen(&format!("{}: {was} → {is}", difference.what))
             });
             ("timeline.voided_changed", vec![("differences", Text::List(differences.collect()))])
         }
@@ -140,17 +133,17 @@ fn voided(why: &Voided) -> (&'static str, Args) {
             ("timeline.voided_guard", vec![("verdict", verdict_text(verdict))])
         }
         Voided::Expired => ("timeline.voided_expired", vec![]),
-        Voided::Unseen { error } => ("timeline.voided_unseen", vec![("error", Text::raw(error))]),
+        Voided::Unseen { error } => ("timeline.voided_unseen", vec![("error", Text::seen(error))]),
     }
 }
 
 fn doubt(why: &Doubt) -> (&'static str, Args) {
     match why {
         Doubt::NoAnswer { error } => {
-            ("timeline.doubt_no_answer", vec![("error", Text::raw(error))])
+            ("timeline.doubt_no_answer", vec![("error", Text::seen(error))])
         }
         Doubt::Interrupted => ("timeline.doubt_interrupted", vec![]),
-        Doubt::NotProven { saw } => ("timeline.doubt_not_proven", vec![("saw", Text::raw(saw))]),
+        Doubt::NotProven { saw } => ("timeline.doubt_not_proven", vec![("saw", Text::seen(saw))]),
     }
 }
 

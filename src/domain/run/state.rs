@@ -248,6 +248,18 @@ pub enum Happened {
     Unknown,
 }
 
+impl Happened {
+    /// The message key of what people are told.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Never => "happened.never",
+            Self::Running => "happened.running",
+            Self::Done => "happened.done",
+            Self::Unknown => "happened.unknown",
+        }
+    }
+}
+
 /// How it is known that a step is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

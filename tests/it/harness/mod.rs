@@ -35,6 +35,7 @@ pub(crate) use self::{
     relay::{Deliveries, Delivery, DeliveryKind},
     screens::{Scheme, Shot, screens},
     signing::{now_s, signed, signed_at},
+    slack_limits::{Surface, violations},
     tap::{Tampering, Tap},
     tools::repository,
 };

@@ -28,12 +28,15 @@ pub(crate) struct Shot {
     pub(crate) size: (u32, u32),
     /// The colours.
     pub(crate) scheme: Scheme,
+    /// Whether the whole page is shown, and not only what the window shows of it.
+    pub(crate) whole: bool,
     /// What to do first, in order: `{click: SELECTOR}`, `{fill: [SELECTOR, TEXT]}`, `{select: [SELECTOR, VALUE]}`,
     /// `{press: KEY}`, `{wait: SELECTOR}`, `{waitText: TEXT}`. Each waits for its element, at most 15 s.
     pub(crate) actions: Vec<Value>,
 }
 
-/// Takes the pictures, each with a fresh page, and returns their paths. A page's script error fails it.
+/// Takes the pictures, each with a fresh page, and returns their paths. A script error
+/// fails it, and so does a page that must be scrolled sideways.
 pub(crate) fn screens(shots: &[Shot]) -> Vec<PathBuf> {
     let output = tools::repository().join("tests/output");
     fs::create_dir_all(&output).expect("a folder");
@@ -46,7 +49,7 @@ pub(crate) fn screens(shots: &[Shot]) -> Vec<PathBuf> {
             };
             json!({
                 "url": shot.url, "file": output.join(&shot.file), "width": shot.size.0,
-                "height": shot.size.1, "colorScheme": scheme, "actions": shot.actions,
+                "height": shot.size.1, "colorScheme": scheme, "fullPage": shot.whole, "actions": shot.actions,
             })
         })
         .collect();
@@ -87,6 +90,7 @@ mod tests {
             file: file.into(),
             size,
             scheme,
+            whole: false,
             actions,
         };
         let click = vec![json!({ "click": "button" }), json!({ "waitText": "the run is open" })];

@@ -66,6 +66,7 @@ struct Heard {
     in_doubt: usize,
 }
 
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_killed_and_restarted_in_the_middle_loses_nothing_and_repeats_nothing() {
     let server = Postgres::own("killed").await;

@@ -1,0 +1,82 @@
+//! The app manifest asks Slack for what the product uses, and for nothing else.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::harness::repository;
+
+fn manifest() -> Value {
+    let text = fs::read_to_string(repository().join("deploy/slack/manifest.yaml")).unwrap();
+    serde_saphyr::from_str(&text).unwrap()
+}
+
+fn slack_sources() -> String {
+    let folder = fs::read_dir(repository().join("src/slack")).unwrap();
+    folder.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
+}
+
+fn texts(list: &Value) -> BTreeSet<String> {
+    list.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
+/// What a method of the Web API needs, by Slack's reference.
+const NEEDS: [(&str, Option<&str>); 5] = [
+    ("chat_post_message", Some("chat:write")),
+    ("chat_post_ephemeral", Some("chat:write")),
+    ("chat_update", Some("chat:write")),
+    ("views_open", None),
+    ("auth_test", None),
+];
+
+#[test]
+fn every_scope_is_used_and_every_use_has_its_scope() {
+    let code = slack_sources();
+    let calls: BTreeSet<String> = code
+        .split("session.")
+        .skip(1)
+        .chain(
+            code.split("session\n").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('.')),
+        )
+        .map(|rest| rest.split('(').next().unwrap().trim().to_owned())
+        .collect();
+    assert!(calls.len() >= 4, "{calls:?}");
+    let mut wanted = BTreeSet::from(["commands".to_owned(), "app_mentions:read".to_owned()]);
+    for call in &calls {
+        let known = NEEDS.iter().find(|(name, _)| name == call);
+        let (_, scope) = known.unwrap_or_else(|| panic!("`{call}`: say which scope it needs"));
+        wanted.extend(scope.map(str::to_owned));
+    }
+    assert_eq!(texts(&manifest()["oauth_config"]["scopes"]["bot"]), wanted);
+}
+
+#[test]
+fn every_address_in_the_manifest_is_served() {
+    let manifest = manifest();
+    let command = &manifest["features"]["slash_commands"][0];
+    let settings = &manifest["settings"];
+    let asked = [
+        &command["url"],
+        &settings["event_subscriptions"]["request_url"],
+        &settings["interactivity"]["request_url"],
+    ];
+    let asked: BTreeSet<String> = asked
+        .iter()
+        .map(|url| url::Url::parse(url.as_str().unwrap()).unwrap().path().to_owned())
+        .collect();
+    let code = slack_sources();
+    let routes = code.split(".route(\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    assert_eq!(asked, routes.map(str::to_owned).collect::<BTreeSet<_>>());
+    assert_eq!(command["command"], "/dr");
+    assert_eq!(settings["interactivity"]["is_enabled"], true);
+    assert_eq!(settings["socket_mode_enabled"], false);
+    assert_eq!(
+        texts(&settings["event_subscriptions"]["bot_events"]),
+        BTreeSet::from(["app_mention".to_owned()])
+    );
+    let hint = command["usage_hint"].as_str().unwrap();
+    for (word, ..) in dr_buddy::slack::command::ALL {
+        assert!(hint.contains(word), "the hint names `{word}`");
+    }
+}
