@@ -72,7 +72,12 @@ impl App {
         } else {
             let secure = !config.listen.ip().is_loopback();
             let access = Arc::new(Access::Tokens { tokens: config.web_tokens, secure });
-            routes = routes.merge(router::routes(Web { desk: desk.clone(), access, clock: None }));
+            routes = routes.merge(router::routes(Web {
+                desk: desk.clone(),
+                access,
+                stop: supervisor.token().clone(),
+                clock: None,
+            }));
         }
         Self::start(config.listen, desk, routes, supervisor).await
     }
@@ -98,8 +103,9 @@ impl App {
         let desk = Desk { engine: Arc::new(engine), catalog, environment: Arc::new(environment) };
         let seal = uuid::Uuid::new_v4().simple().to_string();
         let access = Arc::new(Access::Demo { seal });
-        let web = Web { desk: desk.clone(), access, clock: Some(Arc::clone(&fast)) };
         let supervisor = Supervisor::default();
+        let stop = supervisor.token().clone();
+        let web = Web { desk: desk.clone(), access, stop, clock: Some(Arc::clone(&fast)) };
         let app = Self::start(listen, desk.clone(), router::routes(web), supervisor).await?;
         Ok((app, desk, fast))
     }

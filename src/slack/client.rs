@@ -156,10 +156,14 @@ impl Channel for SlackClientHandle {
         let blocks = render::blocks(&voice, message);
         let content = content(&render::summary(&voice, message), &blocks)?;
         match posted {
-            Some(posted) => {
-                self.edit(posted, content).await?;
-                Ok(Some(posted.clone()))
-            }
+            Some(posted) => match self.edit(posted, content.clone()).await {
+                Ok(()) => Ok(Some(posted.clone())),
+                // Somebody deleted the card, or it is too old to edit: the room gets a new one.
+                Err(ChannelError::Failed { detail }) if is_gone(&detail) => {
+                    self.post(&chat.war_room, content).await.map(Some)
+                }
+                Err(error) => Err(error),
+            },
             None => self.post(&chat.war_room, content).await.map(Some),
         }
     }
@@ -170,6 +174,11 @@ fn content(text: &str, blocks: &[Value]) -> Result<SlackMessageContent, ChannelE
         serde_json::from_value(Value::Array(blocks.to_vec())).map_err(|error| unsent(&error))?;
     let content = SlackMessageContent::new().with_text(text.to_owned());
     Ok(if blocks.is_empty() { content } else { content.with_blocks(blocks) })
+}
+
+/// Slack's codes for a message that cannot be edited any more.
+fn is_gone(code: &str) -> bool {
+    matches!(code, "message_not_found" | "cant_update_message" | "edit_window_closed")
 }
 
 fn unsent(error: &serde_json::Error) -> ChannelError {
@@ -186,6 +195,9 @@ async fn within<T>(
         Ok(Err(SlackClientError::RateLimitError(limited))) => {
             let wait = limited.retry_after.map_or(1, |wait| wait.as_secs().max(1));
             Err(ChannelError::Wait { wait: Span::seconds(wait) })
+        }
+        Ok(Err(SlackClientError::ApiError(error))) => {
+            Err(ChannelError::Failed { detail: error.code })
         }
         Ok(Err(error)) => Err(ChannelError::Failed { detail: error.to_string() }),
         Err(_) => Err(ChannelError::Failed {

@@ -14,6 +14,7 @@ use axum::routing::{get, post};
 use futures_util::StreamExt;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+use tokio_util::sync::CancellationToken;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -52,6 +53,8 @@ pub struct Web {
     pub desk: Desk,
     /// Who may come in.
     pub access: Arc<Access>,
+    /// Ends the open pages' streams with the process.
+    pub stop: CancellationToken,
     /// The demo's clock; absent where time is real.
     pub clock: Option<Arc<FastClock>>,
 }
@@ -464,6 +467,7 @@ async fn events(State(web): State<Web>, headers: HeaderMap, Path(run): Path<Stri
         };
         std::future::ready(mine.then(|| Ok::<_, Infallible>(Event::default().data("changed"))))
     });
+    let changes = changes.take_until(web.stop.clone().cancelled_owned());
     Sse::new(changes).keep_alive(KeepAlive::default()).into_response()
 }
 

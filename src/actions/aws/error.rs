@@ -46,8 +46,13 @@ const THROTTLED: &[&str] = &[
 ];
 
 /// Codes that speak of an earlier call of ours: whether the step's effect is there is for the probe to say.
-const MAYBE_OURS: &[&str] =
-    &["InvalidGlobalClusterStateFault", "InvalidGlobalClusterState", "ResourceExistsException"];
+const MAYBE_OURS: &[&str] = &[
+    "InvalidGlobalClusterStateFault",
+    "InvalidGlobalClusterState",
+    "InvalidDBClusterStateFault",
+    "InvalidDBClusterState",
+    "ResourceExistsException",
+];
 
 impl Failure {
     pub(super) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self

@@ -65,7 +65,7 @@ async fn a_process_killed_during_the_call_settles_it_by_looking_after_the_restar
     }
     stage.start().await;
     stage.in_the_room("dr-buddy stopped while the call was out").await;
-    stage.in_the_room("It is not sent again by itself").await;
+    stage.in_the_room("never sent again by itself").await;
     assert!(stage.log().contains("Found an open attempt"), "{}", stage.log());
     let look = eventually("what was seen is on the card", 30, || async {
         stage.find("ask-start-again", STEP).await?;
