@@ -135,10 +135,19 @@ impl App {
     ) -> anyhow::Result<Self> {
         // A process that knows it is the only one on its database takes a lease found here for that of a process that
         // is gone. Its effects are performed first of all; an attempt found open is probed.
-        desk.engine.store.release_leases().await.context("could not take over the work")?;
         let listener = TcpListener::bind(listen)
             .await
             .with_context(|| format!("could not listen on {listen}"))?;
+        let runs = desk.engine.store.runs(200).await.context("could not read the runs")?;
+        let ours = &desk.environment.id;
+        if let Some(run) = runs.iter().find(|run| !run.is_closed() && run.environment.id != *ours) {
+            let theirs = &run.environment.id;
+            bail!(
+                "run `{}` of environment `{theirs}` is open in this database, and this process acts on `{ours}`",
+                run.id
+            );
+        }
+        desk.engine.store.release_leases().await.context("could not take over the work")?;
         let address = listener.local_addr().context("could not tell the address")?;
         let engine = Arc::clone(&desk.engine);
         let token = supervisor.token().clone();

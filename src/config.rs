@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::actions::{ActionSettings, AwsSettings, HttpSettings, KubeSettings};
 use crate::catalog::CatalogSources;
-use crate::domain::ids::{EnvironmentId, PersonId};
+use crate::domain::ids::{Digest, EnvironmentId, PersonId};
 use crate::slack::client::SlackSettings;
-use crate::web::access::same;
+use crate::web::access::holder;
 
 /// Shortest token for the war room.
 const TOKEN: usize = 16;
@@ -29,8 +29,8 @@ pub struct Config {
     pub slack: SlackSettings,
     /// `AWS_ENDPOINT_URL`, `KUBECONFIG`, `DR_BUDDY_EXTRA_CA`.
     pub actions: ActionSettings,
-    /// `DR_BUDDY_WEB_TOKENS`: `antoine=…,mia=…`; the war room is off without.
-    pub web_tokens: Vec<(PersonId, SecretString)>,
+    /// `DR_BUDDY_WEB_TOKENS`: `antoine=…,mia=sha256:…`; the war room is off without.
+    pub web_tokens: Vec<(PersonId, Digest)>,
     /// `RUST_LOG`: what is logged; `info` unless told.
     pub log: String,
     /// `DR_BUDDY_LOG_JSON=1`: log as JSON lines.
@@ -68,7 +68,7 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Whether this machine has Debian's colours switched off, and what is logged: needed before anything can fail.
+/// What is logged, and how: needed before anything can fail.
 pub fn log(read: Read<'_>) -> (String, bool) {
     let filter = read("RUST_LOG").unwrap_or_else(|| "info".to_owned());
     (filter, read("DR_BUDDY_LOG_JSON").as_deref() == Some("1"))
@@ -87,8 +87,7 @@ impl Local {
         });
         let tokens = tokens(&read("DR_BUDDY_WEB_TOKENS").unwrap_or_default(), &mut wrong);
         let mine = read("DR_BUDDY_TOKEN").unwrap_or_default();
-        let is_mine = |token: &SecretString| same(token.expose_secret(), &mine);
-        let person = tokens.into_iter().find(|(_, token)| is_mine(token)).map(|(id, _)| id);
+        let person = holder(&tokens, &mine).cloned();
         let database = database(read, &mut wrong);
         match (environment, wrong.is_empty()) {
             (Ok(environment), true) => {
@@ -184,25 +183,26 @@ fn database(read: Read<'_>, wrong: &mut Vec<String>) -> Database {
     Database::Postgres(url.into())
 }
 
-fn tokens(text: &str, wrong: &mut Vec<String>) -> Vec<(PersonId, SecretString)> {
-    let mut tokens: Vec<(PersonId, SecretString)> = Vec::new();
-    for pair in text.split(',').filter(|pair| !pair.trim().is_empty()) {
-        // What stands after `=` is a secret: it is not repeated in the message.
+/// `person=token` or `person=sha256:digest`, with commas. What stands there is secret: no message repeats any of it.
+fn tokens(text: &str, wrong: &mut Vec<String>) -> Vec<(PersonId, Digest)> {
+    let mut tokens: Vec<(PersonId, Digest)> = Vec::new();
+    for (number, pair) in (1..).zip(text.split(',').filter(|pair| !pair.trim().is_empty())) {
+        let mut bad = |why: &str| wrong.push(format!("DR_BUDDY_WEB_TOKENS: entry {number} {why}"));
         let Some((person, token)) = pair.trim().split_once('=') else {
-            wrong.push("DR_BUDDY_WEB_TOKENS: write `person=token,person=token`".to_owned());
+            bad("is not `person=token` or `person=sha256:…`");
             continue;
         };
-        match PersonId::parse(person) {
-            Err(error) => wrong.push(format!("DR_BUDDY_WEB_TOKENS: {error}")),
-            Ok(_) if token.len() < TOKEN => {
-                wrong.push(format!("DR_BUDDY_WEB_TOKENS: the token of `{person}` is shorter than {TOKEN} characters"));
+        let digest = match token.strip_prefix("sha256:") {
+            Some(digest) => Digest::parse(digest).ok(),
+            None => (token.len() >= TOKEN).then(|| Digest::of(token.as_bytes())),
+        };
+        match (PersonId::parse(person), digest) {
+            (Err(_), _) => bad("does not begin with a person's id"),
+            (Ok(_), None) => bad("has a token of less than 16 characters, or a malformed digest"),
+            (Ok(_), Some(digest)) if tokens.iter().any(|(_, other)| *other == digest) => {
+                bad("has somebody else's token");
             }
-            Ok(_) if tokens.iter().any(|(_, other)| other.expose_secret() == token) => {
-                wrong.push(format!(
-                    "DR_BUDDY_WEB_TOKENS: `{person}` shares a token with somebody else"
-                ));
-            }
-            Ok(id) => tokens.push((id, token.to_owned().into())),
+            (Ok(id), Some(digest)) => tokens.push((id, digest)),
         }
     }
     tokens

@@ -87,14 +87,17 @@ impl Desk {
         Actor::Person { id: person.id.clone(), via }
     }
 
-    /// The newest run of this environment that is open.
+    /// The open run of this environment: the incident if there is one, else the newest.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn open_run(&self) -> Result<Option<Run>, StoreError> {
         let runs = self.engine.store.runs(50).await?;
         let here = |run: &Run| run.environment.id == self.environment.id && !run.is_closed();
-        Ok(runs.into_iter().find(here))
+        let mut open: Vec<Run> = runs.into_iter().filter(here).collect();
+        // A rehearsal that somebody opens meanwhile must not take an incident's notes.
+        open.sort_by_key(|run| run.kind != Kind::Incident);
+        Ok(open.into_iter().next())
     }
 
     /// Opens a run.

@@ -137,6 +137,14 @@ fn press(
         refuse(desk, by, &text, out)?;
         return Ok(None);
     };
+    // Exactly what the card offers may be asked: `done` of a step that is run, say, is no approval of it.
+    let card = comms::step_card(run, &step, desk.engine.clock.now());
+    let offered = card.as_ref().map(plain::verbs).unwrap_or_default();
+    if !offered.contains(&ask.name()) {
+        let args = vec![("verb", Text::raw(ask.name())), ("verbs", Text::raw(offered.join(", ")))];
+        refuse(desk, by, &Text::Key("cli.not_offered", args), out)?;
+        return Ok(None);
+    }
     let shown = run.steps.get(&step).and_then(|at| at.shown.as_ref());
     let digest = shown.map(|shown| &shown.digest);
     let agrees = matches!(ask, Ask::Run | Ask::Approve | Ask::Go | Ask::BreakGlass);

@@ -24,12 +24,21 @@ use crate::store::Claimed;
 
 /// Longest a look may take; the dead region's clients give up earlier by themselves.
 const LOOK: Duration = Duration::from_secs(20);
-/// Longest a call may take before its outcome is unknown. Well inside the lease of the outbox.
-const CALL: Duration = Duration::from_secs(30);
+/// Longest a call may take before its outcome is unknown, the looks it makes itself included.
+const CALL: Duration = Duration::from_secs(60);
+/// A call goes out within so long of the lease being taken, or not at all: a worker that was stopped in between finds
+/// its time over when it wakes.
+const CALL_BY: Duration = Duration::from_secs(90);
 /// How often the effect of a call is looked for.
 const PROVE_EVERY: Span = Span::seconds(2);
 /// How often a step in doubt that looks under way is looked at.
 const PROBE_EVERY: Span = Span::seconds(10);
+/// How often a step in doubt is looked at when nothing is to be seen.
+const PROBE_IDLE: Span = Span::seconds(30);
+/// "Nothing was started" is not concluded earlier than so long after the doubt: the other side may show it late.
+const NEVER_AFTER: Span = Span::seconds(30);
+/// Looks further apart than that do not add up to "it stayed".
+const LOOKS_APART: Span = Span::seconds(60);
 /// How long an undo may take to show.
 const UNDO_TIMEOUT: Span = Span::minutes(10);
 
@@ -184,6 +193,7 @@ pub(super) async fn act(
     step: &StepId,
     attempt: u32,
 ) -> Result<(), EffectError> {
+    let deadline = Deadline::new(engine);
     let Some(work) = load(engine, claimed, step).await? else { return Ok(()) };
     let work = match work {
         Ok(work) => work,
@@ -233,11 +243,36 @@ pub(super) async fn act(
     if !begin(engine, claimed, step, attempt, preview.clone()).await? {
         return Ok(());
     }
-    let returned = call_once(&work, preview).await;
+    let returned = if deadline.is_over(engine) {
+        let error = "too much time had passed since it was measured; nothing was sent".to_owned();
+        Returned::Failed { error, unreachable: false }
+    } else {
+        call_once(&work, preview).await
+    };
     info!(run.id = %claimed.run, step.id = %step, attempt, returned = name(&returned), "Call returned");
     let step = step.clone();
     report(engine, claimed, Report::Returned { step, attempt, returned }).await?;
     Ok(())
+}
+
+/// Until when a call may go out: by the wall clock and by one that no adjustment moves.
+struct Deadline {
+    wall: Timestamp,
+    steady: tokio::time::Instant,
+}
+
+impl Deadline {
+    fn new(engine: &Engine) -> Self {
+        let by = u64::try_from(CALL_BY.as_millis()).unwrap_or(0);
+        Self {
+            wall: engine.clock.now().plus(engine.clock.stretched(Span(by))),
+            steady: tokio::time::Instant::now() + CALL_BY,
+        }
+    }
+
+    fn is_over(&self, engine: &Engine) -> bool {
+        engine.clock.now() >= self.wall || tokio::time::Instant::now() >= self.steady
+    }
 }
 
 fn name(returned: &Returned) -> &'static str {
@@ -336,13 +371,11 @@ pub(super) async fn prove(
     };
     let step = step.clone();
     if is_there {
-        // Since when it has been there without a break.
-        let since = claimed.note.as_deref().and_then(|note| note.parse().ok().map(Timestamp));
-        let since = since.unwrap_or(now);
+        let since = held_since(claimed, now, engine.clock.stretched(LOOKS_APART));
         if now.since(since) >= hold_for {
             report(engine, claimed, Report::Proved { step, attempt, facts: probe.facts }).await?;
         } else {
-            let note = since.0.to_string();
+            let note = format!("{} {}", since.0, now.0);
             engine.store.postpone(claimed, now.plus(PROVE_EVERY), Some(&note), false).await?;
         }
     } else if now.since(work.at.since) > timeout {
@@ -352,6 +385,16 @@ pub(super) async fn prove(
         engine.store.postpone(claimed, now.plus(PROVE_EVERY), None, false).await?;
     }
     Ok(())
+}
+
+/// Since when it has been there without a break, as far as the looks before this one tell: `since last`.
+fn held_since(claimed: &Claimed, now: Timestamp, apart: Span) -> Timestamp {
+    let note = claimed.note.as_deref().and_then(|note| note.split_once(' '));
+    let times = note.and_then(|(since, last)| Some((since.parse().ok()?, last.parse().ok()?)));
+    match times.map(|(since, last)| (Timestamp(since), Timestamp(last))) {
+        Some((since, last)) if since <= last && last <= now && now.since(last) <= apart => since,
+        Some(_) | None => now,
+    }
 }
 
 /// Looks whether an attempt in doubt has happened; while it looks under way, comes back.
@@ -377,25 +420,30 @@ pub(super) async fn probe(
     if *open != attempt {
         return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
     }
-    let probe = work.probe(&shown.preview.request).await;
+    let Probe { happened, facts, saw } = work.probe(&shown.preview.request).await;
     let now = engine.clock.now();
-    let looks_running = probe.happened == Happened::Running;
-    // A call that was taken but not proven stays with people until the effect itself is there.
+    // The call happened, but not its effect: that is for people, until the effect itself is there.
     let unproven = matches!(why, Doubt::NotProven { .. })
-        && probe.happened == Happened::Done
-        && !is_proven(&work.run, &work.step, &probe.facts);
-    let same = seen.as_ref().is_some_and(|seen| seen.happened == probe.happened);
-    if (looks_running && same) || unproven {
-        engine.store.postpone(claimed, now.plus(PROBE_EVERY), None, false).await?;
+        && happened == Happened::Done
+        && !is_proven(&work.run, &work.step, &facts);
+    let happened = if unproven { Happened::Unknown } else { happened };
+    let wait = if happened == Happened::Running { PROBE_EVERY } else { PROBE_IDLE };
+    let too_early = happened == Happened::Never
+        && now.since(work.at.since) < engine.clock.stretched(NEVER_AFTER);
+    if too_early {
+        engine.store.postpone(claimed, now.plus(PROVE_EVERY), None, false).await?;
         return Ok(());
     }
-    let Probe { happened, facts, saw } = probe;
+    if seen.as_ref().is_some_and(|seen| seen.happened == happened) {
+        engine.store.postpone(claimed, now.plus(wait), None, false).await?;
+        return Ok(());
+    }
     let seen = Seen { happened, saw, at: now };
     let step = step.clone();
     report(engine, claimed, Report::Probed { step: step.clone(), attempt, seen, facts }).await?;
-    if looks_running {
+    if happened != Happened::Done {
         let effect = crate::domain::run::Effect::Probe { step, attempt };
-        engine.store.want(&claimed.run, &effect, now.plus(PROBE_EVERY)).await?;
+        engine.store.want(&claimed.run, &effect, now.plus(wait)).await?;
     }
     Ok(())
 }

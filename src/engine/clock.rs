@@ -15,6 +15,11 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
 
     /// Waits so long on this clock.
     async fn sleep(&self, span: Span);
+
+    /// How much this clock goes on while `span` of real time passes: for limits that guard real work.
+    fn stretched(&self, span: Span) -> Span {
+        span
+    }
 }
 
 /// The system's clock.
@@ -73,6 +78,10 @@ impl Clock for FastClock {
         let passed = system_now().0 - self.base.load(Ordering::SeqCst);
         let passed = passed.saturating_mul(i64::from(self.speed()));
         Timestamp(self.shown.load(Ordering::SeqCst).saturating_add(passed))
+    }
+
+    fn stretched(&self, span: Span) -> Span {
+        Span(span.ms().saturating_mul(u64::from(self.speed())))
     }
 
     async fn sleep(&self, span: Span) {

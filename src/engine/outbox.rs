@@ -15,13 +15,17 @@ use crate::domain::comms;
 use crate::domain::run::{Effect, MessageKey, Request, Run};
 use crate::domain::time::Span;
 use crate::store::{Claimed, StoreError};
+use crate::telemetry::Chain;
 
-/// How long an effect is ours. A call that changes something is bounded by 30 s, well inside.
-const LEASE: Span = Span::seconds(120);
+/// How long an effect is ours, in real time. Longer than [`attempt::CALL_BY`] and the longest call together, so that
+/// whoever finds an attempt open after it finds its call over.
+const LEASE: Span = Span::seconds(240);
 /// Effects performed at the same time.
 const AT_ONCE: usize = 16;
 /// The safety net.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(2);
+/// Before the database is asked again after it did not answer.
+const BACK_OFF: Duration = Duration::from_secs(1);
 /// How often the clock on the card of an open run is moved on.
 const CARD_EVERY: Span = Span::seconds(30);
 
@@ -80,7 +84,8 @@ async fn take(engine: &Engine, room: usize) -> Vec<Claimed> {
     match engine.store.claim(&engine.holder(), engine.clock.now(), LEASE, limit).await {
         Ok(claimed) => claimed,
         Err(error) => {
-            error!(error = %error, "Could not look for work");
+            error!(error = %Chain(&error), "Could not look for work");
+            tokio::time::sleep(BACK_OFF).await;
             Vec::new()
         }
     }

@@ -84,7 +84,7 @@ fn signing_in(web: &Web, headers: &HeaderMap, refused: bool) -> Response {
 
 pub(super) async fn sign_in(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
     let fields: Fields = url::form_urlencoded::parse(&body).into_owned().collect();
-    match web.access.sign_in(field(&fields, "secret")) {
+    match web.access.session(field(&fields, "secret")) {
         Some(session) => {
             let mut response = see("/");
             if let Ok(cookie) = HeaderValue::from_str(&web.access.cookie(access::SESSION, &session))

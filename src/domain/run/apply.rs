@@ -182,7 +182,7 @@ fn apply_to_step(
         }
         Event::StepFailed { error, unreachable, facts, .. } => {
             step.look(facts, at);
-            if matches!(step.state, StepState::Calling { .. }) {
+            if matches!(step.state, StepState::Calling { .. } | StepState::InDoubt { .. }) {
                 step.begun = step.begun.saturating_sub(1);
             }
             step.enter(StepState::Failed { error: error.clone(), unreachable: *unreachable }, at);

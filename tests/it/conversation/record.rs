@@ -31,7 +31,7 @@ impl Record {
 
 impl Stage {
     async fn store(&self) -> SqliteStore {
-        SqliteStore::open(&self.database).await.expect("the database can be read")
+        SqliteStore::open_beside(&self.database).await.expect("the database can be read")
     }
 
     /// The newest run, if there is one, after checking its chain.

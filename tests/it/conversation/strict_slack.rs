@@ -102,7 +102,7 @@ async fn a_strict_slack_with_bad_minutes_gets_every_message_once_and_within_limi
 /// The text of every message, and one message for every key.
 async fn in_place_and_within_limits(room: &Room) {
     let record = room.stage.record().await.expect("there is one");
-    let store = SqliteStore::open(&room.stage.database).await.expect("it can be read");
+    let store = SqliteStore::open_beside(&room.stage.database).await.expect("it can be read");
     let mut keys = vec![MessageKey::Run];
     let steps = record.run.steps.iter().filter(|(_, at)| at.state.name() != "waiting");
     keys.extend(steps.map(|(step, _): (&StepId, _)| MessageKey::Step(step.clone())));

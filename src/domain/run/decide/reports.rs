@@ -82,6 +82,15 @@ fn is_in_its_place(report: &Report, at: &StepRun) -> bool {
             StepState::Approved { attempt: awaited },
         )
         | (Report::Returned { attempt, .. }, StepState::Calling { attempt: awaited })
+        // An answer that comes after all ends the doubt.
+        | (
+            Report::Returned {
+                attempt,
+                returned: Returned::Accepted { .. } | Returned::Failed { .. },
+                ..
+            },
+            StepState::InDoubt { attempt: awaited, .. },
+        )
         | (Report::Probed { attempt, .. }, StepState::InDoubt { attempt: awaited, .. })
         | (
             Report::Proved { attempt, .. } | Report::NotProved { attempt, .. },
