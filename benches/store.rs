@@ -122,11 +122,14 @@ struct Figures {
     alone: Series,
     crowd: Series,
     runs: usize,
+    /// Bytes of a run's state, which every commit writes.
+    state: usize,
 }
 
 impl Figures {
     async fn turn(&mut self, store: &Arc<dyn Store>, commits: usize) -> Result<()> {
         let stored = begin(&**store, &mut self.runs, "alone").await?;
+        self.state = serde_json::to_string(&stored.run)?.len();
         let began = now();
         clicks(&**store, stored, commits, &mut self.alone.each).await?;
         self.alone.all += began.elapsed();
@@ -157,7 +160,7 @@ impl Figures {
         let mut out = stdout();
         let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
         let base = self.bare.percentile(50);
-        writeln!(out, "{name}")?;
+        writeln!(out, "{name}; a click writes {} bytes of state and one event", self.state)?;
         writeln!(
             out,
             "  {:<28} {:>9} {:>9} {:>9}   ratio to the bare commit (p50; rate)",
