@@ -16,7 +16,7 @@ use dr_buddy::catalog::{Catalog, CatalogSources, Opening};
 use dr_buddy::domain::actor::{Actor, Surface};
 use dr_buddy::domain::ids::{EnvironmentId, PersonId, RunId};
 use dr_buddy::domain::run::apply::{apply, open};
-use dr_buddy::domain::run::log::{record, root};
+use dr_buddy::domain::run::log::{Recorded, record, root};
 use dr_buddy::domain::run::{Effect, Entry, Event, Kind, MessageKey};
 use dr_buddy::domain::time::Timestamp;
 use dr_buddy::store::postgres::PostgresStore;
@@ -59,7 +59,7 @@ async fn sqlite(folder: &Path, commits: usize) -> Result<()> {
     sqlx::raw_sql("create table bare (body text)").execute(&bare).await?;
     let mut db = bare.acquire().await?;
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.join("runs.db")).await?);
-    let mut figures = Figures::default();
+    let mut figures = Figures { state: state()?, ..Figures::default() };
     for _ in 0..TURNS {
         let began = now();
         for _ in 0..commits / TURNS {
@@ -68,6 +68,13 @@ async fn sqlite(folder: &Path, commits: usize) -> Result<()> {
             figures.bare.each.push(one.elapsed());
         }
         figures.bare.all += began.elapsed();
+        let began = now();
+        for _ in 0..commits / TURNS {
+            let one = now();
+            sqlx::query(BARE).bind("x".repeat(figures.state)).execute(&mut *db).await?;
+            figures.heavy.each.push(one.elapsed());
+        }
+        figures.heavy.all += began.elapsed();
         figures.turn(&store, commits / TURNS).await?;
     }
     figures.print("SQLite, WAL, synchronous=FULL")
@@ -80,7 +87,7 @@ async fn postgres(url: &str, commits: usize) -> Result<()> {
         .await?;
     let mut db = bare.acquire().await?;
     let store: Arc<dyn Store> = Arc::new(PostgresStore::open(&url.to_owned().into()).await?);
-    let mut figures = Figures::default();
+    let mut figures = Figures { state: state()?, ..Figures::default() };
     for _ in 0..TURNS {
         let began = now();
         for _ in 0..commits / TURNS {
@@ -89,6 +96,13 @@ async fn postgres(url: &str, commits: usize) -> Result<()> {
             figures.bare.each.push(one.elapsed());
         }
         figures.bare.all += began.elapsed();
+        let began = now();
+        for _ in 0..commits / TURNS {
+            let one = now();
+            sqlx::query(BARE).bind("x".repeat(figures.state)).execute(&mut *db).await?;
+            figures.heavy.each.push(one.elapsed());
+        }
+        figures.heavy.all += began.elapsed();
         figures.turn(&store, commits / TURNS).await?;
     }
     figures.print("PostgreSQL")
@@ -119,17 +133,16 @@ impl Series {
 #[derive(Debug, Default)]
 struct Figures {
     bare: Series,
+    heavy: Series,
     alone: Series,
     crowd: Series,
-    runs: usize,
     /// Bytes of a run's state, which every commit writes.
     state: usize,
 }
 
 impl Figures {
     async fn turn(&mut self, store: &Arc<dyn Store>, commits: usize) -> Result<()> {
-        let stored = begin(&**store, &mut self.runs, "alone").await?;
-        self.state = serde_json::to_string(&stored.run)?.len();
+        let stored = begin(&**store).await?;
         let began = now();
         clicks(&**store, stored, commits, &mut self.alone.each).await?;
         self.alone.all += began.elapsed();
@@ -137,7 +150,7 @@ impl Figures {
         // Fifty runs, so that nobody waits for anybody's state: only for the disk.
         let mut crowd = Vec::new();
         for _ in 0..CROWD {
-            crowd.push(begin(&**store, &mut self.runs, "crowd").await?);
+            crowd.push(begin(&**store).await?);
         }
         let mut tasks = JoinSet::new();
         let began = now();
@@ -168,6 +181,7 @@ impl Figures {
         )?;
         let rows = [
             ("bare one-row commit", &self.bare),
+            ("bare, as large as a state", &self.heavy),
             ("a click, alone", &self.alone),
             ("clicks, 50 waiting", &self.crowd),
         ];
@@ -195,15 +209,17 @@ fn antoine() -> Result<Actor> {
     Ok(Actor::Person { id: PersonId::parse("antoine")?, via: Surface::Web })
 }
 
+/// How large the state of a run of the demo is.
+fn state() -> Result<usize> {
+    Ok(serde_json::to_string(&drafted("state")?.1.run)?.len())
+}
+
 /// A run that holds nobody's place: it is closed, and goes on being written to.
-async fn begin(store: &dyn Store, runs: &mut usize, name: &str) -> Result<Stored> {
-    *runs += 1;
-    let key = format!("{name}/{runs}/{}", uuid::Uuid::new_v4());
+fn drafted(key: &str) -> Result<(Vec<Recorded>, Stored)> {
     let catalog = Catalog::load(&CatalogSources::default()).map_err(|_| "the catalog is broken")?;
     let environment = EnvironmentId::parse("demo")?;
     let kind = Kind::Tabletop;
-    let opening =
-        Opening { key: &key, runbook: None, environment: &environment, kind, impact_at: NOW };
+    let opening = Opening { key, runbook: None, environment: &environment, kind, impact_at: NOW };
     let mut start = catalog.start(opening).map_err(|_| "the demo cannot be opened")?;
     start.id = RunId::parse(&format!("BENCH-{}", uuid::Uuid::new_v4().simple()))?;
     let id = start.id.clone();
@@ -217,8 +233,14 @@ async fn begin(store: &dyn Store, runs: &mut usize, name: &str) -> Result<Stored
     let first = record(&root(&id), 1, first);
     apply(&mut run, &last);
     let last = record(&first.hash, run.seq, last);
-    let stored = Stored { head: last.hash.clone(), run };
-    write(store, &key, &stored, 0, &[first, last], &[]).await?;
+    let head = last.hash.clone();
+    Ok((vec![first, last], Stored { head, run }))
+}
+
+async fn begin(store: &dyn Store) -> Result<Stored> {
+    let key = uuid::Uuid::new_v4().to_string();
+    let (events, stored) = drafted(&key)?;
+    write(store, &key, &stored, 0, &events, &[]).await?;
     Ok(stored)
 }
 
@@ -250,13 +272,15 @@ async fn write(
     key: &str,
     stored: &Stored,
     after: u64,
-    events: &[dr_buddy::domain::run::log::Recorded],
+    events: &[Recorded],
     effects: &[Effect],
 ) -> Result<()> {
     let run = &stored.run;
     let commit = Commit { key, run, after, events, effects, settles: None, at: NOW };
-    match store.commit(&commit).await? {
-        Committed::Done => Ok(()),
-        other => Err(format!("not committed: {other:?}").into()),
+    let outcome = store.commit(&commit).await?;
+    if outcome == Committed::Done {
+        Ok(())
+    } else {
+        Err(format!("not committed: {outcome:?}").into())
     }
 }

@@ -4,7 +4,7 @@
 //! the effect that caused it: all or nothing. Nothing in here decides.
 //!
 //! [`sqlite`] is the embedded default, for one process; [`postgres`] is for several replicas on one outbox. Both write
-//! the same rows with the same statements ([`sql`]) and pass the same tests; each has a file for what differs.
+//! the same rows with the same statements (`sql`) and pass the same tests; each has a file for what differs.
 
 mod change;
 pub mod codec;
@@ -214,7 +214,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Waits until another process has left work here. A hint that may be late, lost or false: look for work at times
     /// all the same. Where this process is the only one, it waits for ever.
     async fn woken(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Where a message stands, if it was posted.

@@ -1,8 +1,8 @@
 //! PostgreSQL: for several replicas on one outbox. They share work by leases and `for update skip locked`, and wake each
-//! other by [`bell`].
+//! other by a `bell`.
 //!
 //! A server that restarts or fails over costs an error or two: connections are made anew as they are needed, each
-//! conversation has a limit ([`session`]). The one error that says too little is a connection lost in the moment of
+//! conversation has a limit (`session`). The one error that says too little is a connection lost in the moment of
 //! the commit: then the request's key is asked for, under which the commit is found or certainly is not.
 
 mod bell;

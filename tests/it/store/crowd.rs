@@ -47,9 +47,9 @@ async fn of_thirty_two_submitters_at_once_none_is_lost(bed: Bed) {
     verify(&run, &record).unwrap();
     let mut notes: Vec<_> = record
         .iter()
-        .filter_map(|recorded| match &recorded.entry.event {
-            Event::NoteAdded { text } => text.strip_prefix("note/")?.parse::<u32>().ok(),
-            _ => None,
+        .filter_map(|recorded| {
+            let Event::NoteAdded { text } = &recorded.entry.event else { return None };
+            text.strip_prefix("note/")?.parse::<u32>().ok()
         })
         .collect();
     notes.sort_unstable();
