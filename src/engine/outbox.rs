@@ -20,8 +20,10 @@ use crate::telemetry::Chain;
 /// How long an effect is ours, in real time. Longer than [`attempt::CALL_BY`] and the longest call together, so that
 /// whoever finds an attempt open after it finds its call over.
 const LEASE: Span = Span::seconds(240);
-/// Effects performed at the same time.
+/// Effects performed at the same time, messages apart: those wait for a slow channel, and nothing may wait for them.
 const AT_ONCE: usize = 16;
+/// Messages on their way at the same time.
+const MESSAGES: usize = 128;
 /// The safety net.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(2);
 /// Before the database is asked again after it did not answer.
@@ -48,19 +50,22 @@ impl From<StoreError> for EffectError {
 
 /// Performs effects until told to end; then finishes what it began.
 pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
-    let mut running = JoinSet::new();
+    let (mut running, mut telling) = (JoinSet::new(), JoinSet::new());
     let mut refreshed = engine.clock.now();
     while !token.is_cancelled() {
         if engine.clock.now().since(refreshed) >= CARD_EVERY {
             refreshed = engine.clock.now();
             refresh_cards(&engine).await;
         }
-        let room = AT_ONCE.saturating_sub(running.len());
+        let room =
+            AT_ONCE.saturating_sub(running.len()).min(MESSAGES.saturating_sub(telling.len()));
         let claimed = take(&engine, room).await;
         let idle = claimed.is_empty();
         for claimed in claimed {
             let engine = Arc::clone(&engine);
-            running.spawn(async move { perform(&engine, claimed).await });
+            let is_message = matches!(claimed.effect, Effect::Show(_));
+            let tasks = if is_message { &mut telling } else { &mut running };
+            tasks.spawn(async move { perform(&engine, claimed).await });
         }
         if idle {
             tokio::select! {
@@ -68,12 +73,13 @@ pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
                 () = engine.work.notified() => {}
                 () = engine.store.woken() => {}
                 Some(_) = running.join_next() => {}
+                Some(_) = telling.join_next() => {}
                 () = until_due(&engine) => {}
             }
         }
-        while running.try_join_next().is_some() {}
+        while running.try_join_next().is_some() || telling.try_join_next().is_some() {}
     }
-    while running.join_next().await.is_some() {}
+    while running.join_next().await.is_some() || telling.join_next().await.is_some() {}
 }
 
 async fn take(engine: &Engine, room: usize) -> Vec<Claimed> {

@@ -4,7 +4,7 @@
 //! the effect that caused it: all or nothing. Nothing in here decides.
 //!
 //! [`sqlite`] is the embedded default, for one process; [`postgres`] is for several replicas on one outbox. Both write
-//! the same rows with the same statements ([`sql`]) and pass the same tests; each has a file for what differs.
+//! the same rows with the same statements (`sql`) and pass the same tests; each has a file for what differs.
 
 mod change;
 pub mod codec;

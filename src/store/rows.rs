@@ -1,5 +1,7 @@
 //! Rows as both databases give them back, and what they mean.
 
+use tracing::error;
+
 use super::codec::{self, STATE_VERSION};
 use super::{Claimed, StoreError};
 use crate::domain::ids::{Digest, RunId};
@@ -10,8 +12,8 @@ use crate::domain::run::log::Recorded;
 pub(super) type RunRow = (String, String, i64, String);
 /// seq, body, previous, hash
 pub(super) type EventRow = (i64, String, String, String);
-/// run, key, version, tries, note, body
-pub(super) type DueRow = (String, String, i64, i64, Option<String>, String);
+/// priority, due at, run, key, version, tries, note, body
+pub(super) type DueRow = (i64, i64, String, String, i64, i64, Option<String>, String);
 
 /// What the row of a run holds.
 #[derive(Debug)]
@@ -43,17 +45,29 @@ pub(super) fn event((seq, body, previous, hash): &EventRow) -> Result<Recorded, 
     })
 }
 
-pub(super) fn claimed(row: DueRow, holder: &str) -> Result<Claimed, StoreError> {
-    let (run, key, version, tries, note, body) = row;
-    Ok(Claimed {
-        run: id(&run)?,
-        key,
-        effect: codec::read("effect", &body)?,
-        version,
-        tries: u32::try_from(tries).unwrap_or(u32::MAX),
-        note,
-        lease: holder.to_owned(),
-    })
+/// What was leased, the important first. An effect that this version cannot read (a newer replica left it) is not in
+/// it, and holds up nobody: its lease ends by itself, perhaps to be taken by somebody who can.
+pub(super) fn claimed(mut rows: Vec<DueRow>, holder: &str) -> Vec<Claimed> {
+    rows.sort_unstable_by_key(|row| (row.0, row.1));
+    let mut claimed = Vec::with_capacity(rows.len());
+    for (_, _, run, key, version, tries, note, body) in rows {
+        let read = id(&run).and_then(|run| Ok((run, codec::read("effect", &body)?)));
+        match read {
+            Ok((run, effect)) => claimed.push(Claimed {
+                run,
+                key,
+                effect,
+                version,
+                tries: u32::try_from(tries).unwrap_or(u32::MAX),
+                note,
+                lease: holder.to_owned(),
+            }),
+            Err(error) => {
+                error!(run.id = run, effect = key, error = %error, "Cannot read an effect");
+            }
+        }
+    }
+    claimed
 }
 
 pub(super) fn digest(text: &str) -> Result<Digest, StoreError> {

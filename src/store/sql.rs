@@ -15,8 +15,6 @@ pub(super) const SETTLE: &str =
     "delete from outbox where run_id = $1 and key = $2 and lease = $3 and version = $4";
 pub(super) const RELEASE: &str = "update outbox set lease = null, lease_until = 0 \
      where run_id = $1 and key = $2 and lease = $3";
-pub(super) const LEASE: &str =
-    "update outbox set lease = $3, lease_until = $4 where run_id = $1 and key = $2";
 pub(super) const POSTPONE: &str = "update outbox set due_at = $4, note = $5, tries = tries + $6, \
      lease = null, lease_until = 0 where run_id = $1 and key = $2 and lease = $3";
 pub(super) const RUN: &str = "select id, head, version, state from runs where id = $1";

@@ -1,8 +1,8 @@
 //! PostgreSQL: for several replicas on one outbox. They share work by leases and `for update skip locked`, and wake each
-//! other by [`bell`].
+//! other by a `bell`.
 //!
 //! A server that restarts or fails over costs an error or two: connections are made anew as they are needed, each
-//! conversation has a limit ([`session`]). The one error that says too little is a connection lost in the moment of
+//! conversation has a limit (`session`). The one error that says too little is a connection lost in the moment of
 //! the commit: then the request's key is asked for, under which the commit is found or certainly is not.
 
 mod bell;
@@ -33,9 +33,12 @@ const MIGRATION: Duration = Duration::from_secs(120);
 /// How often a transaction is tried that the server gave up for the sake of another.
 const TRIES: u32 = 5;
 
-const DUE: &str = "select run_id, key, version, tries, note, body from outbox \
-     where due_at <= $1 and lease_until <= $1 order by priority, due_at limit $2 \
-     for update skip locked";
+const CLAIM: &str = "with due as materialized (select run_id, key from outbox \
+     where due_at <= $1 and lease_until <= $1 order by priority, due_at limit $4 \
+     for update skip locked) \
+     update outbox set lease = $2, lease_until = $3 from due \
+     where outbox.run_id = due.run_id and outbox.key = due.key \
+     returning priority, due_at, outbox.run_id, outbox.key, version, tries, note, body";
 const NEXT: &str = "select min(greatest(due_at, lease_until)) from outbox";
 
 /// The store in a PostgreSQL database.
@@ -223,32 +226,12 @@ impl Store for PostgresStore {
         lease: Span,
         limit: u32,
     ) -> Result<Vec<Claimed>, StoreError> {
-        bounded("lease work", async {
-            let mut db = self.session("look for work").await?;
-            db.begin().await.map_err(failed("begin"))?;
-            let due: Vec<DueRow> = sqlx::query_as(DUE)
-                .bind(now.0)
-                .bind(i64::from(limit))
-                .fetch_all(&mut *db)
-                .await
-                .map_err(failed("look for work"))?;
-            let mut claimed = Vec::with_capacity(due.len());
-            for row in due {
-                let work = rows::claimed(row, holder)?;
-                sqlx::query(sql::LEASE)
-                    .bind(work.run.as_str())
-                    .bind(&work.key)
-                    .bind(holder)
-                    .bind(now.plus(lease).0)
-                    .execute(&mut *db)
-                    .await
-                    .map_err(failed("lease work"))?;
-                claimed.push(work);
-            }
-            db.commit().await.map_err(failed("lease work"))?;
-            Ok(claimed)
-        })
-        .await
+        let query = sqlx::query_as::<_, DueRow>(CLAIM)
+            .bind(now.0)
+            .bind(holder)
+            .bind(now.plus(lease).0)
+            .bind(i64::from(limit));
+        Ok(rows::claimed(self.fetch("lease work", query).await?, holder))
     }
 
     async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<(), StoreError> {

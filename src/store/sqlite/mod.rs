@@ -1,6 +1,6 @@
 //! SQLite: the embedded default, for one process. `synchronous=FULL`: what is committed survives a power cut.
 //!
-//! Everything that writes goes through the one [`writer`]; reads have connections of their own and never wait for it.
+//! Everything that writes goes through the one `writer`; reads have connections of their own and never wait for it.
 
 mod lock;
 mod write;

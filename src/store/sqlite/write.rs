@@ -3,89 +3,117 @@
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
-use super::writer::{Write, Wrote};
+use super::writer::Write;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::change::{Change, Held, Placed, Postponed, Row, Wanted};
 use crate::store::rows::{self, DueRow};
-use crate::store::{Claimed, Committed, StoreError, failed, sql};
+use crate::store::{Claimed, Committed, StoreError, codec, failed, sql};
 
-const NEW_EVENT: &str = "insert into events (run_id, seq, version, body, previous, hash) \
-     values ($1, $2, $3, $4, $5, $6)";
+/// Everything a commit can be refused for. Nobody else writes meanwhile, so what it finds stays so.
+const FOUND: &str = "select (select run_id from inbox where key = $1), \
+     (select count(*) from outbox where run_id = $2 and key = $3 and lease = $4), \
+     (select id from runs where open_slot = $5 and id <> $6), \
+     (select seq from runs where id = $6)";
+/// Everything a commit writes but the run's row. One text, because each text is a trip to the database's thread and
+/// back; events and effects come as JSON arrays of their columns.
+const WRITE: &str = "delete from outbox \
+     where run_id = $1 and key = $2 and lease = $3 and version = $4; \
+     update outbox set lease = null, lease_until = 0 \
+     where run_id = $1 and key = $2 and lease = $3; \
+     insert into inbox (key, run_id, at) values ($5, $6, $7); \
+     insert into events (run_id, seq, version, body, previous, hash) \
+     select $6, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
+     from json_each($8); \
+     insert into outbox (run_id, key, priority, due_at, version, tries, lease, lease_until, \
+     note, body) \
+     select $6, value ->> 0, value ->> 1, value ->> 2, 1, 0, null, 0, null, value ->> 3 \
+     from json_each($9) where true \
+     on conflict (run_id, key) do update set version = outbox.version + 1, \
+     due_at = excluded.due_at, body = excluded.body";
 const WANT: &str = "insert into outbox (run_id, key, priority, due_at, version, tries, lease, \
      lease_until, note, body) values ($1, $2, $3, $4, 1, 0, null, 0, null, $5) \
      on conflict (run_id, key) do update set version = outbox.version + 1, \
      due_at = excluded.due_at, body = excluded.body";
-const DUE: &str = "select run_id, key, version, tries, note, body from outbox \
-     where due_at <= $1 and lease_until <= $1 order by priority, due_at limit $2";
+const CLAIM: &str = "update outbox set lease = $2, lease_until = $3 \
+     where rowid in (select rowid from outbox where due_at <= $1 and lease_until <= $1 \
+     order by priority, due_at limit $4) \
+     returning priority, due_at, run_id, key, version, tries, note, body";
 const RELEASE_ALL: &str = "update outbox set lease = null, lease_until = 0 where lease is not null";
 
 #[async_trait]
 impl Write for Change {
     type Output = Committed;
 
-    async fn write(&self, db: &mut SqliteConnection) -> Result<Wrote<Committed>, StoreError> {
-        if !new_key(db, self).await? {
-            let known: String = sqlx::query_scalar(sql::DUPLICATE)
-                .bind(&self.key)
-                .fetch_one(&mut *db)
-                .await
-                .map_err(failed("look up the request"))?;
-            return Ok(Wrote::TakenBack(Committed::Duplicate(rows::id(&known)?)));
+    async fn write(&self, db: &mut SqliteConnection) -> Result<Committed, StoreError> {
+        if let Some(refused) = refused(db, self).await? {
+            return Ok(refused);
         }
-        if let Some(held) = &self.settles
-            && !settle(db, held).await?
-        {
-            return Ok(Wrote::TakenBack(Committed::LeaseLost));
+        if let Some(row) = &self.row {
+            write_row(db, self, row).await?;
         }
-        if let Some(row) = &self.row
-            && !write_row(db, self, row).await?
-        {
-            let taken: Option<String> = sqlx::query_scalar(sql::SLOT)
-                .bind(&row.slot)
-                .bind(&self.run)
-                .fetch_optional(&mut *db)
-                .await
-                .map_err(failed("look for an open run"))?;
-            return Ok(Wrote::TakenBack(match taken {
-                Some(taken) => Committed::SlotTaken(rows::id(&taken)?),
-                None => Committed::LostRace,
-            }));
-        }
-        for event in &self.events {
-            sqlx::query(NEW_EVENT)
-                .bind(&self.run)
-                .bind(event.seq)
-                .bind(event.version)
-                .bind(&event.body)
-                .bind(&event.previous)
-                .bind(&event.hash)
-                .execute(&mut *db)
-                .await
-                .map_err(failed("write an event"))?;
-        }
-        for effect in &self.effects {
-            want(db, effect).await?;
-        }
-        Ok(Wrote::Kept(Committed::Done))
+        let events: Vec<_> = self
+            .events
+            .iter()
+            .map(|event| (event.seq, event.version, &event.body, &event.previous, &event.hash))
+            .collect();
+        let effects: Vec<_> = self
+            .effects
+            .iter()
+            .map(|effect| (&effect.key, effect.priority, effect.due_at, &effect.body))
+            .collect();
+        let held = self.settles.as_ref();
+        sqlx::query(WRITE)
+            .bind(held.map(|held| &held.run))
+            .bind(held.map(|held| &held.key))
+            .bind(held.map(|held| &held.lease))
+            .bind(held.map(|held| held.version))
+            .bind(&self.key)
+            .bind(&self.run)
+            .bind(self.at)
+            .bind(codec::write("events", &events)?)
+            .bind(codec::write("effects", &effects)?)
+            .execute(db)
+            .await
+            .map_err(failed("write a commit"))?;
+        Ok(Committed::Done)
     }
 }
 
-async fn new_key(db: &mut SqliteConnection, change: &Change) -> Result<bool, StoreError> {
-    let done = sqlx::query(sql::NEW_KEY)
+/// Why the commit cannot be; nothing is written yet.
+async fn refused(
+    db: &mut SqliteConnection,
+    change: &Change,
+) -> Result<Option<Committed>, StoreError> {
+    type Found = (Option<String>, i64, Option<String>, Option<i64>);
+    let held = change.settles.as_ref();
+    let (known, ours, taken, seq): Found = sqlx::query_as(FOUND)
         .bind(&change.key)
+        .bind(held.map(|held| &held.run))
+        .bind(held.map(|held| &held.key))
+        .bind(held.map(|held| &held.lease))
+        .bind(change.row.as_ref().and_then(|row| row.slot.as_ref()))
         .bind(&change.run)
-        .bind(change.at)
-        .execute(db)
+        .fetch_one(db)
         .await
-        .map_err(failed("record the request"))?;
-    Ok(done.rows_affected() == 1)
+        .map_err(failed("look up the request"))?;
+    if let Some(known) = known {
+        return Ok(Some(Committed::Duplicate(rows::id(&known)?)));
+    }
+    if held.is_some() && ours == 0 {
+        return Ok(Some(Committed::LeaseLost));
+    }
+    let Some(row) = &change.row else { return Ok(None) };
+    if let Some(taken) = taken {
+        return Ok(Some(Committed::SlotTaken(rows::id(&taken)?)));
+    }
+    Ok((seq.unwrap_or(0) != row.after).then_some(Committed::LostRace))
 }
 
 async fn write_row(
     db: &mut SqliteConnection,
     change: &Change,
     row: &Row,
-) -> Result<bool, StoreError> {
+) -> Result<(), StoreError> {
     let query = sqlx::query(if row.after == 0 { sql::NEW_RUN } else { sql::CHANGE_RUN })
         .bind(&change.run)
         .bind(row.seq)
@@ -97,8 +125,7 @@ async fn write_row(
         .bind(row.version)
         .bind(&row.state);
     let query = if row.after == 0 { query } else { query.bind(row.after) };
-    let done = query.execute(db).await.map_err(failed("write the run"))?;
-    Ok(done.rows_affected() == 1)
+    query.execute(db).await.map(drop).map_err(failed("write the run"))
 }
 
 async fn want(db: &mut SqliteConnection, effect: &Wanted) -> Result<(), StoreError> {
@@ -129,8 +156,8 @@ async fn settle(db: &mut SqliteConnection, held: &Held) -> Result<bool, StoreErr
 impl Write for Wanted {
     type Output = ();
 
-    async fn write(&self, db: &mut SqliteConnection) -> Result<Wrote<()>, StoreError> {
-        want(db, self).await.map(Wrote::Kept)
+    async fn write(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        want(db, self).await
     }
 }
 
@@ -147,27 +174,16 @@ pub(super) struct Claim {
 impl Write for Claim {
     type Output = Vec<Claimed>;
 
-    async fn write(&self, db: &mut SqliteConnection) -> Result<Wrote<Self::Output>, StoreError> {
-        let due: Vec<DueRow> = sqlx::query_as(DUE)
+    async fn write(&self, db: &mut SqliteConnection) -> Result<Vec<Claimed>, StoreError> {
+        let claimed: Vec<DueRow> = sqlx::query_as(CLAIM)
             .bind(self.now.0)
+            .bind(&self.holder)
+            .bind(self.now.plus(self.lease).0)
             .bind(i64::from(self.limit))
-            .fetch_all(&mut *db)
+            .fetch_all(db)
             .await
-            .map_err(failed("look for work"))?;
-        let mut claimed = Vec::with_capacity(due.len());
-        for row in due {
-            let work = rows::claimed(row, &self.holder)?;
-            sqlx::query(sql::LEASE)
-                .bind(work.run.as_str())
-                .bind(&work.key)
-                .bind(&self.holder)
-                .bind(self.now.plus(self.lease).0)
-                .execute(&mut *db)
-                .await
-                .map_err(failed("lease work"))?;
-            claimed.push(work);
-        }
-        Ok(Wrote::Kept(claimed))
+            .map_err(failed("lease work"))?;
+        Ok(rows::claimed(claimed, &self.holder))
     }
 }
 
@@ -179,9 +195,9 @@ pub(super) struct Settle(pub(super) Held);
 impl Write for Settle {
     type Output = ();
 
-    async fn write(&self, db: &mut SqliteConnection) -> Result<Wrote<()>, StoreError> {
+    async fn write(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
         // Somebody else's by now: then there is nothing of ours to settle.
-        settle(db, &self.0).await.map(|_is_ours| Wrote::Kept(()))
+        settle(db, &self.0).await.map(drop)
     }
 }
 
@@ -189,7 +205,7 @@ impl Write for Settle {
 impl Write for Postponed {
     type Output = ();
 
-    async fn write(&self, db: &mut SqliteConnection) -> Result<Wrote<()>, StoreError> {
+    async fn write(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
         sqlx::query(sql::POSTPONE)
             .bind(&self.held.run)
             .bind(&self.held.key)
@@ -199,7 +215,7 @@ impl Write for Postponed {
             .bind(self.tries)
             .execute(db)
             .await
-            .map(|_| Wrote::Kept(()))
+            .map(drop)
             .map_err(failed("postpone work"))
     }
 }
@@ -208,7 +224,7 @@ impl Write for Postponed {
 impl Write for Placed {
     type Output = ();
 
-    async fn write(&self, db: &mut SqliteConnection) -> Result<Wrote<()>, StoreError> {
+    async fn write(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
         sqlx::query(sql::REMEMBER)
             .bind(&self.run)
             .bind(&self.key)
@@ -216,7 +232,7 @@ impl Write for Placed {
             .bind(&self.ts)
             .execute(db)
             .await
-            .map(|_| Wrote::Kept(()))
+            .map(drop)
             .map_err(failed("remember a message"))
     }
 }
@@ -229,9 +245,9 @@ pub(super) struct ReleaseAll;
 impl Write for ReleaseAll {
     type Output = ();
 
-    async fn write(&self, db: &mut SqliteConnection) -> Result<Wrote<()>, StoreError> {
+    async fn write(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
         let released = sqlx::query(RELEASE_ALL).execute(db).await;
-        released.map(|_| Wrote::Kept(())).map_err(failed("release leases"))
+        released.map(drop).map_err(failed("release leases"))
     }
 }
 
@@ -243,8 +259,8 @@ pub(super) struct Check;
 impl Write for Check {
     type Output = ();
 
-    async fn write(&self, db: &mut SqliteConnection) -> Result<Wrote<()>, StoreError> {
+    async fn write(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
         let checked = sqlx::query(sql::CHECK).execute(db).await;
-        checked.map(|_| Wrote::Kept(())).map_err(failed("write"))
+        checked.map(drop).map_err(failed("write"))
     }
 }

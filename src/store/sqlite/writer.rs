@@ -1,5 +1,5 @@
 //! The one writer. Whatever waits when it is free shares one transaction, and so one fsync; each request in it succeeds
-//! or is taken back on its own.
+//! or fails on its own.
 //!
 //! A request is a [`Write`]: it lives in the queue, not in its caller, so a caller that goes away neither loses nor
 //! tears what it handed in. When anything fails, everything is taken back, the connection is given up (after a full
@@ -17,23 +17,15 @@ const AT_ONCE: usize = 128;
 /// Requests that may wait; more wait to wait.
 const QUEUE: usize = 1024;
 
-/// What a request writes. Perhaps run more than once, after everything it wrote was taken back.
+/// What a request writes. One that is refused has written nothing. Perhaps run more than once, after everything it
+/// wrote was taken back.
 #[async_trait]
 pub(super) trait Write: Send + Sync + 'static {
     /// What the caller learns.
     type Output: Send + 'static;
 
     /// Writes, inside a transaction.
-    async fn write(&self, db: &mut SqliteConnection) -> Result<Wrote<Self::Output>, StoreError>;
-}
-
-/// How a request ended.
-#[derive(Debug)]
-pub(super) enum Wrote<T> {
-    /// What it wrote stays.
-    Kept(T),
-    /// What it wrote is taken back; others in the transaction are not touched.
-    TakenBack(T),
+    async fn write(&self, db: &mut SqliteConnection) -> Result<Self::Output, StoreError>;
 }
 
 /// The way to the writer. The writer ends when this is dropped and the queue is empty.
@@ -67,8 +59,8 @@ impl Writer {
 /// A [`Write`] of any kind, with the one who waits for it.
 #[async_trait]
 trait Job: Send + std::fmt::Debug {
-    /// Whether what it wrote stays.
-    async fn run(&mut self, db: &mut SqliteConnection) -> Result<bool, StoreError>;
+    /// Writes, inside a transaction.
+    async fn run(&mut self, db: &mut SqliteConnection) -> Result<(), StoreError>;
     /// It is durable.
     fn succeed(self: Box<Self>);
     /// Nothing of it was written.
@@ -89,13 +81,9 @@ impl<W: Write> std::fmt::Debug for Handed<W> {
 
 #[async_trait]
 impl<W: Write> Job for Handed<W> {
-    async fn run(&mut self, db: &mut SqliteConnection) -> Result<bool, StoreError> {
-        let (output, kept) = match self.write.write(db).await? {
-            Wrote::Kept(output) => (output, true),
-            Wrote::TakenBack(output) => (output, false),
-        };
-        self.wrote = Some(output);
-        Ok(kept)
+    async fn run(&mut self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        self.wrote = Some(self.write.write(db).await?);
+        Ok(())
     }
 
     fn succeed(self: Box<Self>) {
@@ -158,16 +146,8 @@ impl Db {
 async fn transact(db: &mut SqliteConnection, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
     // Deferred transactions fail at once when two read and then write; IMMEDIATE waits its turn.
     run(db, "begin", "begin immediate").await?;
-    if let [job] = jobs {
-        let end = if job.run(db).await? { "commit" } else { "rollback" };
-        return run(db, "commit", end).await;
-    }
     for job in jobs {
-        run(db, "begin", "savepoint request").await?;
-        if !job.run(db).await? {
-            run(db, "take back", "rollback to request").await?;
-        }
-        run(db, "commit", "release request").await?;
+        job.run(db).await?;
     }
     run(db, "commit", "commit").await
 }
@@ -184,21 +164,20 @@ async fn run(
 mod tests {
     use super::*;
 
-    /// Writes a number, and then keeps it, takes it back, or fails.
+    /// Writes a number, and then is well or fails.
     struct Number(i64, &'static str);
 
     #[async_trait]
     impl Write for Number {
         type Output = i64;
-        async fn write(&self, db: &mut SqliteConnection) -> Result<Wrote<i64>, StoreError> {
+        async fn write(&self, db: &mut SqliteConnection) -> Result<i64, StoreError> {
             sqlx::query("insert into numbers (n) values ($1)")
                 .bind(self.0)
                 .execute(&mut *db)
                 .await
                 .map_err(failed("write"))?;
             match self.1 {
-                "keep" => Ok(Wrote::Kept(self.0)),
-                "take back" => Ok(Wrote::TakenBack(self.0)),
+                "keep" => Ok(self.0),
                 // What a full disk does: the transaction is gone before anybody says so.
                 "leave" => {
                     run(db, "leave", "rollback").await?;
@@ -236,20 +215,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_request_of_a_batch_is_kept_or_taken_back_on_its_own() {
-        let (heard, kept) = numbers(&["keep", "take back", "keep", "take back", "keep"]).await;
-        assert!(heard.iter().zip(1..).all(|(heard, n)| *heard.as_ref().unwrap() == n));
-        assert_eq!(kept, [1, 3, 5]);
-        assert_eq!(numbers(&["take back"]).await.1, Vec::<i64>::new());
-    }
-
-    #[tokio::test]
     async fn a_request_that_fails_fails_alone() {
         for failure in ["fail", "leave"] {
-            let (heard, kept) = numbers(&["keep", failure, "take back", "keep"]).await;
+            let (heard, kept) = numbers(&["keep", failure, "keep", "keep"]).await;
             let failed: Vec<bool> = heard.iter().map(Result::is_err).collect();
             assert_eq!(failed, [false, true, false, false], "{failure}");
-            assert_eq!(kept, [1, 4], "{failure}");
+            assert_eq!(kept, [1, 3, 4], "{failure}");
+            assert!(
+                heard
+                    .iter()
+                    .zip(1..)
+                    .all(|(heard, n)| heard.as_ref().is_ok_and(|m| *m == n) || n == 2)
+            );
             let (heard, kept) = numbers(&[failure]).await;
             assert!(heard[0].is_err() && kept.is_empty(), "{failure}");
         }

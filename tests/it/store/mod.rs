@@ -1,6 +1,7 @@
 //! The contract of `Store`: one suite, run on both databases. What only one of them promises is in a file of its own.
 
 mod crowd;
+mod doubt;
 mod draft;
 mod outbox;
 mod record;

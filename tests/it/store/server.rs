@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use dr_buddy::domain::ids::RunId;
 use dr_buddy::domain::run::Request;
 use dr_buddy::domain::run::log::verify;
-use dr_buddy::engine::{Asked, SubmitError, Submitted};
+use dr_buddy::engine::{Asked, Engine, SubmitError, Submitted};
 use dr_buddy::store::postgres::PostgresStore;
 use dr_buddy::store::{Store, StoreError};
 use tokio::task::JoinSet;
@@ -66,7 +67,35 @@ struct Heard {
     in_doubt: usize,
 }
 
-#[expect(clippy::too_many_lines, reason = "one story, told in order")]
+/// Writes notes until it is over.
+async fn write_notes(
+    worker: u32,
+    engine: Arc<Engine>,
+    run: RunId,
+    is_over: Arc<AtomicBool>,
+) -> Heard {
+    let mut heard = Heard::default();
+    let mut n = 0;
+    while !is_over.load(Ordering::SeqCst) {
+        n += 1;
+        let key = format!("{worker}/{n}");
+        let request = Request::Note { text: key.clone() };
+        let by = antoine();
+        let asked = Asked { key: &key, request: &request, by: &by, settles: None };
+        let answer = timeout(Duration::from_secs(30), engine.submit(&run, asked)).await;
+        match answer.expect("nothing hangs") {
+            Ok(Submitted::Recorded { .. }) => heard.recorded.push(key),
+            Err(SubmitError::Store(StoreError::InDoubt { .. })) => heard.in_doubt += 1,
+            Err(SubmitError::Store(StoreError::Unavailable { .. }) | SubmitError::Busy) => {
+                heard.failed.push(key);
+                sleep(Duration::from_millis(20)).await;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    heard
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_killed_and_restarted_in_the_middle_loses_nothing_and_repeats_nothing() {
     let server = Postgres::own("killed").await;
@@ -77,30 +106,7 @@ async fn a_server_killed_and_restarted_in_the_middle_loses_nothing_and_repeats_n
     let is_over = Arc::new(AtomicBool::new(false));
     let mut crowd = JoinSet::new();
     for worker in 0..8 {
-        let (engine, run, is_over) = (engine.clone(), run.clone(), is_over.clone());
-        crowd.spawn(async move {
-            let mut heard = Heard::default();
-            for n in 0.. {
-                if is_over.load(Ordering::SeqCst) {
-                    break;
-                }
-                let key = format!("{worker}/{n}");
-                let request = Request::Note { text: key.clone() };
-                let by = antoine();
-                let asked = Asked { key: &key, request: &request, by: &by, settles: None };
-                let answer = timeout(Duration::from_secs(30), engine.submit(&run, asked)).await;
-                match answer.expect("nothing hangs") {
-                    Ok(Submitted::Recorded { .. }) => heard.recorded.push(key),
-                    Err(SubmitError::Store(StoreError::InDoubt { .. })) => heard.in_doubt += 1,
-                    Err(SubmitError::Store(StoreError::Unavailable { .. }) | SubmitError::Busy) => {
-                        heard.failed.push(key);
-                        sleep(Duration::from_millis(20)).await;
-                    }
-                    other => panic!("{other:?}"),
-                }
-            }
-            heard
-        });
+        crowd.spawn(write_notes(worker, engine.clone(), run.clone(), is_over.clone()));
     }
     for _ in 0..3 {
         sleep(Duration::from_millis(400)).await;
