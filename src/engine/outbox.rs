@@ -87,7 +87,8 @@ async fn take(engine: &Engine, room: usize) -> Vec<Claimed> {
         return Vec::new();
     }
     let limit = u32::try_from(room).unwrap_or(1);
-    match engine.store.claim(&engine.holder(), engine.clock.now(), LEASE, limit).await {
+    let lease = engine.clock.stretched(LEASE);
+    match engine.store.claim(&engine.holder(), engine.clock.now(), lease, limit).await {
         Ok(claimed) => claimed,
         Err(error) => {
             error!(error = %Chain(&error), "Could not look for work");
