@@ -4,7 +4,7 @@ use super::button::{Ask, Press};
 use super::{Block, Button, Message, Style, agreed, awaited, banner, clock};
 use crate::domain::environment::EnvironmentKind;
 use crate::domain::run::refusal::roles;
-use crate::domain::run::state::{Kind, Run, Seen, Status, StepRun, StepState};
+use crate::domain::run::state::{Kind, Proof, Run, Seen, Skip, Status, StepRun, StepState};
 use crate::domain::runbook::{Gate, Phase, Step};
 use crate::domain::text::Text;
 use crate::domain::time::{Span, Timestamp};
@@ -101,15 +101,14 @@ fn rto(run: &Run, now: Timestamp) -> Text {
 
 /// What is behind, what is under way (a line each), what is ahead.
 fn phases(run: &Run) -> Vec<Text> {
-    let (mut behind, mut under_way, mut ahead) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut behind, mut at_risk) = (Vec::new(), Vec::new());
+    let (mut under_way, mut ahead) = (Vec::new(), Vec::new());
     for phase in &run.runbook.phases {
         let title = ("phase", Text::from(&phase.title));
         match standing(run, phase) {
             Standing::Ahead => ahead.push(Text::from(&phase.title)),
             Standing::Done { failures: false } => behind.push(Text::from(&phase.title)),
-            Standing::Done { failures: true } => {
-                behind.push(Text::Key("run.phase.done_with_failures", vec![title]));
-            }
+            Standing::Done { failures: true } => at_risk.push(Text::from(&phase.title)),
             Standing::Open { trouble, settled, of } => under_way.push(Text::Key(
                 if trouble { "run.phase.trouble" } else { "run.phase.open" },
                 vec![title, ("settled", Text::raw(settled)), ("of", Text::raw(of))],
@@ -120,7 +119,8 @@ fn phases(run: &Run) -> Vec<Text> {
         (!phases.is_empty()).then(|| Text::Key(key, vec![("phases", Text::List(phases))]))
     };
     let (behind, ahead) = (list("run.phases.done", behind), list("run.phases.ahead", ahead));
-    behind.into_iter().chain(under_way).chain(ahead).collect()
+    let at_risk = list("run.phases.at_risk", at_risk);
+    behind.into_iter().chain(at_risk).chain(under_way).chain(ahead).collect()
 }
 
 /// How far a phase is.
@@ -136,8 +136,16 @@ fn standing(run: &Run, phase: &Phase) -> Standing {
     let bad = steps
         .iter()
         .any(|(_, at)| matches!(at.state, StepState::Failed { .. } | StepState::InDoubt { .. }));
+    // Left out by a person, or done on somebody's word: behind us, but nothing a tick may stand before.
+    let on_word = steps.iter().any(|(_, at)| {
+        matches!(
+            at.state,
+            StepState::Skipped { why: Skip::Person { .. } }
+                | StepState::Done { how: Proof::Word { .. } }
+        )
+    });
     if settled == steps.len() {
-        Standing::Done { failures: bad }
+        Standing::Done { failures: bad || on_word }
     } else if steps.iter().all(|(_, at)| at.state == StepState::Waiting) {
         Standing::Ahead
     } else {

@@ -36,17 +36,20 @@ impl StepRun {
 
     /// When the approvals given so far stop counting, if any were given.
     pub fn expires_at(&self, step: &Step) -> Option<Timestamp> {
-        let first = self.approvals.iter().map(|approval| approval.at).min();
-        let first = first.or_else(|| self.votes.iter().map(|vote| vote.at).min());
-        first.map(|at| at.plus(step.gate.expires()))
+        self.answered_at().min().map(|at| at.plus(step.gate.expires()))
     }
 
     /// Whether the approvals given so far have stopped counting. If the clock went back by more than they last, nobody
     /// can tell how old they are.
     pub fn has_expired(&self, step: &Step, now: Timestamp) -> bool {
         let lasts = step.gate.expires();
-        self.expires_at(step)
-            .is_some_and(|expires| expires <= now || expires > now.plus(lasts).plus(lasts))
+        self.answered_at().any(|at| at.plus(lasts) <= now || at > now.plus(lasts))
+    }
+
+    /// When people agreed or voted.
+    fn answered_at(&self) -> impl Iterator<Item = Timestamp> {
+        let approved = self.approvals.iter().map(|approval| approval.at);
+        approved.chain(self.votes.iter().map(|vote| vote.at))
     }
 }
 

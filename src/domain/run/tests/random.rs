@@ -185,16 +185,18 @@ struct Model {
 struct Shown {
     digest: Option<Digest>,
     agreed: BTreeSet<PersonId>,
-    first: Option<Timestamp>,
-    /// The latest time anything was recorded since.
-    latest: Timestamp,
+    /// When each agreed, and the latest time anything was recorded since: if the clock goes back, each approval has
+    /// seen its own.
+    given: Vec<(Timestamp, Timestamp)>,
     has_glass: bool,
 }
 
 impl Model {
     fn note(&mut self, world: &World, by: &Actor, event: &Event) {
         for shown in self.shown.values_mut() {
-            shown.latest = shown.latest.max(world.now);
+            for (_, latest) in &mut shown.given {
+                *latest = world.now.max(*latest);
+            }
         }
         let Some(step) = event.step() else { return };
         let shown = self.shown.entry(step.clone()).or_default();
@@ -209,11 +211,7 @@ impl Model {
                 let roles = roles.gate.roles(roles.owner);
                 assert!(world.run.environment.person(&person).unwrap().holds_one_of(&roles));
                 assert!(shown.agreed.insert(person) || matches!(event, Event::GlassBroken { .. }));
-                let first = shown.first.map_or(world.now, |first| first.min(world.now));
-                (shown.first, shown.latest) = (Some(first), shown.latest.max(world.now));
-                if shown.agreed.len() == 1 {
-                    shown.latest = world.now;
-                }
+                shown.given.push((world.now, world.now));
                 shown.has_glass |= matches!(event, Event::GlassBroken { .. });
             }
             Event::StepOpened { .. }
@@ -255,9 +253,9 @@ impl Model {
             }
         };
         assert!(enough, "{step} began with {:?}", shown.agreed);
-        if let Some(first) = shown.first {
-            assert!(shown.latest.max(world.now) < first.plus(EXPIRES), "{step} began too late");
-            assert!(first <= world.now.plus(EXPIRES), "{step} began by a clock far behind");
+        for (at, latest) in &shown.given {
+            assert!(world.now.max(*latest) < at.plus(EXPIRES), "{step} began too late");
+            assert!(*at <= world.now.plus(EXPIRES), "{step} began by a clock far behind");
         }
         assert_eq!(world.run.status, Status::Open, "{step} began in a run that is not open");
         assert!(self.attempts.insert((step.clone(), attempt)), "{step} {attempt} began twice");
