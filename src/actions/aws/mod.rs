@@ -209,6 +209,15 @@ struct Arn {
     resource: String,
 }
 
+/// Refuses a cluster whose kubeconfig context is an EKS ARN of another account or region; other names say nothing.
+pub(super) fn context_inside(environment: &Environment, context: &str) -> Result<(), LookError> {
+    if context.starts_with("arn:") {
+        arn_inside(environment, "eks", context).map(drop)
+    } else {
+        Ok(())
+    }
+}
+
 /// Parses an ARN of `service` and refuses one of another account or region than the environment's.
 fn arn_inside(environment: &Environment, service: &str, text: &str) -> Result<Arn, LookError> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
@@ -228,4 +237,22 @@ fn arn_inside(environment: &Environment, service: &str, text: &str) -> Result<Ar
     }
     region_inside(environment, region)?;
     Ok(Arn { region: (*region).to_owned(), resource: (*resource).to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_context_of_another_account_or_region_is_refused() {
+        let text = include_str!("../../../deploy/environments/demo.yaml");
+        let demo = crate::domain::environment::check("demo.yaml", text).unwrap();
+        let of = |region: &str, account: &str| {
+            context_inside(&demo, &format!("arn:aws:eks:{region}:{account}:cluster/c"))
+        };
+        assert_eq!(of("us-east-1", "000000000000"), Ok(()));
+        assert!(of("us-east-1", "111111111111").is_err());
+        assert!(of("ap-south-1", "000000000000").is_err());
+        assert_eq!(context_inside(&demo, "kind-local"), Ok(()));
+    }
 }

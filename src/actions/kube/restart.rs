@@ -11,6 +11,7 @@ use tokio::time::timeout_at;
 
 use super::workload::{Kind, Name, Seen, check_dns, named};
 use super::{Cluster, KubeSettings, Trouble};
+use crate::actions::aws::context_inside;
 use crate::actions::params::{failed, json_of, put, request, text, unsafe_because};
 use crate::actions::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
@@ -44,6 +45,7 @@ impl Restart {
             return Err(unsafe_because("a restart has no way back"));
         }
         let (context, namespace) = (text(call, "context")?, text(call, "namespace")?);
+        context_inside(call.environment, context)?;
         check_dns("namespace", namespace)?;
         let names = named(call)?;
         let cluster = Cluster::connect(&self.settings, context).await?;

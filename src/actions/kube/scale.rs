@@ -13,6 +13,7 @@ use tokio::time::timeout_at;
 
 use super::workload::{Name, Seen, check_dns, named};
 use super::{Cluster, KubeSettings, Trouble};
+use crate::actions::aws::context_inside;
 use crate::actions::params::{failed, json_of, put, request, text, unsafe_because, whole};
 use crate::actions::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
@@ -61,6 +62,7 @@ impl Scale {
 
     async fn look(&self, call: &Call<'_>) -> Result<Preview, LookError> {
         let (context, namespace) = (text(call, "context")?, text(call, "namespace")?);
+        context_inside(call.environment, context)?;
         check_dns("namespace", namespace)?;
         let names = named(call)?;
         let saved = saved(call)?;
