@@ -126,8 +126,7 @@ mod tests {
 
     #[test]
     fn the_file_in_prompts_is_this_schema() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/prompts/runbook.schema.json");
-        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        let kept = include_str!("../../../prompts/runbook.schema.json");
         assert!(
             kept == text(),
             "write it anew: cargo run -- runbook schema > prompts/runbook.schema.json"
