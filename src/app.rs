@@ -23,6 +23,7 @@ use crate::engine::channel::{Channel, Silent};
 use crate::engine::clock::{Clock, FastClock, SystemClock};
 use crate::engine::supervise::Supervisor;
 use crate::engine::{Engine, outbox};
+use crate::faults;
 use crate::slack::client::SlackClientHandle;
 use crate::slack::inbound;
 use crate::store::Store;
@@ -62,8 +63,12 @@ impl App {
         let slack = SlackClientHandle::new(&config.slack, Arc::clone(&catalog));
         let slack = Arc::new(slack.context("could not make a Slack client")?);
         let channel: Arc<dyn Channel> = Arc::clone(&slack) as Arc<dyn Channel>;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock: Arc<dyn Clock> = match faults::speed() {
+            None => Arc::new(SystemClock),
+            Some(speed) => Arc::new(FastClock::new(speed)),
+        };
         let engine = Engine::new(store, Arc::new(Actions::new(config.actions)), channel, clock);
+        let engine = engine.with_patience(faults::patience());
         let desk = Desk { engine: Arc::new(engine), catalog, environment: Arc::new(environment) };
         let supervisor = Supervisor::default();
         let mut routes = inbound::routes(desk.clone(), slack, &config.slack, supervisor.clone());

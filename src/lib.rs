@@ -15,7 +15,8 @@
 //! | [`cli`] | the subcommands | `desk`, [`app`] |
 //! | [`app`] | the composition root: builds, starts, drains | everything |
 //!
-//! [`config`] is the only reader of environment variables, [`telemetry`] writes the logs. `tests/it/tidy.rs` reads the
+//! [`config`] is the only reader of environment variables, [`telemetry`] writes the logs, [`faults`]
+//! is nothing but in tests of the binary. `tests/it/tidy.rs` reads the
 //! sources and fails when a layer is broken.
 //!
 //! # What always holds
@@ -66,4 +67,5 @@ pub mod cli;
 
 pub mod app;
 pub mod config;
+pub mod faults;
 pub mod telemetry;

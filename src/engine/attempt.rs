@@ -1,12 +1,11 @@
 //! The work of one step: preview, call, proof, probe. Every function is one try of one effect; whatever it learns
 //! goes back as a request that settles the effect in the same transaction.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value};
 use tracing::{error, info, warn};
 
 use super::outbox::EffectError;
+use super::patience::{Patience, span};
 use super::submit::Submitted;
 use super::{Asked, Engine};
 use crate::actions::{Action, Call, LookError, Outcome, Probe};
@@ -22,21 +21,12 @@ use crate::domain::runbook::{Step, Verify};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::Claimed;
 
-/// Longest a look may take; the dead region's clients give up earlier by themselves.
-const LOOK: Duration = Duration::from_secs(20);
-/// Longest a call may take before its outcome is unknown, the looks it makes itself included.
-const CALL: Duration = Duration::from_secs(60);
-/// A call goes out within so long of the lease being taken, or not at all: a worker that was stopped in between finds
-/// its time over when it wakes.
-const CALL_BY: Duration = Duration::from_secs(90);
 /// How often the effect of a call is looked for.
 const PROVE_EVERY: Span = Span::seconds(2);
 /// How often a step in doubt that looks under way is looked at.
 const PROBE_EVERY: Span = Span::seconds(10);
 /// How often a step in doubt is looked at when nothing is to be seen.
 const PROBE_IDLE: Span = Span::seconds(30);
-/// "Nothing was started" is not concluded earlier than so long after the doubt: the other side may show it late.
-const NEVER_AFTER: Span = Span::seconds(30);
 /// Looks further apart than that do not add up to "it stayed".
 const LOOKS_APART: Span = Span::seconds(60);
 /// How long an undo may take to show.
@@ -50,6 +40,7 @@ struct Work {
     action: std::sync::Arc<dyn Action>,
     with: Map<String, Value>,
     now: Timestamp,
+    patience: Patience,
 }
 
 impl Work {
@@ -71,21 +62,24 @@ impl Work {
     }
 
     async fn preview(&self) -> Result<Preview, LookError> {
-        let look = tokio::time::timeout(LOOK, self.action.preview(&self.call())).await;
+        let look =
+            tokio::time::timeout(self.patience.look, self.action.preview(&self.call())).await;
         look.unwrap_or_else(|_| {
             Err(LookError::Unreachable {
                 system: self.step.action.name.clone(),
-                detail: format!("nothing within {} s", LOOK.as_secs()),
+                detail: format!("nothing within {} s", self.patience.look.as_secs()),
             })
         })
     }
 
     async fn probe(&self, request: &Value) -> Probe {
-        let look = tokio::time::timeout(LOOK, self.action.probe(&self.call(), request)).await;
+        let look =
+            tokio::time::timeout(self.patience.look, self.action.probe(&self.call(), request))
+                .await;
         look.unwrap_or_else(|_| Probe {
             happened: Happened::Unknown,
             facts: Map::new(),
-            saw: format!("nothing within {} s", LOOK.as_secs()),
+            saw: format!("nothing within {} s", self.patience.look.as_secs()),
         })
     }
 }
@@ -124,7 +118,8 @@ async fn load(
     let with = fill(&run, &found);
     Ok(Some(match (action, with) {
         (Some(action), Ok(with)) => {
-            Ok(Work { run, step: found, at, action, with, now: engine.clock.now() })
+            let (now, patience) = (engine.clock.now(), engine.patience);
+            Ok(Work { run, step: found, at, action, with, now, patience })
         }
         (None, _) => {
             let name = &found.action.name;
@@ -263,10 +258,10 @@ struct Deadline {
 
 impl Deadline {
     fn new(engine: &Engine) -> Self {
-        let by = u64::try_from(CALL_BY.as_millis()).unwrap_or(0);
+        let by = engine.patience.call_by;
         Self {
-            wall: engine.clock.now().plus(engine.clock.stretched(Span(by))),
-            steady: tokio::time::Instant::now() + CALL_BY,
+            wall: engine.clock.now().plus(engine.clock.stretched(span(by))),
+            steady: tokio::time::Instant::now() + by,
         }
     }
 
@@ -321,7 +316,7 @@ async fn call_once(work: &Work, preview: Preview) -> Returned {
         return Returned::Failed { error, unreachable: false };
     };
     let call = work.call();
-    match tokio::time::timeout(CALL, work.action.run(&call, &approved)).await {
+    match tokio::time::timeout(work.patience.call, work.action.run(&call, &approved)).await {
         Ok(Outcome::Accepted { evidence }) => Returned::Accepted { evidence },
         Ok(Outcome::Failed { error }) => {
             let (error, unreachable) = said(&error);
@@ -329,7 +324,7 @@ async fn call_once(work: &Work, preview: Preview) -> Returned {
         }
         Ok(Outcome::Unknown { error, evidence }) => Returned::Unknown { error, evidence },
         Err(_) => Returned::Unknown {
-            error: format!("no answer within {} s", CALL.as_secs()),
+            error: format!("no answer within {} s", work.patience.call.as_secs()),
             evidence: Value::Null,
         },
     }
@@ -429,7 +424,7 @@ pub(super) async fn probe(
     let happened = if unproven { Happened::Unknown } else { happened };
     let wait = if happened == Happened::Running { PROBE_EVERY } else { PROBE_IDLE };
     let too_early = happened == Happened::Never
-        && now.since(work.at.since) < engine.clock.stretched(NEVER_AFTER);
+        && now.since(work.at.since) < engine.clock.stretched(span(engine.patience.never_after));
     if too_early {
         engine.store.postpone(claimed, now.plus(PROVE_EVERY), None, false).await?;
         return Ok(());

@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod channel;
 pub mod clock;
 pub mod outbox;
+pub mod patience;
 pub mod submit;
 pub mod supervise;
 
@@ -21,6 +22,7 @@ use crate::domain::ids::RunId;
 use crate::store::Store;
 use channel::Channel;
 use clock::Clock;
+use patience::Patience;
 
 pub use submit::{Asked, SubmitError, Submitted};
 
@@ -35,6 +37,8 @@ pub struct Engine {
     pub channel: Arc<dyn Channel>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// How long things may take.
+    pub patience: Patience,
     /// Names this process among all that ever work on the store: leases and the keys made from them carry it. A process
     /// id would not do: every container has a process 1, and has it again after a restart.
     name: String,
@@ -61,11 +65,18 @@ impl Engine {
             actions,
             channel,
             clock,
+            patience: Patience::default(),
             name,
             claims: 0.into(),
             work: Notify::new(),
             changes,
         }
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// A stream of runs that changed. A receiver that lags has missed some, and should look at everything.

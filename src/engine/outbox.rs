@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use super::channel::ChannelError;
+use super::patience::span;
 use super::{Asked, Engine, SubmitError, attempt};
 use crate::domain::actor::Actor;
 use crate::domain::comms;
@@ -17,9 +18,6 @@ use crate::domain::time::Span;
 use crate::store::{Claimed, StoreError};
 use crate::telemetry::Chain;
 
-/// How long an effect is ours, in real time. Longer than [`attempt::CALL_BY`] and the longest call together, so that
-/// whoever finds an attempt open after it finds its call over.
-const LEASE: Span = Span::seconds(240);
 /// Effects performed at the same time, messages apart: those wait for a slow channel, and nothing may wait for them.
 const AT_ONCE: usize = 16;
 /// Messages on their way at the same time.
@@ -87,7 +85,7 @@ async fn take(engine: &Engine, room: usize) -> Vec<Claimed> {
         return Vec::new();
     }
     let limit = u32::try_from(room).unwrap_or(1);
-    let lease = engine.clock.stretched(LEASE);
+    let lease = engine.clock.stretched(span(engine.patience.lease));
     match engine.store.claim(&engine.holder(), engine.clock.now(), lease, limit).await {
         Ok(claimed) => claimed,
         Err(error) => {

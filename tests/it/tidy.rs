@@ -69,14 +69,15 @@ fn name_at(text: &str) -> &str {
 // ------------------------------------------------------------------------------------------------ layers
 
 /// Who may import whom, besides itself. `app` puts everything together; `main` and `cli` start it.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("domain", &[]),
-    ("store", &["domain"]),
-    ("actions", &["domain"]),
-    ("engine", &["domain", "store", "actions", "telemetry"]),
+    ("faults", &["engine"]),
+    ("store", &["domain", "faults"]),
+    ("actions", &["domain", "faults"]),
+    ("engine", &["domain", "store", "actions", "telemetry", "faults"]),
     ("catalog", &["domain"]),
     ("desk", &["engine", "domain", "catalog", "store", "telemetry"]),
-    ("slack", &["engine", "domain", "catalog", "desk", "store", "telemetry"]),
+    ("slack", &["engine", "domain", "catalog", "desk", "store", "telemetry", "faults"]),
     ("web", &["engine", "domain", "catalog", "desk", "store", "slack", "telemetry"]),
     ("cli", &["engine", "domain", "catalog", "desk", "app", "config", "telemetry"]),
     ("config", &["domain", "catalog", "actions", "slack", "web"]),
@@ -93,6 +94,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
             "slack",
             "web",
             "config",
+            "faults",
             "telemetry",
         ],
     ),
