@@ -131,14 +131,7 @@ impl Change {
 
 impl Wanted {
     pub(super) fn of(run: &RunId, effect: &Effect, now: Timestamp) -> Result<Self, StoreError> {
-        let due = match effect {
-            Effect::WakeAt(at) => *at,
-            Effect::Show(_)
-            | Effect::Preview { .. }
-            | Effect::Act { .. }
-            | Effect::Prove { .. }
-            | Effect::Probe { .. } => now,
-        };
+        let due = effect.wake_at().unwrap_or(now);
         Ok(Self {
             run: run.to_string(),
             key: codec::key(effect),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::preview::{Direction, Preview};
-use crate::domain::actor::Surface;
+use crate::domain::actor::{Role, Surface};
 use crate::domain::environment::Environment;
 use crate::domain::ids::{Digest, PersonId, RunId, StepId};
 use crate::domain::runbook::Runbook;
@@ -60,6 +60,9 @@ pub struct Run {
     pub restored_at: Option<Timestamp>,
     /// Open, held or closed.
     pub status: Status,
+    /// Who is on duty for a role: the one who is called.
+    #[serde(default)]
+    pub duty: BTreeMap<Role, PersonId>,
     /// By step id.
     pub steps: BTreeMap<StepId, StepRun>,
     /// What every call so far left as evidence, oldest first.
@@ -116,6 +119,12 @@ pub struct StepRun {
     pub approvals: Vec<Approval>,
     /// Who said what at a decision; the last word of each counts.
     pub votes: Vec<Vote>,
+    /// How often people were called for while it asks.
+    #[serde(default)]
+    pub calls: u32,
+    /// Whether the room was told that it takes longer than its `worst`.
+    #[serde(default)]
+    pub late: bool,
     /// What the attempt that is done was approved as; an undo goes back to what it saw.
     pub done_as: Option<DoneAs>,
     /// Facts seen last, for conditions of other steps.
