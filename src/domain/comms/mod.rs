@@ -143,8 +143,13 @@ fn steerers<'a>(run: &'a Run, step: &Step) -> Vec<&'a PersonId> {
     run.environment.people.iter().filter(may).map(|person| &person.id).collect()
 }
 
+/// What waits for whom, a line each: the run card's, without the card.
+pub fn waiting(run: &Run, now: Timestamp) -> Vec<Text> {
+    run_card::open_lines(run, now)
+}
+
 /// `14:18:20 UTC (15:18 Paris)`.
-fn clock(run: &Run, at: Timestamp) -> Text {
+pub fn clock(run: &Run, at: Timestamp) -> Text {
     let zone = &run.environment.chat.time_zone;
     let utc = at.time_of_day();
     match at.minute_in(zone) {

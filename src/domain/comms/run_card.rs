@@ -172,7 +172,7 @@ fn urgency(run: &Run, step: &Step, at: &StepRun) -> u8 {
     }
 }
 
-fn open_lines(run: &Run, now: Timestamp) -> Vec<Text> {
+pub(super) fn open_lines(run: &Run, now: Timestamp) -> Vec<Text> {
     let mut lines: Vec<(u8, Text)> = run
         .each_step()
         .filter_map(|(step, at)| Some((urgency(run, step, at), open_line(run, step, at, now)?)))

@@ -185,6 +185,14 @@ impl Run {
             }
     }
 
+    /// The steps that wait for an answer of this person, in the order of the runbook.
+    pub fn waits_for<'a>(&'a self, person: &'a PersonId) -> impl Iterator<Item = &'a Step> {
+        let asked = move |(step, at): &(&Step, &StepRun)| {
+            at.state == StepState::Ready && self.still_asked(step, at).contains(&person)
+        };
+        self.each_step().filter(asked).map(|(step, _)| step)
+    }
+
     /// Who of those a step asks has not answered yet.
     pub fn still_asked<'a>(&'a self, step: &Step, at: &StepRun) -> Vec<&'a PersonId> {
         let approved = at.approvals.iter().map(|approval| &approval.by);
