@@ -1,5 +1,7 @@
 //! How events change the state: the table of transitions. Total: what is in the log has happened.
 
+use std::sync::Arc;
+
 use super::preview::Direction;
 use super::protocol::{Entry, Event, Start};
 use super::state::{Approval, DoneAs, Doubt, Happened, Run, Status, StepRun, StepState, Vote};
@@ -21,8 +23,8 @@ pub fn open(entry: &Entry) -> Option<Run> {
         id,
         kind,
         steps: steps.collect(),
-        runbook,
-        environment,
+        runbook: Arc::new(runbook),
+        environment: Arc::new(environment),
         started_by: by.clone(),
         started_at: entry.at,
         impact_at,

@@ -1,6 +1,7 @@
 //! The state of a run and of its steps. What can be read off it is in [`questions`](super::questions).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -39,17 +40,17 @@ impl Kind {
     }
 }
 
-/// One execution of a runbook.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One execution of a runbook. What was frozen at the start is shared by all copies of the state.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// Its id.
     pub id: RunId,
     /// What it is for.
     pub kind: Kind,
     /// The runbook as it was at the start.
-    pub runbook: Runbook,
+    pub runbook: Arc<Runbook>,
     /// The environment as it was at the start.
-    pub environment: Environment,
+    pub environment: Arc<Environment>,
     /// Who started it.
     pub started_by: PersonId,
     /// When it was started.
@@ -61,7 +62,6 @@ pub struct Run {
     /// Open, held or closed.
     pub status: Status,
     /// Who is on duty for a role: the one who is called.
-    #[serde(default)]
     pub duty: BTreeMap<Role, PersonId>,
     /// By step id.
     pub steps: BTreeMap<StepId, StepRun>,

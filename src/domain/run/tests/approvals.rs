@@ -212,7 +212,7 @@ fn a_right_that_is_gone_before_the_call_does_not_count() {
             person.roles.clear();
         }
     };
-    world.run.environment.people.iter_mut().for_each(without);
+    std::sync::Arc::make_mut(&mut world.run.environment).people.iter_mut().for_each(without);
     assert_eq!(variants(&world.begin("promote").unwrap()), ["ApprovalsVoided"]);
 }
 
