@@ -1,10 +1,13 @@
-//! Slack: what comes in ([`inbound`], [`payload`], [`command`]), what goes out ([`render`], [`client`]).
+//! Slack: what comes in ([`inbound`], [`payload`], [`command`]), what goes out ([`render`], [`client`], [`room`]).
 //!
 //! Payloads are read leniently from JSON: a well-signed click is a click, whatever fields Slack adds or nulls. A
 //! request is committed first and acknowledged then; a refusal answers the asker alone.
 
+mod calls;
 pub mod client;
 pub mod command;
 pub mod inbound;
+mod lane;
 pub mod payload;
 pub mod render;
+pub mod room;

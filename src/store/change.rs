@@ -84,6 +84,7 @@ pub(super) struct Placed {
     pub(super) key: String,
     pub(super) channel: String,
     pub(super) ts: String,
+    pub(super) fate: &'static str,
 }
 
 impl Change {
@@ -137,7 +138,8 @@ impl Wanted {
             | Effect::Preview { .. }
             | Effect::Act { .. }
             | Effect::Prove { .. }
-            | Effect::Probe { .. } => now,
+            | Effect::Probe { .. }
+            | Effect::Watch => now,
         };
         Ok(Self {
             run: run.to_string(),
@@ -180,6 +182,7 @@ impl Placed {
             key: key.to_string(),
             channel: plain("channel", &at.channel)?,
             ts: plain("place of a message", &at.ts)?,
+            fate: codec::fate_name(at.fate),
         })
     }
 }
