@@ -8,13 +8,22 @@ use serde_json::Value;
 use crate::harness::repository;
 
 fn manifest() -> Value {
-    let text = fs::read_to_string(repository().join("deploy/slack/manifest.yaml")).unwrap();
+    read("manifest.yaml")
+}
+
+fn read(name: &str) -> Value {
+    let text = fs::read_to_string(repository().join("deploy/slack").join(name)).unwrap();
     serde_saphyr::from_str(&text).unwrap()
 }
 
 fn slack_sources() -> String {
-    let folder = fs::read_dir(repository().join("src/slack")).unwrap();
-    folder.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
+    let mut text = String::new();
+    for folder in ["src/slack", "src/slack/socket"] {
+        let folder = fs::read_dir(repository().join(folder)).unwrap();
+        let files = folder.map(|file| file.unwrap().path()).filter(|path| path.is_file());
+        text.extend(files.map(|path| fs::read_to_string(path).unwrap()));
+    }
+    text
 }
 
 fn texts(list: &Value) -> BTreeSet<String> {
@@ -22,7 +31,7 @@ fn texts(list: &Value) -> BTreeSet<String> {
 }
 
 /// What a method of the Web API needs, by Slack's reference.
-const NEEDS: [(&str, &[&str]); 9] = [
+const NEEDS: [(&str, &[&str]); 10] = [
     ("chat_post_message", &["chat:write"]),
     ("chat_post_ephemeral", &["chat:write"]),
     ("chat_update", &["chat:write"]),
@@ -33,6 +42,8 @@ const NEEDS: [(&str, &[&str]); 9] = [
     ("chat.deleteScheduledMessage", &["chat:write"]),
     // The war room is a public or a private channel.
     ("conversations.history", &["channels:history", "groups:history"]),
+    // Of the app-level token, `connections:write`; of the bot's, nothing.
+    ("apps_connections_open", &[]),
 ];
 
 #[test]
@@ -92,4 +103,29 @@ fn every_address_in_the_manifest_is_served() {
     for (word, ..) in dr_buddy::slack::command::ALL {
         assert!(hint.contains(word), "the hint names `{word}`");
     }
+}
+
+/// What is left of a manifest without its addresses, the switch set like this.
+fn without_addresses(mut manifest: Value, socket_mode: bool) -> Value {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                fields.retain(|name, _| name != "url" && name != "request_url");
+                fields.values_mut().for_each(strip);
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    strip(&mut manifest);
+    manifest["settings"]["socket_mode_enabled"] = socket_mode.into();
+    manifest
+}
+
+#[test]
+fn by_socket_mode_it_is_the_same_app() {
+    let socket = read("manifest-socket.yaml");
+    assert_eq!(socket["settings"]["socket_mode_enabled"], true);
+    assert_eq!(socket, without_addresses(manifest(), true));
+    assert_ne!(socket, without_addresses(manifest(), false));
 }

@@ -115,7 +115,8 @@ impl Bed {
     fn engine(&self) -> Arc<Engine> {
         let settings = SlackSettings {
             token: TOKEN.to_owned().into(),
-            signing_secret: "unused".to_owned().into(),
+            signing_secret: None,
+            app_token: None,
             api_url: self.slack.api_url.clone(),
         };
         let slack = SlackClientHandle::new(&settings, Arc::clone(&self.catalog));
