@@ -45,7 +45,9 @@
 //! `Prove` until `verify` holds for long enough → `StepDone`, and what needs it opens.
 //!
 //! **A crash.** Whatever was owed stands in the outbox. At the next start the leases of the dead process are released;
-//! an `Act` whose attempt had begun reports it interrupted, the step is in doubt, and a probe says what happened.
+//! an `Act` whose attempt had begun reports it interrupted, the step is in doubt, and a probe says what happened. A
+//! message whose post had begun is looked for in the channel, and edited, or posted again with a word about it. Had the
+//! process been silent for minutes, a warning that it had left in the channel was posted without it (`engine::watch`).
 //!
 //! # How to add
 //! *An action*: a row in [`domain::action`] → an [`Action`](actions::Action) in `actions/` and its line in the registry

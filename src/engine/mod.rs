@@ -1,8 +1,9 @@
 //! Drives the domain durably: in → decide → record → effect.
 //!
 //! [`Engine::submit`] is the only way anything changes: one transaction per request. The [`outbox`] performs what was
-//! recorded; [`attempt`] does the steps' own work (preview, call, proof, probe). Whatever was interrupted is found in
-//! the outbox again and takes the same path; an attempt found open is probed, never repeated.
+//! recorded; [`attempt`] does the steps' own work (preview, call, proof, probe); `tell` shows messages, `watch` keeps the
+//! warning of the bot's silence. Whatever was interrupted is found in the outbox again and takes the same path; an
+//! attempt found open is probed, never repeated.
 
 pub mod attempt;
 pub mod channel;
@@ -11,6 +12,8 @@ pub mod outbox;
 pub mod patience;
 pub mod submit;
 pub mod supervise;
+mod tell;
+mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -10,10 +10,9 @@ use tracing::{debug, error, warn};
 
 use super::channel::ChannelError;
 use super::patience::span;
-use super::{Asked, Engine, SubmitError, attempt};
+use super::{Asked, Engine, SubmitError, attempt, tell, watch};
 use crate::domain::actor::Actor;
-use crate::domain::comms;
-use crate::domain::run::{Effect, MessageKey, Request, Run};
+use crate::domain::run::{Effect, MessageKey, Request};
 use crate::domain::time::Span;
 use crate::store::{Claimed, StoreError};
 use crate::telemetry::Chain;
@@ -28,6 +27,9 @@ const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(2);
 const BACK_OFF: Duration = Duration::from_secs(1);
 /// How often the clock on the card of an open run is moved on.
 const CARD_EVERY: Span = Span::seconds(30);
+
+/// A message whose post was not answered is looked for after so long.
+const LOOK_AFTER: Span = Span::seconds(3);
 
 /// An effect was not performed; it is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +63,7 @@ pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
         let idle = claimed.is_empty();
         for claimed in claimed {
             let engine = Arc::clone(&engine);
-            let is_message = matches!(claimed.effect, Effect::Show(_));
+            let is_message = matches!(claimed.effect, Effect::Show(_) | Effect::Watch);
             let tasks = if is_message { &mut telling } else { &mut running };
             tasks.spawn(async move { perform(&engine, claimed).await });
         }
@@ -121,12 +123,13 @@ async fn perform(engine: &Engine, claimed: Claimed) {
     let key = claimed.key.clone();
     debug!(run.id = %claimed.run, effect = %key, "Performing");
     let performed = match &claimed.effect {
-        Effect::Show(message) => show(engine, &claimed, message).await,
+        Effect::Show(message) => tell::show(engine, &claimed, message).await,
         Effect::Preview { step, number } => attempt::preview(engine, &claimed, step, *number).await,
         Effect::Act { step, attempt } => attempt::act(engine, &claimed, step, *attempt).await,
         Effect::Prove { step, attempt } => attempt::prove(engine, &claimed, step, *attempt).await,
         Effect::Probe { step, attempt } => attempt::probe(engine, &claimed, step, *attempt).await,
         Effect::WakeAt(_) => tick(engine, &claimed).await,
+        Effect::Watch => watch::watch(engine, &claimed).await,
     };
     match performed {
         Ok(()) => {}
@@ -141,7 +144,10 @@ async fn again_later(engine: &Engine, claimed: &Claimed, error: &EffectError) {
     let back_off = Span::seconds(1 << claimed.tries.min(6));
     let wait = match error {
         EffectError::Channel(ChannelError::Wait { wait }) => *wait,
-        EffectError::Channel(ChannelError::Failed { .. }) | EffectError::Submit(_) => back_off,
+        // What was cut off may still arrive: it is not looked for at once.
+        EffectError::Channel(ChannelError::Unknown { .. }) => back_off.max(LOOK_AFTER),
+        EffectError::Channel(ChannelError::Failed { .. } | ChannelError::Gone)
+        | EffectError::Submit(_) => back_off,
     };
     warn!(run.id = %claimed.run, effect = %claimed.key, error = %error, "Trying again in {wait}");
     let due = engine.clock.now().plus(wait);
@@ -157,35 +163,4 @@ async fn tick(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
         Asked { key: &key, request: &Request::Tick, by: &Actor::Engine, settles: Some(claimed) };
     engine.submit(&claimed.run, asked).await?;
     Ok(())
-}
-
-async fn show(engine: &Engine, claimed: &Claimed, key: &MessageKey) -> Result<(), EffectError> {
-    let Some(stored) = engine.store.run(&claimed.run).await? else {
-        return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
-    };
-    let posted = engine.store.posted(&claimed.run, key).await?;
-    if let Some(message) = content(engine, &stored.run, key).await? {
-        let shown = engine.channel.show(&stored.run, key, &message, posted.as_ref()).await?;
-        if let Some(shown) = shown.filter(|shown| Some(shown) != posted.as_ref()) {
-            engine.store.remember(&claimed.run, key, &shown).await?;
-        }
-    }
-    Ok(engine.store.settle(claimed, engine.clock.now()).await?)
-}
-
-/// The content of a message now; `None` when there is nothing to show (yet).
-async fn content(
-    engine: &Engine,
-    run: &Run,
-    key: &MessageKey,
-) -> Result<Option<comms::Message>, StoreError> {
-    let now = engine.clock.now();
-    Ok(match key {
-        MessageKey::Run => Some(comms::run_card(run, now)),
-        MessageKey::Step(step) => comms::step_card(run, step, now),
-        MessageKey::Notice(seq) => {
-            let found = engine.store.record(&run.id, seq.saturating_sub(1), 1).await?;
-            found.first().and_then(|event| comms::notice(run, event))
-        }
-    })
 }

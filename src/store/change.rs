@@ -76,6 +76,7 @@ pub(super) struct Placed {
     pub(super) key: String,
     pub(super) channel: String,
     pub(super) ts: String,
+    pub(super) fate: &'static str,
 }
 
 impl Change {
@@ -167,6 +168,7 @@ impl Placed {
             key: key.to_string(),
             channel: plain("channel", &at.channel)?,
             ts: plain("place of a message", &at.ts)?,
+            fate: codec::fate_name(at.fate),
         })
     }
 }

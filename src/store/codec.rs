@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::StoreError;
 use super::frozen::Named;
+use super::{Fate, StoreError};
 use crate::domain::actor::Role;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{Digest, PersonId, RunId, StepId};
@@ -102,6 +102,24 @@ pub(super) fn read<T: DeserializeOwned>(what: &'static str, text: &str) -> Resul
     serde_json::from_str(text).map_err(|source| StoreError::Unreadable { what, source })
 }
 
+/// The name of a message's fate.
+pub(super) fn fate_name(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Posted => "posted",
+        Fate::Again => "again",
+        Fate::Posting => "posting",
+        Fate::Unposted => "unposted",
+    }
+}
+
+pub(super) fn fate(name: &str) -> Result<Fate, StoreError> {
+    let all = [Fate::Posted, Fate::Again, Fate::Posting, Fate::Unposted];
+    all.into_iter().find(|fate| fate_name(*fate) == name).ok_or_else(|| StoreError::Unreadable {
+        what: "fate of a message",
+        source: serde::de::Error::custom(format!("`{name}` is none")),
+    })
+}
+
 /// The effect's key within its run: the same key is the same effect, performed once however often it is wanted.
 pub(super) fn key(effect: &Effect) -> String {
     match effect {
@@ -111,6 +129,7 @@ pub(super) fn key(effect: &Effect) -> String {
         Effect::Prove { step, attempt } => format!("prove/{step}/{attempt}"),
         Effect::Probe { step, attempt } => format!("probe/{step}/{attempt}"),
         Effect::WakeAt(_) => "wake".to_owned(),
+        Effect::Watch => "watch".to_owned(),
     }
 }
 
@@ -120,9 +139,9 @@ pub(super) fn priority(effect: &Effect) -> i64 {
     match effect {
         Effect::Act { .. } | Effect::Probe { .. } | Effect::Prove { .. } => 0,
         Effect::Preview { .. } | Effect::WakeAt(_) => 1,
-        Effect::Show(MessageKey::Notice(_)) => 2,
+        Effect::Show(MessageKey::Notice(_) | MessageKey::Back(_)) => 2,
         Effect::Show(MessageKey::Step(_)) => 3,
-        Effect::Show(MessageKey::Run) => 4,
+        Effect::Show(MessageKey::Run) | Effect::Watch => 4,
     }
 }
 

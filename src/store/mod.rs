@@ -85,13 +85,45 @@ pub struct Stored {
     pub head: Digest,
 }
 
-/// Where a message stands.
+/// Where a message stands, or may stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posted {
     /// The channel's id.
     pub channel: String,
-    /// The message's id in it.
+    /// The message's id in it; empty before it is posted.
     pub ts: String,
+    /// What is known of it.
+    pub fate: Fate,
+}
+
+/// What is known of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It stands there.
+    Posted,
+    /// It stands there, after one that may have been lost, and says so.
+    Again,
+    /// Written before the post: until more is known, the message may stand there or not.
+    Posting,
+    /// The post certainly failed.
+    Unposted,
+}
+
+impl Posted {
+    /// A message that stands there.
+    pub fn at(channel: impl Into<String>, ts: impl Into<String>) -> Self {
+        Self { channel: channel.into(), ts: ts.into(), fate: Fate::Posted }
+    }
+
+    /// A message that is not there yet, or not known to be.
+    pub fn not_yet(channel: impl Into<String>, fate: Fate) -> Self {
+        Self { channel: channel.into(), ts: String::new(), fate }
+    }
+
+    /// Whether it is there to be edited.
+    pub fn stands(&self) -> bool {
+        matches!(self.fate, Fate::Posted | Fate::Again)
+    }
 }
 
 /// The database did not do it; nothing was changed, but for [`StoreError::InDoubt`].
@@ -227,10 +259,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         std::future::pending::<()>().await;
     }
 
-    /// Where a message stands, if it was posted.
+    /// Where a message stands, if a post of it was begun.
     async fn posted(&self, run: &RunId, key: &MessageKey) -> Result<Option<Posted>, StoreError>;
 
-    /// Remembers where a message stands.
+    /// Remembers where a message stands, or what is known of its post.
     async fn remember(
         &self,
         run: &RunId,

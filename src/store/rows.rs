@@ -3,7 +3,7 @@
 use tracing::error;
 
 use super::codec::{self, Moving, STATE_VERSION};
-use super::{Claimed, StoreError};
+use super::{Claimed, Posted, StoreError};
 use crate::domain::ids::{Digest, RunId};
 use crate::domain::run::Run;
 use crate::domain::run::log::{Place, Recorded};
@@ -14,6 +14,9 @@ pub(super) type RunRow = (String, String, i64, String);
 pub(super) type EventRow = (i64, i64, String, String, String);
 /// priority, due at, run, key, version, tries, note, body
 pub(super) type DueRow = (i64, i64, String, String, i64, i64, Option<String>, String);
+
+/// channel, ts, fate
+pub(super) type PostedRow = (String, String, String);
 
 /// What the row of a run holds.
 #[derive(Debug)]
@@ -72,6 +75,10 @@ pub(super) fn claimed(mut rows: Vec<DueRow>, holder: &str) -> Vec<Claimed> {
         }
     }
     claimed
+}
+
+pub(super) fn posted((channel, ts, fate): PostedRow) -> Result<Posted, StoreError> {
+    Ok(Posted { channel, ts, fate: codec::fate(&fate)? })
 }
 
 pub(super) fn digest(text: &str) -> Result<Digest, StoreError> {

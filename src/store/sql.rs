@@ -8,9 +8,11 @@ pub(super) const RUNS: &str =
     "select id, head, version, state from runs order by started_at desc, id desc limit $1";
 pub(super) const RECORD: &str = "select seq, version, body, previous, hash from events \
      where run_id = $1 and seq > $2 order by seq limit $3";
-pub(super) const POSTED: &str = "select channel, ts from messages where run_id = $1 and key = $2";
-pub(super) const REMEMBER: &str = "insert into messages (run_id, key, channel, ts) values ($1, $2, $3, $4) \
-     on conflict (run_id, key) do update set channel = excluded.channel, ts = excluded.ts";
+pub(super) const POSTED: &str =
+    "select channel, ts, fate from messages where run_id = $1 and key = $2";
+pub(super) const REMEMBER: &str = "insert into messages (run_id, key, channel, ts, fate) \
+     values ($1, $2, $3, $4, $5) on conflict (run_id, key) do update \
+     set channel = excluded.channel, ts = excluded.ts, fate = excluded.fate";
 pub(super) const CHECK: &str = "insert into inbox (key, run_id, at) values ('check', '', 0) \
      on conflict (key) do update set at = inbox.at + 1";
 /// What is frozen.

@@ -6,6 +6,7 @@ mod cards;
 mod conversation;
 mod harness;
 mod manifest;
+mod outgoing;
 mod prompts;
 mod runbook_check;
 mod screens;

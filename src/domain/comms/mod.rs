@@ -8,10 +8,12 @@ pub mod form;
 mod notice;
 mod question;
 mod run_card;
+mod silence;
 mod step_card;
 
 pub use button::{Ask, Press};
 pub use form::Form;
+pub use silence::{back, silence};
 
 use crate::domain::actor::{Right, roles_for};
 use crate::domain::environment::Person;

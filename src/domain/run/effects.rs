@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::decide::due_at;
 use super::protocol::{Effect, Event, MessageKey};
-use super::state::{Proof, Run, Skip, StepRun, StepState};
+use super::state::{Kind, Proof, Run, Skip, StepRun, StepState};
 use crate::domain::ids::StepId;
 use crate::domain::runbook::Step;
 
@@ -28,6 +28,9 @@ pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
                 | Event::RoleTaken { .. }
         ) {
             effects.extend(asking(run, |_| true));
+        }
+        if is_watched(run.kind) && matches!(event, Event::RunStarted(_) | Event::RunClosed { .. }) {
+            effects.insert(Effect::Watch);
         }
         // What was ready to go while the run was held goes now.
         if matches!(event, Event::RunResumed {}) {
@@ -58,6 +61,14 @@ pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
         }
     }
     effects.into_iter().collect()
+}
+
+/// Whether the room is warned when the bot falls silent during such a run. Nothing hangs on a tabletop.
+fn is_watched(kind: Kind) -> bool {
+    match kind {
+        Kind::Incident | Kind::Exercise => true,
+        Kind::Tabletop => false,
+    }
 }
 
 /// The cards of other steps that ask for something else, or no longer, since `event`.

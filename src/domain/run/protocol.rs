@@ -270,6 +270,8 @@ pub enum Effect {
     },
     /// Ask `Tick` not before then.
     WakeAt(Timestamp),
+    /// Keep a message waiting that tells the room when the bot falls silent; put it off while the run is open.
+    Watch,
 }
 
 impl Effect {
@@ -281,7 +283,8 @@ impl Effect {
             | Self::Preview { .. }
             | Self::Act { .. }
             | Self::Prove { .. }
-            | Self::Probe { .. } => None,
+            | Self::Probe { .. }
+            | Self::Watch => None,
         }
     }
 }
@@ -296,6 +299,8 @@ pub enum MessageKey {
     Step(StepId),
     /// One line that tells the room of the event with this number.
     Notice(u64),
+    /// One line that takes back the warning of silence that was due then: the bot is there again.
+    Back(Timestamp),
 }
 
 impl std::fmt::Display for MessageKey {
@@ -304,6 +309,7 @@ impl std::fmt::Display for MessageKey {
             Self::Run => f.write_str("run"),
             Self::Step(step) => write!(f, "step/{step}"),
             Self::Notice(seq) => write!(f, "notice/{seq}"),
+            Self::Back(warned) => write!(f, "back/{}", warned.0),
         }
     }
 }

@@ -24,7 +24,7 @@ use sqlx::{ConnectOptions, Connection, FromRow, Postgres};
 
 use super::change::{Change, Held, Placed, Postponed, Wanted, number};
 use super::frozen::{Frozen, Shelf};
-use super::rows::{self, DueRow, EventRow, RunRow, State};
+use super::rows::{self, DueRow, EventRow, PostedRow, RunRow, State};
 use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, failed, sql};
 use crate::domain::ids::{Digest, RunId};
 use crate::domain::run::log::Recorded;
@@ -264,11 +264,10 @@ impl Store for PostgresStore {
     }
 
     async fn posted(&self, run: &RunId, key: &MessageKey) -> Result<Option<Posted>, StoreError> {
-        let query = sqlx::query_as::<_, (String, String)>(sql::POSTED)
-            .bind(run.as_str())
-            .bind(key.to_string());
+        let query =
+            sqlx::query_as::<_, PostedRow>(sql::POSTED).bind(run.as_str()).bind(key.to_string());
         let row = self.fetch("look up a message", query).await?.pop();
-        Ok(row.map(|(channel, ts)| Posted { channel, ts }))
+        row.map(rows::posted).transpose()
     }
 
     async fn remember(
@@ -282,7 +281,8 @@ impl Store for PostgresStore {
             .bind(&placed.run)
             .bind(&placed.key)
             .bind(&placed.channel)
-            .bind(&placed.ts);
+            .bind(&placed.ts)
+            .bind(placed.fate);
         self.execute("remember a message", query).await
     }
 

@@ -20,7 +20,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::change::{Change, Held, Placed, Postponed, Wanted, number};
 use super::frozen::{Frozen, Shelf};
-use super::rows::{self, EventRow, RunRow, State};
+use super::rows::{self, EventRow, PostedRow, RunRow, State};
 use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, failed, sql};
 use crate::domain::ids::{Digest, RunId};
 use crate::domain::run::log::Recorded;
@@ -215,13 +215,13 @@ impl Store for SqliteStore {
     }
 
     async fn posted(&self, run: &RunId, key: &MessageKey) -> Result<Option<Posted>, StoreError> {
-        let row: Option<(String, String)> = sqlx::query_as(sql::POSTED)
+        let row: Option<PostedRow> = sqlx::query_as(sql::POSTED)
             .bind(run.as_str())
             .bind(key.to_string())
             .fetch_optional(&self.reader)
             .await
             .map_err(failed("look up a message"))?;
-        Ok(row.map(|(channel, ts)| Posted { channel, ts }))
+        row.map(rows::posted).transpose()
     }
 
     async fn remember(

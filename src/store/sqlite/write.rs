@@ -234,6 +234,7 @@ impl Write for Placed {
             .bind(&self.key)
             .bind(&self.channel)
             .bind(&self.ts)
+            .bind(self.fate)
             .execute(db)
             .await
             .map(drop)

@@ -6,7 +6,7 @@ use dr_buddy::domain::ids::StepId;
 use dr_buddy::domain::run::log::verify;
 use dr_buddy::domain::run::{Effect, Event, Kind, MessageKey};
 use dr_buddy::domain::time::{Span, Timestamp};
-use dr_buddy::store::{Committed, Posted, Store, StoreError};
+use dr_buddy::store::{Committed, Fate, Posted, Store, StoreError};
 use serde_json::json;
 
 use super::draft::{Draft, NOW, begun, show};
@@ -230,7 +230,7 @@ async fn texts_are_kept_to_the_last_byte_or_refused(bed: Bed) {
         let refused = Draft::note(&stored, "x").try_commit(&*store, key, None).await;
         assert!(matches!(refused, Err(StoreError::Unfit { .. })), "{refused:?}");
     }
-    let place = Posted { channel: "C\0".to_owned(), ts: "1".to_owned() };
+    let place = Posted::at("C\0", "1");
     let refused = store.remember(&stored.run.id, &MessageKey::Run, &place).await;
     assert!(matches!(refused, Err(StoreError::Unfit { .. })), "{refused:?}");
     assert_eq!(store.run(&stored.run.id).await.unwrap(), Some(stored));
@@ -251,8 +251,13 @@ async fn messages_are_found_where_they_were_put_last(bed: Bed) {
     let run = begun(&*store).await.run.id;
     let key = MessageKey::Step(StepId::parse("fence-primary").unwrap());
     assert_eq!(store.posted(&run, &key).await.unwrap(), None);
-    for ts in ["1795184300.000100", "1795184300.000200"] {
-        let place = Posted { channel: "C1".to_owned(), ts: ts.to_owned() };
+    let places = [
+        Posted::not_yet("C1", Fate::Posting),
+        Posted::not_yet("C1", Fate::Unposted),
+        Posted::at("C1", "1795184300.000100"),
+        Posted { fate: Fate::Again, ..Posted::at("C1", "1795184300.000200") },
+    ];
+    for place in places {
         store.remember(&run, &key, &place).await.unwrap();
         assert_eq!(store.posted(&run, &key).await.unwrap(), Some(place));
     }
