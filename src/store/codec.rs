@@ -8,7 +8,7 @@ use crate::domain::run::Effect;
 use crate::domain::run::Run;
 
 /// Version of a run's row. A row of another version is rebuilt from its events.
-pub(super) const STATE_VERSION: i64 = 1;
+pub(super) const STATE_VERSION: i64 = 2;
 
 pub(super) fn write<T: Serialize>(what: &'static str, value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|source| StoreError::Unreadable { what, source })

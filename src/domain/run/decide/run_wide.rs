@@ -54,7 +54,8 @@ pub(super) fn tick(run: &Run, now: Timestamp) -> Vec<Event> {
     if run.is_closed() {
         return Vec::new();
     }
-    run.each_step().filter_map(|(step, at)| overdue(step, at, now)).collect()
+    let blind = run.each_step().filter_map(|(step, at)| overdue(step, at, now));
+    expired(run, now).into_iter().chain(blind).collect()
 }
 
 /// The approvals that have run out.
@@ -66,6 +67,7 @@ pub(super) fn expired(run: &Run, now: Timestamp) -> Vec<Event> {
         .collect()
 }
 
+/// A preview that could not be made, and is to be tried again.
 fn overdue(step: &Step, at: &StepRun, now: Timestamp) -> Option<Event> {
     let due = due_at(step, at)?;
     if due > now {
@@ -73,11 +75,11 @@ fn overdue(step: &Step, at: &StepRun, now: Timestamp) -> Option<Event> {
     }
     let id = step.id.clone();
     match &at.state {
-        StepState::Ready => Some(Event::ApprovalsVoided { step: id, why: Voided::Expired }),
         StepState::Blind { .. } if at.previews >= limits::PREVIEWS => None,
         StepState::Blind { .. } => Some(Event::PreviewAsked { step: id }),
         StepState::Waiting
         | StepState::Previewing
+        | StepState::Ready
         | StepState::Declined { .. }
         | StepState::Approved { .. }
         | StepState::Calling { .. }
