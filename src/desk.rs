@@ -40,7 +40,7 @@ pub enum Answer {
     },
     /// Understood and declined; nothing changed.
     Refused(Text),
-    /// It could not be recorded; nothing was done.
+    /// It could not be recorded, or nobody knows whether it was; the text says which.
     Failed(Text),
 }
 
@@ -182,6 +182,13 @@ fn answer(submitted: Result<Submitted, SubmitError>, done: impl FnOnce(&RunId) -
 }
 
 fn failed(error: &StoreError) -> Answer {
-    error!(error = %crate::telemetry::Chain(error), "A request was not recorded");
-    Answer::Failed(Text::key("refused.not_stored"))
+    error!(error = %crate::telemetry::Chain(error), "A request was not recorded, as far as is known");
+    Answer::Failed(Text::key(match error {
+        StoreError::InDoubt { .. } => "refused.perhaps_stored",
+        StoreError::Unavailable { .. }
+        | StoreError::InUse { .. }
+        | StoreError::Unfit { .. }
+        | StoreError::Unreadable { .. }
+        | StoreError::Migration { .. } => "refused.not_stored",
+    }))
 }
