@@ -7,6 +7,7 @@ mod conversation;
 mod harness;
 mod manifest;
 mod prompts;
+mod recovery;
 mod runbook_check;
 mod screens;
 mod store;

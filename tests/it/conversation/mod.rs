@@ -2,6 +2,7 @@
 
 mod changed_world;
 mod doubt;
+mod ends;
 mod failover;
 mod full_disk;
 mod fuzz;

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -11,8 +12,8 @@ use tempfile::TempDir;
 use super::people::{ANTOINE, LEO, MIA, ROOM, STRANGER};
 use super::shop::{self, Shop};
 use crate::harness::{
-    AppPaths, AwsWorld, Child, Kube, Kubelet, LocalSlack, Ministack, SlackSetup, free_port, judge,
-    kube, kubelet, local_slack, ministack, ready,
+    AppPaths, AwsWorld, Child, Kube, Kubelet, LocalSlack, Ministack, SlackSetup, eventually,
+    free_port, http, judge, kube, kubelet, local_slack, ministack, ready,
 };
 
 /// Antoine's token for the war room in the browser.
@@ -31,6 +32,8 @@ pub(super) struct Script {
     pub(super) api_url: Option<String>,
     /// Where the database is, if not in the stage's folder.
     pub(super) database: Option<PathBuf>,
+    /// More settings of the product.
+    pub(super) more: Vec<(&'static str, String)>,
     /// A shell that starts the product with the signal of a file too large ignored.
     pub(super) through: Option<PathBuf>,
 }
@@ -48,6 +51,7 @@ pub(super) struct Stage {
     pub(super) environment: String,
     api_url: String,
     through: Option<PathBuf>,
+    more: Vec<(&'static str, String)>,
     process: RefCell<Option<Child>>,
     said: RefCell<String>,
     starts: RefCell<u32>,
@@ -92,6 +96,7 @@ impl Stage {
         slack.connect(&base, AppPaths::default());
         Self {
             through: script.through,
+            more: script.more,
             api_url: script.api_url.unwrap_or_else(|| slack.api_url()),
             database: script.database.unwrap_or_else(|| folder.path().join("dr.db")),
             aws,
@@ -136,7 +141,7 @@ impl Stage {
 
     fn settings(&self) -> Vec<(&'static str, String)> {
         let at = |part: &str| self.folder.path().join(part).display().to_string();
-        vec![
+        let mut settings = vec![
             ("DR_BUDDY_LISTEN", self.base.trim_start_matches("http://").to_owned()),
             ("DR_BUDDY_DATABASE", self.database.display().to_string()),
             ("DR_BUDDY_ENVIRONMENT", "shop".to_owned()),
@@ -153,7 +158,9 @@ impl Stage {
             ("KUBECONFIG", self.kube.kubeconfig.display().to_string()),
             ("RUST_LOG", "info".to_owned()),
             ("NO_COLOR", "1".to_owned()),
-        ]
+        ];
+        settings.extend(self.more.iter().cloned());
+        settings
     }
 
     /// `kill -9`.
@@ -161,6 +168,31 @@ impl Stage {
         let child = self.process.borrow_mut().take().expect("it runs");
         self.said.borrow_mut().push_str(&child.said());
         drop(child);
+    }
+
+    /// Sends the product a signal.
+    pub(super) fn signal(&self, name: &str) {
+        let id = self.pid().to_string();
+        let ran = Command::new("kill").args([&format!("-{name}"), &id]).status();
+        assert!(ran.expect("kill runs").success());
+    }
+
+    /// Waits until the product has ended; its exit code.
+    pub(super) async fn ended(&self) -> Option<i32> {
+        let code = eventually("it ends", 60, || {
+            let code = self.process.borrow_mut().as_mut().expect("it runs").ended_with();
+            async move { code }
+        })
+        .await;
+        self.kill();
+        code
+    }
+
+    /// Whether it says that it is not ready, and this why.
+    pub(super) async fn not_ready(&self, why: &str) -> Option<()> {
+        let answer = http().get(format!("{}/readyz", self.base)).send().await.ok()?;
+        let status = answer.status().as_u16();
+        (status == 503 && answer.text().await.ok()?.contains(why)).then_some(())
     }
 
     /// The product's process id.
