@@ -221,17 +221,15 @@ impl App {
         let mut stopped = if drained { Stopped::Well } else { Stopped::Unfinished };
         for left in self.engine.underway() {
             let until = left.until.time_of_day();
-            match &left.effect {
-                Effect::Act { step, attempt } if left.has_begun => {
-                    stopped = Stopped::InDoubt;
-                    warn!(
-                        run.id = %left.run, step.id = %step, attempt,
-                        "The call of step `{step}`, attempt {attempt}, is out: left to its lease until {until} UTC"
-                    );
-                }
-                effect => {
-                    info!(run.id = %left.run, effect = ?effect, "Left to its lease until {until} UTC");
-                }
+            if let (Effect::Act { step, attempt }, true) = (&left.effect, left.has_begun) {
+                stopped = Stopped::InDoubt;
+                warn!(
+                    run.id = %left.run, step.id = %step, attempt,
+                    "The call of step `{step}`, attempt {attempt}, is out: left to its lease until {until} UTC"
+                );
+            } else {
+                let effect = &left.effect;
+                info!(run.id = %left.run, effect = ?effect, "Left to its lease until {until} UTC");
             }
         }
         stopped

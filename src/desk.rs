@@ -192,3 +192,21 @@ fn failed(error: &StoreError) -> Answer {
         | StoreError::Migration { .. } => "refused.not_stored",
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(error: StoreError) -> Text {
+        answer(Err(error.into()), |_| Text::key("command.done")).text().clone()
+    }
+
+    #[test]
+    fn what_may_have_been_recorded_is_not_called_nothing() {
+        let cut = || std::io::Error::other("cut").into();
+        let lost = StoreError::InDoubt { source: cut() };
+        assert_eq!(said(lost), Text::key("refused.perhaps_stored"));
+        let failed = StoreError::Unavailable { what: "commit", source: cut() };
+        assert_eq!(said(failed), Text::key("refused.not_stored"));
+    }
+}

@@ -128,10 +128,9 @@ async fn go_on_in_time(engine: &Engine, runs: &[Run]) -> Result<(), StoreError> 
     for run in &ahead {
         let key = format!("tick/{}/{}", run.id, engine.holder());
         let asked = Asked { key: &key, request: &Request::Tick, by: &Actor::Engine, settles: None };
-        match engine.submit(&run.id, asked).await {
-            Err(SubmitError::Store(error)) => return Err(error),
-            // Somebody else works on it, so somebody else's clock is right.
-            Ok(_) | Err(_) => {}
+        // Anything else that it may be refused for says that somebody works on it, whose clock is right.
+        if let Err(SubmitError::Store(error)) = engine.submit(&run.id, asked).await {
+            return Err(error);
         }
     }
     if let Some(latest) = ahead.iter().map(|run| run.seen_at).max() {

@@ -167,18 +167,16 @@ impl StoreError {
             | Self::Unfit { .. }
             | Self::Unreadable { .. } => return false,
         };
-        match source {
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_) => true,
-            // Connection, resources, operator intervention, "shutting down", "read-only" (a standby): PostgreSQL's
-            // classes. SQLite's full disk.
-            sqlx::Error::Database(error) => {
-                let code = error.code().unwrap_or_default();
-                let classes = ["08", "53", "57", "58", "25006"];
-                (code.len() == 5 && classes.iter().any(|class| code.starts_with(class)))
-                    || matches!(&*code, "13" | "5" | "6" | "10" | "778")
-            }
-            _ => false,
-        }
+        let sqlx::Error::Database(error) = source else {
+            use sqlx::Error::{Io, PoolTimedOut, Protocol};
+            return matches!(source, Io(_) | PoolTimedOut | Protocol(_));
+        };
+        let code = error.code().unwrap_or_default();
+        // PostgreSQL: connection, resources, operator intervention, system error, a standby. SQLite: busy, locked,
+        // input or output, full.
+        let classes = ["08", "53", "57", "58", "25006"];
+        let is_passing = |class: &&str| code.len() == 5 && code.starts_with(class);
+        classes.iter().any(is_passing) || matches!(&*code, "5" | "6" | "10" | "13" | "778")
     }
 }
 

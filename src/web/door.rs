@@ -51,7 +51,9 @@ impl Phase {
     fn keeps(self) -> Option<String> {
         Some(match self {
             Self::Opening => "opening the database".to_owned(),
-            Self::Unreachable => "the database cannot be reached; trying again".to_owned(),
+            Self::Unreachable => {
+                "the database cannot be reached, or takes no writes; trying again".to_owned()
+            }
             Self::Recovering { left: 1 } => "looking at 1 open attempt".to_owned(),
             Self::Recovering { left } => format!("looking at {left} open attempts"),
             Self::Working => return None,

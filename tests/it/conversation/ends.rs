@@ -71,7 +71,7 @@ async fn told_twice_it_ends_at_once() {
     is_called(&stage).await;
     stage.signal("TERM");
     eventually("it drains", 10, || async { stage.log().contains("Draining").then_some(()) }).await;
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     stage.signal("INT");
     assert_eq!(stage.ended().await, Some(3), "{}", stage.log());
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());

@@ -1,5 +1,4 @@
 //! An engine on a real database, with a system outside that does as it is told, and a clock that is set by hand.
-#![expect(clippy::disallowed_methods, reason = "a worker that dies is a task that is aborted")]
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -243,9 +242,10 @@ pub(super) fn who(person: &str) -> Actor {
 pub(super) async fn acts(engine: &Arc<Engine>) -> Vec<Claimed> {
     let mut acts = Vec::new();
     for claimed in outbox::take(engine, 99).await {
-        match claimed.effect {
-            Effect::Act { .. } => acts.push(claimed),
-            _ => outbox::perform(engine, claimed).await,
+        if matches!(claimed.effect, Effect::Act { .. }) {
+            acts.push(claimed);
+        } else {
+            outbox::perform(engine, claimed).await;
         }
     }
     acts

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dr_buddy::actions::Happened;
 use dr_buddy::domain::run::state::Doubt;
@@ -10,6 +10,8 @@ use dr_buddy::domain::run::{Effect, Event, StepState};
 use dr_buddy::domain::time::Span;
 use dr_buddy::engine::supervise::Supervisor;
 use dr_buddy::engine::{outbox, recover};
+
+use tokio::time::Instant;
 
 use super::rig::{Rig, acts, settle, step};
 use crate::store::Bed;
