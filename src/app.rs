@@ -28,7 +28,9 @@ use crate::engine::supervise::{BackOff, Supervisor};
 use crate::engine::{Engine, outbox, recover};
 use crate::faults;
 use crate::slack::client::SlackClientHandle;
+use crate::slack::handle::Inbound;
 use crate::slack::inbound;
+use crate::slack::socket::{Sockets, Status};
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
@@ -165,7 +167,8 @@ impl App {
         let stop = front.work.token().clone();
         let web = Web { desk: desk.clone(), access, stop, clock: Some(Arc::clone(&fast)) };
         let engine = Arc::clone(&desk.engine);
-        let_in(&front, &desk, router::routes(web)).await?;
+        look_back(&front, &desk).await?;
+        let_in(&front, &desk, router::routes(web), None);
         let app = Self { address: front.address, front, engine, grace: GRACE };
         Ok((app, desk, fast))
     }
@@ -278,8 +281,12 @@ async fn begin(
     let engine = Arc::new(engine.with_patience(faults::patience()));
     let environment = Arc::new(environment);
     let desk = Desk { engine: Arc::clone(&engine), catalog, environment };
-    let work = front.work.clone();
-    let mut routes = inbound::routes(desk.clone(), slack, &config.slack, work);
+    let doors = Inbound::new(desk.clone(), Arc::clone(&slack), front.work.clone());
+    let mut routes = match &config.slack.signing_secret {
+        Some(secret) => inbound::routes(doors.clone(), &slack, secret),
+        None => Router::new(),
+    };
+    let sockets = config.slack.app_token.map(|token| (Sockets::new(slack, token), doors));
     if config.web_tokens.is_empty() {
         info!("The war room in the browser is off: DR_BUDDY_WEB_TOKENS is not set");
     } else {
@@ -288,16 +295,27 @@ async fn begin(
         let (stop, desk) = (front.work.token().clone(), desk.clone());
         routes = routes.merge(router::routes(Web { desk, access, stop, clock: None }));
     }
-    let_in(front, &desk, routes).await?;
+    look_back(front, &desk).await?;
+    let sockets = sockets.map(|(sockets, doors)| sockets.open(doors, &front.work));
+    let_in(front, &desk, routes, sockets);
     Ok((engine, config.grace))
 }
 
-/// Looks at what was under way; then starts the outbox and opens the door.
-async fn let_in(front: &Front, desk: &Desk, routes: Router) -> anyhow::Result<()> {
+/// Starts the outbox and opens the door.
+fn let_in(front: &Front, desk: &Desk, routes: Router, sockets: Option<Arc<Status>>) {
+    let (engine, token) = (Arc::clone(&desk.engine), front.work.token().clone());
+    front.work.keep("outbox", move || outbox::work(Arc::clone(&engine), token.clone()));
+    front.door.open(routes, Arc::clone(&desk.engine), sockets);
+    let address = front.address;
+    info!(address = %address, environment = %desk.environment.id, "Ready on http://{address}");
+}
+
+/// Looks at what was under way, however long the database is away.
+async fn look_back(front: &Front, desk: &Desk) -> anyhow::Result<()> {
     let mut back_off = BackOff::up_to(ASK_AGAIN);
     loop {
-        match look_back(front, desk).await {
-            Ok(None) => break,
+        match try_to_look_back(front, desk).await {
+            Ok(None) => return Ok(()),
             Ok(Some(run)) => bail!(
                 "run `{}` of environment `{}` is open in this database, and this process acts on `{}`",
                 run.id,
@@ -310,16 +328,10 @@ async fn let_in(front: &Front, desk: &Desk, routes: Router) -> anyhow::Result<()
             Err(error) => return Err(error).context("could not take over the work"),
         }
     }
-    let (engine, token) = (Arc::clone(&desk.engine), front.work.token().clone());
-    front.work.keep("outbox", move || outbox::work(Arc::clone(&engine), token.clone()));
-    front.door.open(routes, Arc::clone(&desk.engine));
-    let address = front.address;
-    info!(address = %address, environment = %desk.environment.id, "Ready on http://{address}");
-    Ok(())
 }
 
 /// Looks at every open attempt, unless there is a run that is not ours: then nothing is touched.
-async fn look_back(front: &Front, desk: &Desk) -> Result<Option<Run>, StoreError> {
+async fn try_to_look_back(front: &Front, desk: &Desk) -> Result<Option<Run>, StoreError> {
     let runs = desk.engine.store.open_runs().await?;
     let foreign = runs.into_iter().find(|run| run.environment.id != desk.environment.id);
     if foreign.is_none() {

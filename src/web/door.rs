@@ -18,6 +18,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::domain::time::Timestamp;
 use crate::engine::Engine;
 use crate::engine::clock::Clock;
+use crate::slack::socket::Status;
 
 /// How long it counts that the database took a write: whoever asks in between makes none.
 const FRESH: Duration = Duration::from_secs(1);
@@ -67,6 +68,8 @@ impl Phase {
 struct House {
     rooms: Router,
     engine: Arc<Engine>,
+    /// The connections to Slack, where there are any.
+    sockets: Option<Arc<Status>>,
 }
 
 /// Whether the database took a write.
@@ -117,8 +120,8 @@ impl Door {
     }
 
     /// Opens it for good. The first house counts.
-    pub fn open(&self, rooms: Router, engine: Arc<Engine>) {
-        if self.0.house.set(House { rooms, engine }).is_ok() {
+    pub fn open(&self, rooms: Router, engine: Arc<Engine>, sockets: Option<Arc<Status>>) {
+        if self.0.house.set(House { rooms, engine, sockets }).is_ok() {
             self.come_to(Phase::Working);
         }
     }
@@ -151,12 +154,15 @@ impl Door {
     }
 }
 
+/// Slack is no condition: without it the war room in the browser is needed all the more.
 async fn ready(State(door): State<Door>) -> (StatusCode, String) {
+    let sockets = door.0.house.get().and_then(|house| house.sockets.as_ref());
+    let sockets = sockets.map(|status| format!("{status}\n")).unwrap_or_default();
     match door.keeps().await {
-        None => (StatusCode::OK, "ready\n".to_owned()),
+        None => (StatusCode::OK, format!("ready\n{sockets}")),
         Some((why, since)) => {
             let (date, time) = (since.date(), since.time_of_day());
-            let said = format!("not ready since {date} {time} UTC: {why}\n");
+            let said = format!("not ready since {date} {time} UTC: {why}\n{sockets}");
             (StatusCode::SERVICE_UNAVAILABLE, said)
         }
     }

@@ -10,6 +10,7 @@ mod prompts;
 mod recovery;
 mod runbook_check;
 mod screens;
+mod sockets;
 mod store;
 mod terminal;
 mod tidy;
