@@ -40,7 +40,7 @@ pub enum Answer {
     },
     /// Understood and declined; nothing changed.
     Refused(Text),
-    /// It could not be recorded; nothing was done.
+    /// It could not be recorded, or nobody knows whether it was; the text says which.
     Failed(Text),
 }
 
@@ -179,6 +179,32 @@ fn answer(submitted: Result<Submitted, SubmitError>, done: impl FnOnce(&RunId) -
 }
 
 fn failed(error: &StoreError) -> Answer {
-    error!(error = %crate::telemetry::Chain(error), "A request was not recorded");
-    Answer::Failed(Text::key("refused.not_stored"))
+    error!(error = %crate::telemetry::Chain(error), "A request was not recorded, as far as is known");
+    Answer::Failed(Text::key(match error {
+        StoreError::InDoubt { .. } => "refused.perhaps_stored",
+        StoreError::Unavailable { .. }
+        | StoreError::InUse { .. }
+        | StoreError::Unfit { .. }
+        | StoreError::Unreadable { .. }
+        | StoreError::UnreadableEvent { .. }
+        | StoreError::Migration { .. } => "refused.not_stored",
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(error: StoreError) -> Text {
+        answer(Err(error.into()), |_| Text::key("command.done")).text().clone()
+    }
+
+    #[test]
+    fn what_may_have_been_recorded_is_not_called_nothing() {
+        let cut = || std::io::Error::other("cut").into();
+        let lost = StoreError::InDoubt { source: cut() };
+        assert_eq!(said(lost), Text::key("refused.perhaps_stored"));
+        let failed = StoreError::Unavailable { what: "commit", source: cut() };
+        assert_eq!(said(failed), Text::key("refused.not_stored"));
+    }
 }

@@ -4,10 +4,10 @@
 use serde_json::{Map, Value};
 use tracing::{error, info, warn};
 
-use super::outbox::EffectError;
+use super::outbox::{self, EffectError};
 use super::patience::{Patience, span};
 use super::submit::Submitted;
-use super::{Asked, Engine};
+use super::{Asked, Engine, recover};
 use crate::actions::{Action, Call, LookError, Outcome, Probe};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{Digest, RunId, StepId};
@@ -204,10 +204,10 @@ pub(super) async fn act(
         // The attempt began and its worker is gone: whether the call went out is for the probe to find.
         StepState::Calling { attempt: open } if *open == attempt => {
             warn!(run.id = %claimed.run, step.id = %step, attempt, "Found an open attempt");
-            let returned = Returned::Interrupted;
-            let step = step.clone();
-            report(engine, claimed, Report::Returned { step, attempt, returned }).await?;
-            return Ok(());
+            let (returned, step) = (Returned::Interrupted, step.clone());
+            let interrupted = Report::Returned { step: step.clone(), attempt, returned };
+            report(engine, claimed, interrupted).await?;
+            return recover::look_now(engine, &claimed.run, &step, attempt).await;
         }
         StepState::Approved { .. }
         | StepState::Calling { .. }
@@ -235,9 +235,14 @@ pub(super) async fn act(
             return Ok(());
         }
     };
+    if !engine.may_begin() {
+        info!(run.id = %claimed.run, step.id = %step, attempt, "Left to another process: this one ends");
+        return outbox::hand_back(engine, claimed).await;
+    }
     if !begin(engine, claimed, step, attempt, preview.clone()).await? {
         return Ok(());
     }
+    engine.running.begun(claimed);
     let returned = if deadline.is_over(engine) {
         let error = "too much time had passed since it was measured; nothing was sent".to_owned();
         Returned::Failed { error, unreachable: false }

@@ -13,7 +13,7 @@ use super::patience::span;
 use super::{Asked, Engine, SubmitError, attempt, tell, watch};
 use crate::domain::actor::Actor;
 use crate::domain::run::{Effect, MessageKey, Request};
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Timestamp};
 use crate::store::{Claimed, StoreError};
 use crate::telemetry::Chain;
 
@@ -48,7 +48,7 @@ impl From<StoreError> for EffectError {
     }
 }
 
-/// Performs effects until told to end; then finishes what it began.
+/// Performs effects until told to end; then takes nothing more, and finishes what it began.
 pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
     let (mut running, mut telling) = (JoinSet::new(), JoinSet::new());
     let mut refreshed = engine.clock.now();
@@ -60,6 +60,10 @@ pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
         let room =
             AT_ONCE.saturating_sub(running.len()).min(MESSAGES.saturating_sub(telling.len()));
         let claimed = take(&engine, room).await;
+        if token.is_cancelled() {
+            give_back_all(&engine, &claimed).await;
+            break;
+        }
         let idle = claimed.is_empty();
         for claimed in claimed {
             let engine = Arc::clone(&engine);
@@ -82,7 +86,8 @@ pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
     while running.join_next().await.is_some() || telling.join_next().await.is_some() {}
 }
 
-async fn take(engine: &Engine, room: usize) -> Vec<Claimed> {
+/// Takes up to so many effects that are due, each to be handed to [`perform`].
+pub async fn take(engine: &Engine, room: usize) -> Vec<Claimed> {
     if room == 0 {
         return Vec::new();
     }
@@ -94,6 +99,21 @@ async fn take(engine: &Engine, room: usize) -> Vec<Claimed> {
             error!(error = %Chain(&error), "Could not look for work");
             tokio::time::sleep(BACK_OFF).await;
             Vec::new()
+        }
+    }
+}
+
+/// Lets go of an effect: whoever comes next takes it at once.
+pub(super) async fn hand_back(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
+    let (now, note) = (engine.clock.now(), claimed.note.as_deref());
+    Ok(engine.store.postpone(claimed, now, note, false).await?)
+}
+
+async fn give_back_all(engine: &Engine, all: &[Claimed]) {
+    for claimed in all {
+        if let Err(error) = hand_back(engine, claimed).await {
+            // The lease ends by itself.
+            warn!(run.id = %claimed.run, effect = %claimed.key, error = %error, "Could not let go");
         }
     }
 }
@@ -110,8 +130,7 @@ async fn until_due(engine: &Engine) {
 }
 
 async fn refresh_cards(engine: &Engine) {
-    let runs = engine.store.runs(50).await.unwrap_or_default();
-    for run in runs.iter().filter(|run| !run.is_closed()) {
+    for run in engine.store.open_runs().await.unwrap_or_default() {
         let wanted = Effect::Show(MessageKey::Run);
         if let Err(error) = engine.store.want(&run.id, &wanted, engine.clock.now()).await {
             warn!(run.id = %run.id, error = %error, "Could not refresh a card");
@@ -119,7 +138,9 @@ async fn refresh_cards(engine: &Engine) {
     }
 }
 
-async fn perform(engine: &Engine, claimed: Claimed) {
+/// Performs an effect once; whatever comes of it is in the store then, or its lease ends and somebody finds it again.
+pub async fn perform(engine: &Engine, claimed: Claimed) {
+    let _entered = engine.enter(&claimed);
     let key = claimed.key.clone();
     debug!(run.id = %claimed.run, effect = %key, "Performing");
     let performed = match &claimed.effect {
@@ -128,7 +149,7 @@ async fn perform(engine: &Engine, claimed: Claimed) {
         Effect::Act { step, attempt } => attempt::act(engine, &claimed, step, *attempt).await,
         Effect::Prove { step, attempt } => attempt::prove(engine, &claimed, step, *attempt).await,
         Effect::Probe { step, attempt } => attempt::probe(engine, &claimed, step, *attempt).await,
-        Effect::WakeAt(_) => tick(engine, &claimed).await,
+        Effect::WakeAt(at) => tick(engine, &claimed, *at).await,
         Effect::Watch => watch::watch(engine, &claimed).await,
     };
     match performed {
@@ -157,7 +178,11 @@ async fn again_later(engine: &Engine, claimed: &Claimed, error: &EffectError) {
     }
 }
 
-async fn tick(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
+async fn tick(engine: &Engine, claimed: &Claimed, at: Timestamp) -> Result<(), EffectError> {
+    // A tick before its time (the clock went back since it was taken) does nothing, and would not be wanted again.
+    if at > engine.clock.now() {
+        return Ok(engine.store.postpone(claimed, at, claimed.note.as_deref(), false).await?);
+    }
     let key = format!("tick/{}/{}", claimed.run, claimed.lease);
     let asked =
         Asked { key: &key, request: &Request::Tick, by: &Actor::Engine, settles: Some(claimed) };

@@ -191,7 +191,7 @@ impl Inbound {
                 self.whisper(sender, self.say(by, &text));
                 Reply::Taken
             }
-            // Nothing was recorded: Slack shows its warning beside the button as well.
+            // Nothing was recorded, or nobody knows: Slack shows its warning beside the button as well.
             Answer::Failed(text) => {
                 self.whisper(sender, self.say(by, &text));
                 Reply::NotRecorded

@@ -37,6 +37,7 @@ pub(super) struct Moving<'a> {
     steps: Cow<'a, BTreeMap<StepId, StepRun>>,
     evidence: Cow<'a, [Value]>,
     seq: u64,
+    seen_at: Timestamp,
 }
 
 impl<'a> Moving<'a> {
@@ -56,6 +57,7 @@ impl<'a> Moving<'a> {
             steps,
             evidence,
             seq,
+            seen_at,
         } = run;
         Self {
             runbook: Cow::Borrowed(&named.runbook),
@@ -71,6 +73,7 @@ impl<'a> Moving<'a> {
             steps: Cow::Borrowed(steps),
             evidence: Cow::Borrowed(evidence),
             seq: *seq,
+            seen_at: *seen_at,
         }
     }
 
@@ -90,6 +93,7 @@ impl<'a> Moving<'a> {
             steps: self.steps.into_owned(),
             evidence: self.evidence.into_owned(),
             seq: self.seq,
+            seen_at: self.seen_at,
         }
     }
 }

@@ -197,6 +197,32 @@ fn failed(what: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
     move |source| StoreError::Unavailable { what, source }
 }
 
+impl StoreError {
+    /// Whether the database may well do it a little later: it cannot be reached, starts, ends or is full. Not so with a
+    /// wrong password, a database that is not there, or what this version cannot read.
+    pub fn is_passing(&self) -> bool {
+        let source = match self {
+            Self::Unavailable { source, .. } | Self::InDoubt { source } => source,
+            Self::Migration { source: sqlx::migrate::MigrateError::Execute(source) } => source,
+            Self::Migration { .. }
+            | Self::InUse { .. }
+            | Self::Unfit { .. }
+            | Self::Unreadable { .. }
+            | Self::UnreadableEvent { .. } => return false,
+        };
+        let sqlx::Error::Database(error) = source else {
+            use sqlx::Error::{Io, PoolTimedOut, Protocol};
+            return matches!(source, Io(_) | PoolTimedOut | Protocol(_));
+        };
+        let code = error.code().unwrap_or_default();
+        // PostgreSQL: connection, resources, operator intervention, system error, a standby. SQLite: busy, locked,
+        // input or output, full.
+        let classes = ["08", "53", "57", "58", "25006"];
+        let is_passing = |class: &&str| code.len() == 5 && code.starts_with(class);
+        classes.iter().any(is_passing) || matches!(&*code, "5" | "6" | "10" | "13" | "778")
+    }
+}
+
 /// Durable state. Every method is one transaction: after an error, nothing has changed. A caller that goes away while
 /// it waits leaves the whole of it or nothing.
 #[async_trait]
@@ -212,6 +238,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// The newest runs, newest first.
     async fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError>;
+
+    /// All runs that are not closed, oldest first.
+    async fn open_runs(&self) -> Result<Vec<Run>, StoreError>;
 
     /// Events of a run after the one numbered `after`, oldest first.
     async fn record(
@@ -233,6 +262,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         lease: Span,
         limit: u32,
     ) -> Result<Vec<Claimed>, StoreError>;
+
+    /// Takes this one effect, due or not, if it is owed and nobody's: as [`Store::claim`] does.
+    async fn claim_one(
+        &self,
+        run: &RunId,
+        effect: &Effect,
+        holder: &str,
+        now: Timestamp,
+        lease: Span,
+    ) -> Result<Option<Claimed>, StoreError>;
 
     /// The effect is done, unless it was wanted again meanwhile: then it is due again.
     async fn settle(&self, claimed: &Claimed, now: Timestamp) -> Result<(), StoreError>;

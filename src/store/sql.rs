@@ -6,6 +6,11 @@ pub(super) const POSTPONE: &str = "update outbox set due_at = $4, note = $5, tri
 pub(super) const RUN: &str = "select id, head, version, state from runs where id = $1";
 pub(super) const RUNS: &str =
     "select id, head, version, state from runs order by started_at desc, id desc limit $1";
+pub(super) const OPEN_RUNS: &str = "select id, head, version, state from runs \
+     where open_slot is not null order by started_at, id";
+pub(super) const CLAIM_ONE: &str = "update outbox set lease = $2, lease_until = $3 \
+     where run_id = $4 and key = $5 and lease_until <= $1 \
+     returning priority, due_at, run_id, key, version, tries, note, body";
 pub(super) const RECORD: &str = "select seq, version, body, previous, hash from events \
      where run_id = $1 and seq > $2 order by seq limit $3";
 pub(super) const POSTED: &str =

@@ -8,6 +8,7 @@ mod harness;
 mod manifest;
 mod outgoing;
 mod prompts;
+mod recovery;
 mod runbook_check;
 mod screens;
 mod sockets;

@@ -33,6 +33,7 @@ pub fn open(entry: &Entry) -> Option<Run> {
         status: Status::Open,
         evidence: Vec::new(),
         seq: 1,
+        seen_at: entry.at,
     })
 }
 
@@ -49,6 +50,7 @@ pub fn replay<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Option<Run> {
 /// Changes the state as the entry says.
 pub fn apply(run: &mut Run, entry: &Entry) {
     run.seq += 1;
+    run.seen_at = run.seen_at.max(entry.at);
     let at = entry.at;
     let by = entry.by.person();
     match &entry.event {

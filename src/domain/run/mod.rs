@@ -21,6 +21,7 @@ pub mod decide;
 pub mod effects;
 pub mod limits;
 pub mod log;
+pub mod plan;
 pub mod preview;
 pub mod protocol;
 pub mod questions;

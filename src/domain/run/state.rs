@@ -69,6 +69,8 @@ pub struct Run {
     pub evidence: Vec<Value>,
     /// How many events it has; the sequence number of the last.
     pub seq: u64,
+    /// The largest time on its record: a clock that shows less has gone back.
+    pub seen_at: Timestamp,
 }
 
 /// Whether the run goes on.

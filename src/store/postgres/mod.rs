@@ -25,7 +25,7 @@ use sqlx::{ConnectOptions, Connection, FromRow, Postgres};
 use super::change::{Change, Held, Placed, Postponed, Wanted, number};
 use super::frozen::{Frozen, Shelf};
 use super::rows::{self, DueRow, EventRow, PostedRow, RunRow, State};
-use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, failed, sql};
+use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, codec, failed, sql};
 use crate::domain::ids::{Digest, RunId};
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
@@ -177,6 +177,16 @@ impl Store for PostgresStore {
         Ok(runs)
     }
 
+    async fn open_runs(&self) -> Result<Vec<Run>, StoreError> {
+        let query = sqlx::query_as::<_, RunRow>(sql::OPEN_RUNS);
+        let rows = self.fetch("list open runs", query).await?;
+        let mut runs = Vec::with_capacity(rows.len());
+        for row in &rows {
+            runs.push(self.state(row).await?);
+        }
+        Ok(runs)
+    }
+
     async fn record(
         &self,
         run: &RunId,
@@ -216,6 +226,24 @@ impl Store for PostgresStore {
             .bind(now.plus(lease).0)
             .bind(i64::from(limit));
         Ok(rows::claimed(self.fetch("lease work", query).await?, holder))
+    }
+
+    async fn claim_one(
+        &self,
+        run: &RunId,
+        effect: &Effect,
+        holder: &str,
+        now: Timestamp,
+        lease: Span,
+    ) -> Result<Option<Claimed>, StoreError> {
+        let key = codec::key(effect);
+        let query = sqlx::query_as::<_, DueRow>(sql::CLAIM_ONE)
+            .bind(now.0)
+            .bind(holder)
+            .bind(now.plus(lease).0)
+            .bind(run.as_str())
+            .bind(&key);
+        Ok(rows::claimed(self.fetch("lease work", query).await?, holder).pop())
     }
 
     async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<(), StoreError> {

@@ -21,13 +21,13 @@ use sqlx::{ConnectOptions, Connection};
 use super::change::{Change, Held, Placed, Postponed, Wanted, number};
 use super::frozen::{Frozen, Shelf};
 use super::rows::{self, EventRow, PostedRow, RunRow, State};
-use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, failed, sql};
+use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, codec, failed, sql};
 use crate::domain::ids::{Digest, RunId};
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
 use lock::Lock;
-use write::{Check, Claim, ReleaseAll, Settle};
+use write::{Check, Claim, ClaimOne, ReleaseAll, Settle};
 use writer::Writer;
 
 /// The store in one file.
@@ -158,6 +158,18 @@ impl Store for SqliteStore {
         Ok(runs)
     }
 
+    async fn open_runs(&self) -> Result<Vec<Run>, StoreError> {
+        let rows: Vec<RunRow> = sqlx::query_as(sql::OPEN_RUNS)
+            .fetch_all(&self.reader)
+            .await
+            .map_err(failed("list open runs"))?;
+        let mut runs = Vec::with_capacity(rows.len());
+        for row in &rows {
+            runs.push(self.state(row).await?);
+        }
+        Ok(runs)
+    }
+
     async fn record(
         &self,
         run: &RunId,
@@ -186,6 +198,19 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<Vec<Claimed>, StoreError> {
         self.writer.write(Claim { holder: holder.to_owned(), now, lease, limit }).await
+    }
+
+    async fn claim_one(
+        &self,
+        run: &RunId,
+        effect: &Effect,
+        holder: &str,
+        now: Timestamp,
+        lease: Span,
+    ) -> Result<Option<Claimed>, StoreError> {
+        let (run, key) = (run.to_string(), codec::key(effect));
+        let claim = ClaimOne { run, key, holder: holder.to_owned(), now, lease };
+        Ok(self.writer.write(claim).await?.pop())
     }
 
     async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<(), StoreError> {

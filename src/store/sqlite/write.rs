@@ -191,6 +191,34 @@ impl Write for Claim {
     }
 }
 
+/// Takes one effect.
+#[derive(Debug)]
+pub(super) struct ClaimOne {
+    pub(super) run: String,
+    pub(super) key: String,
+    pub(super) holder: String,
+    pub(super) now: Timestamp,
+    pub(super) lease: Span,
+}
+
+#[async_trait]
+impl Write for ClaimOne {
+    type Output = Vec<Claimed>;
+
+    async fn write(&self, db: &mut SqliteConnection) -> Result<Vec<Claimed>, StoreError> {
+        let claimed: Vec<DueRow> = sqlx::query_as(sql::CLAIM_ONE)
+            .bind(self.now.0)
+            .bind(&self.holder)
+            .bind(self.now.plus(self.lease).0)
+            .bind(&self.run)
+            .bind(&self.key)
+            .fetch_all(db)
+            .await
+            .map_err(failed("lease work"))?;
+        Ok(rows::claimed(claimed, &self.holder))
+    }
+}
+
 /// Settles an effect.
 #[derive(Debug)]
 pub(super) struct Settle(pub(super) Held);

@@ -3,6 +3,7 @@
 mod changed_world;
 mod commands;
 mod doubt;
+mod ends;
 mod failover;
 mod full_disk;
 mod fuzz;

@@ -56,13 +56,14 @@ fn runbook() -> String {
 /// The system's time, and as much more as it was moved on.
 #[derive(Debug, Default)]
 struct MovedClock {
+    system: SystemClock,
     ahead: AtomicI64,
 }
 
 #[async_trait]
 impl Clock for MovedClock {
     fn now(&self) -> Timestamp {
-        Timestamp(SystemClock.now().0 + self.ahead.load(Ordering::SeqCst))
+        Timestamp(self.system.now().0 + self.ahead.load(Ordering::SeqCst))
     }
 
     async fn sleep(&self, span: Span) {

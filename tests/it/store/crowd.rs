@@ -25,7 +25,7 @@ on_both![
 
 pub(super) fn engine(store: Arc<dyn Store>) -> Arc<Engine> {
     let actions = Arc::new(Actions::new(ActionSettings::default()));
-    Arc::new(Engine::new(store, actions, Arc::new(Silent), Arc::new(SystemClock)))
+    Arc::new(Engine::new(store, actions, Arc::new(Silent), Arc::new(SystemClock::default())))
 }
 
 async fn of_thirty_two_submitters_at_once_none_is_lost(bed: Bed) {

@@ -2,7 +2,7 @@
 
 mod crowd;
 mod doubt;
-mod draft;
+pub(crate) mod draft;
 mod outbox;
 mod record;
 mod schema;

@@ -82,6 +82,9 @@ async fn one_run_of_a_kind_is_open_in_an_environment(bed: Bed) {
     let ids: Vec<_> = store.runs(9).await.unwrap().into_iter().map(|run| run.id).collect();
     assert_eq!(ids.len(), 3);
     assert_eq!(store.runs(1).await.unwrap().len(), 1);
+    let open: Vec<_> = store.open_runs().await.unwrap().into_iter().map(|run| run.id).collect();
+    assert_eq!(open.len(), 2);
+    assert!(open.contains(&other.run.id) && open.contains(&second.run.id), "{open:?}");
 }
 
 async fn events_are_neither_changed_nor_removed(bed: Bed) {

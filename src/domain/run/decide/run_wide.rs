@@ -54,7 +54,11 @@ pub(super) fn tick(run: &Run, now: Timestamp) -> Vec<Event> {
     if run.is_closed() {
         return Vec::new();
     }
-    run.each_step().filter_map(|(step, at)| overdue(run, step, at, now)).collect()
+    let mut events = expired(run, now);
+    let struck: Vec<_> = events.iter().filter_map(Event::step).cloned().collect();
+    let others = run.each_step().filter(|(step, _)| !struck.contains(&step.id));
+    events.extend(others.filter_map(|(step, at)| overdue(run, step, at, now)));
+    events
 }
 
 /// The approvals that have run out.
@@ -66,6 +70,7 @@ pub(super) fn expired(run: &Run, now: Timestamp) -> Vec<Event> {
         .collect()
 }
 
+/// What is owed besides approvals that have run out: people to be called, a preview to be tried again, a late step.
 fn overdue(run: &Run, step: &Step, at: &StepRun, now: Timestamp) -> Option<Event> {
     let due = due_at(run, step, at)?;
     if due > now {
@@ -73,9 +78,6 @@ fn overdue(run: &Run, step: &Step, at: &StepRun, now: Timestamp) -> Option<Event
     }
     let id = step.id.clone();
     match &at.state {
-        StepState::Ready if at.expires_at(step).is_some_and(|expires| expires <= now) => {
-            Some(Event::ApprovalsVoided { step: id, why: Voided::Expired })
-        }
         StepState::Ready => Some(team::call(run, step, at, now)),
         StepState::Blind { .. } => Some(Event::PreviewAsked { step: id }),
         StepState::Calling { .. } | StepState::Proving { .. } => {

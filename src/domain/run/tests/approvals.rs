@@ -102,6 +102,19 @@ fn what_has_run_out_stays_so_when_the_clock_goes_back() {
 }
 
 #[test]
+fn a_tick_strikes_what_was_agreed_by_everybody_and_has_run_out_since() {
+    let mut world = World::ready("promote");
+    world.agreed("promote");
+    assert!(world.tick().is_empty());
+    let mut back = world.clone();
+    world.wait(EXPIRES);
+    assert_eq!(variants(&world.tick()), ["ApprovalsVoided"]);
+    // Nobody can tell how old they are.
+    back.now = crate::domain::time::Timestamp(back.now.0 - 86_400_000);
+    assert_eq!(variants(&back.tick()), ["ApprovalsVoided"]);
+}
+
+#[test]
 fn an_approval_that_ran_out_before_the_call_is_asked_for_again() {
     let mut world = World::ready("promote");
     world.agreed("promote");

@@ -5,6 +5,7 @@ mod approvals;
 mod cards;
 mod doubt;
 mod order;
+mod plan;
 mod random;
 mod sample;
 mod table;
