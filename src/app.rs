@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use axum::Router;
 use axum::http::StatusCode;
+use axum::middleware::map_response;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -59,19 +60,21 @@ impl App {
                 );
             }
         }
-        let store = open(&config.database).await?;
+        let store = faults::watch_store(open(&config.database).await?);
         let slack = SlackClientHandle::new(&config.slack, Arc::clone(&catalog));
         let slack = Arc::new(slack.context("could not make a Slack client")?);
         let channel: Arc<dyn Channel> = Arc::clone(&slack) as Arc<dyn Channel>;
-        let clock: Arc<dyn Clock> = match faults::speed() {
+        let channel = faults::watch_channel(channel);
+        let clock: Arc<dyn Clock> = match faults::clock() {
             None => Arc::new(SystemClock),
-            Some(speed) => Arc::new(FastClock::new(speed)),
+            Some(clock) => Arc::new(clock),
         };
         let engine = Engine::new(store, Arc::new(Actions::new(config.actions)), channel, clock);
         let engine = engine.with_patience(faults::patience());
         let desk = Desk { engine: Arc::new(engine), catalog, environment: Arc::new(environment) };
         let supervisor = Supervisor::default();
-        let mut routes = inbound::routes(desk.clone(), slack, &config.slack, supervisor.clone());
+        let mut routes = inbound::routes(desk.clone(), slack, &config.slack, supervisor.clone())
+            .layer(map_response(faults::answering));
         if config.web_tokens.is_empty() {
             info!("The war room in the browser is off: DR_BUDDY_WEB_TOKENS is not set");
         } else {

@@ -58,6 +58,11 @@ impl FastClock {
         Self { base: now.into(), shown: now.into(), speed: speed.max(1).into() }
     }
 
+    /// A clock that is `speed` times as fast and shows the system's time at `instant`: the same for every process.
+    pub fn right_at(speed: u32, instant: Timestamp) -> Self {
+        Self { base: instant.0.into(), shown: instant.0.into(), speed: speed.max(1).into() }
+    }
+
     /// How fast it goes.
     pub fn speed(&self) -> u32 {
         self.speed.load(Ordering::SeqCst)

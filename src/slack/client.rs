@@ -22,6 +22,7 @@ use crate::domain::comms::Message;
 use crate::domain::run::{MessageKey, Run};
 use crate::domain::time::Span;
 use crate::engine::channel::{Channel, ChannelError};
+use crate::faults;
 use crate::store::Posted;
 
 /// Longest we wait for Slack.
@@ -134,7 +135,9 @@ impl SlackClientHandle {
         let wait_until = {
             let mut last = self.last_post.lock().await;
             let now = Instant::now();
-            let next = last.get(channel).map_or(now, |last| (*last + BETWEEN_POSTS).max(now));
+            let next = last
+                .get(channel)
+                .map_or(now, |last| (*last + BETWEEN_POSTS / faults::speed()).max(now));
             last.insert(channel.to_owned(), next);
             next
         };

@@ -25,6 +25,7 @@ use crate::domain::ids::RunId;
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
+use crate::faults;
 use bell::Bell;
 use session::{Session, bounded};
 
@@ -157,6 +158,7 @@ impl Store for PostgresStore {
                 .await?;
             return Ok(outcome);
         }
+        faults::inside();
         let ended = bounded("commit", async { db.commit().await.map_err(failed("commit")) }).await;
         if let Err(lost) = ended {
             return match self.has_happened(&change).await {
