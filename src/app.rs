@@ -20,6 +20,7 @@ use crate::config::{Config, Database, Local};
 use crate::desk::Desk;
 use crate::domain::environment::Environment;
 use crate::domain::ids::EnvironmentId;
+use crate::domain::time::Timestamp;
 use crate::engine::channel::{Channel, Silent};
 use crate::engine::clock::{Clock, FastClock, SystemClock};
 use crate::engine::supervise::Supervisor;
@@ -104,7 +105,8 @@ impl App {
         let id = EnvironmentId::parse("demo").context("`demo` is an id")?;
         let environment = find(&catalog, &id)?;
         let store = open(&Database::File(folder.join("demo.db"))).await?;
-        let fast = Arc::new(FastClock::new(speed));
+        // What was kept may be from a clock that was faster than time: it does not go back.
+        let fast = Arc::new(FastClock::new(speed).not_before(last_entry(&*store).await?));
         let clock: Arc<dyn Clock> = Arc::clone(&fast) as Arc<dyn Clock>;
         let actions = Arc::new(Actions::new(ActionSettings::default()));
         let engine = Engine::new(store, actions, Arc::new(Silent), clock);
@@ -239,6 +241,15 @@ async fn open(database: &Database) -> anyhow::Result<Arc<dyn Store>> {
             Ok(Arc::new(store.context("could not open the database of DATABASE_URL")?))
         }
     }
+}
+
+/// When something was recorded last.
+async fn last_entry(store: &dyn Store) -> anyhow::Result<Timestamp> {
+    let newest = store.runs(1).await.context("could not read the runs")?.pop();
+    let Some(run) = newest else { return Ok(Timestamp(0)) };
+    let last = store.record(&run.id, run.seq.saturating_sub(1), 1).await;
+    let last = last.context("could not read the record")?;
+    Ok(last.first().map_or(Timestamp(0), |recorded| recorded.entry.at))
 }
 
 fn find(catalog: &Catalog, id: &EnvironmentId) -> anyhow::Result<Environment> {

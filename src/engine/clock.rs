@@ -63,6 +63,13 @@ impl FastClock {
         Self { base: instant.0.into(), shown: instant.0.into(), speed: speed.max(1).into() }
     }
 
+    /// The same, not earlier than `instant`.
+    #[must_use]
+    pub fn not_before(self, instant: Timestamp) -> Self {
+        self.shown.fetch_max(instant.0, Ordering::SeqCst);
+        self
+    }
+
     /// How fast it goes.
     pub fn speed(&self) -> u32 {
         self.speed.load(Ordering::SeqCst)

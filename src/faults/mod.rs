@@ -6,7 +6,7 @@
 //! - `DR_BUDDY_FAULTS_ONCE_IN`: a folder that the processes of a test share. Who dies or stops at a place leaves a file
 //!   of its name there first, and nobody does so at that place again: so a run that is started anew goes on to the next.
 //! - `DR_BUDDY_FAULTS_DIE_AFTER`: how many places are passed before the process dies (SIGKILL) at the next new one.
-//! - `DR_BUDDY_FAULTS_STOP_AT`: the name of the place at which the process stops (SIGSTOP) until it is continued.
+//! - `DR_BUDDY_FAULTS_STOP_AT`: the places, with `;`, at which the process stops (SIGSTOP) until it is continued.
 //! - `DR_BUDDY_FAULTS_CLOCK`: `20@1790000000000`: twenty times as fast as time, and right at that time; the same for
 //!   every process that is told so.
 //! - `DR_BUDDY_FAULTS_PATIENCE`: `lease,call_by,call,look,never_after` in milliseconds.

@@ -24,7 +24,8 @@ pub fn place(name: impl Display) {
     let name = name.to_string();
     let passed = PASSED.fetch_add(1, Ordering::SeqCst);
     let dies = number("DR_BUDDY_FAULTS_DIE_AFTER").is_some_and(|after| passed >= after);
-    let stops = std::env::var("DR_BUDDY_FAULTS_STOP_AT").is_ok_and(|at| at == name);
+    let stops =
+        std::env::var("DR_BUDDY_FAULTS_STOP_AT").is_ok_and(|at| at.split(';').any(|at| at == name));
     if (dies || stops) && is_first(Path::new(&folder), &name) {
         signal(if dies { "KILL" } else { "STOP" });
         while dies {

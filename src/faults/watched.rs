@@ -1,7 +1,7 @@
 //! A store and a channel with a place before and after everything that lasts. Places have names that are the same in
 //! every run: what is written and of which step, never an id or a number.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
@@ -25,7 +25,7 @@ pub fn watch_channel(channel: Arc<dyn Channel>) -> Arc<dyn Channel> {
     Arc::new(WatchedChannel(channel))
 }
 
-/// `StepDone promote-database`, of each event; the step once.
+/// `step_done promote-database`, of each event; the step once.
 fn events(events: &[Recorded]) -> String {
     let names = events.iter().map(|recorded| {
         let event = serde_json::to_value(&recorded.entry.event).unwrap_or_default();
@@ -63,24 +63,28 @@ fn message(key: &MessageKey) -> String {
     }
 }
 
-static WRITING: Mutex<String> = Mutex::new(String::new());
+/// What is being written, and what of it people wait for.
+static WRITING: Mutex<(String, String)> = Mutex::new((String::new(), String::new()));
+
+fn writing() -> MutexGuard<'static, (String, String)> {
+    WRITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A place inside the transaction that was begun last: written, but not committed.
 pub fn inside() {
-    let what = WRITING.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let what = writing().0.clone();
     place(format_args!("in the transaction of {what}"));
 }
 
-/// A place between what was recorded and its acknowledgement.
+/// A place between what was recorded last of what people asked and its acknowledgement.
 pub async fn answering<R>(response: R) -> R {
-    let what = WRITING.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let what = writing().1.clone();
     place(format_args!("before an answer, after {what}"));
     response
 }
 
 fn before(what: &str) {
     place(format_args!("before {what}"));
-    what.clone_into(&mut WRITING.lock().unwrap_or_else(PoisonError::into_inner));
 }
 
 fn after(what: &str) {
@@ -98,7 +102,12 @@ impl Store for WatchedStore {
             some => format!("commit of {}", events(some)),
         };
         before(&what);
+        writing().0.clone_from(&what);
+        if commit.key.starts_with("slack/") {
+            writing().1.clone_from(&what);
+        }
         let committed = self.0.commit(commit).await;
+        "something else".clone_into(&mut writing().0);
         after(&what);
         committed
     }

@@ -16,7 +16,7 @@ use super::world::{Database, World};
 use super::{Dice, count};
 
 /// Deaths in one run; then it may come to its end undisturbed.
-const DEATHS: usize = 30;
+const DEATHS: usize = 40;
 /// Runs at the same time.
 const AT_ONCE: usize = 3;
 
@@ -98,7 +98,8 @@ async fn everywhere(database: Database, name: &str) {
         *kinds.entry(kind.join(" ")).or_default() += 1;
     }
     for step in super::outside::CALLS.map(|(step, _, _)| step) {
-        for place in ["before the call of", "after the call of", "after commit of AttemptStarted"] {
+        for place in ["before the call of", "after the call of", "after commit of attempt_started"]
+        {
             assert!(dead.join(format!("{place} {step}")).exists(), "nobody died {place} {step}");
         }
     }

@@ -101,7 +101,7 @@ fn assert_record(run: &Run, events: &[Recorded]) {
 }
 
 /// After each beginning something is known before the next: a probe's word, or that it certainly did nothing.
-fn assert_nothing_blind(run: &Run, events: &[Recorded]) {
+pub(super) fn assert_nothing_blind(run: &Run, events: &[Recorded]) {
     for step in run.steps.keys() {
         let mut open = None;
         for recorded in events {

@@ -75,6 +75,10 @@ pub(super) struct Server {
 impl World {
     /// A new one.
     pub(super) async fn open(database: &Database) -> Self {
+        Box::pin(Self::set_up(database)).await
+    }
+
+    async fn set_up(database: &Database) -> Self {
         let users = [(ANTOINE, "antoine"), (MIA, "mia"), (LEO, "leo"), (STRANGER, "eve")];
         let aws = async {
             let aws = ministack().await;
