@@ -108,7 +108,9 @@ impl Store for WatchedStore {
         }
         let committed = self.0.commit(commit).await;
         "something else".clone_into(&mut writing().0);
-        after(&what);
+        if matches!(committed, Ok(Committed::Done)) {
+            after(&what);
+        }
         committed
     }
 

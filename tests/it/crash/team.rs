@@ -36,7 +36,7 @@ pub(super) struct Team<'w> {
     pub(super) noted: BTreeSet<String>,
     /// Deliveries made.
     pub(super) deliveries: u32,
-    /// Deliveries that were answered with a failure of the product's.
+    /// Deliveries that were answered that nothing was done.
     pub(super) failed: u32,
 }
 
@@ -208,9 +208,11 @@ impl<'w> Team<'w> {
 
     async fn send(&mut self, server: &Server, door: &str, body: &str) -> Option<String> {
         let answer = self.request(server, door, body).send().await.ok()?;
-        self.failed += u32::from(answer.status().is_server_error());
-        let answer = Some(answer).filter(|answer| answer.status().is_success())?;
-        answer.text().await.ok()
+        let status = answer.status();
+        let text = answer.text().await.ok()?;
+        // A command is answered in words.
+        self.failed += u32::from(status.is_server_error() || text.contains("la base n’a pas pu"));
+        status.is_success().then_some(text)
     }
 
     fn request(&self, server: &Server, door: &str, body: &str) -> reqwest::RequestBuilder {
