@@ -65,7 +65,6 @@ impl App {
         let slack = SlackClientHandle::new(&config.slack, Arc::clone(&catalog));
         let slack = Arc::new(slack.context("could not make a Slack client")?);
         let channel: Arc<dyn Channel> = Arc::clone(&slack) as Arc<dyn Channel>;
-        let channel = faults::watch_channel(channel);
         let clock: Arc<dyn Clock> = match faults::clock() {
             None => Arc::new(SystemClock),
             Some(clock) => Arc::new(clock),

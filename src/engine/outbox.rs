@@ -14,7 +14,9 @@ use super::{Asked, Engine, SubmitError, attempt};
 use crate::domain::actor::Actor;
 use crate::domain::comms;
 use crate::domain::run::{Effect, MessageKey, Request, Run};
+use crate::domain::text::Text;
 use crate::domain::time::Span;
+use crate::faults::place;
 use crate::store::{Claimed, StoreError};
 use crate::telemetry::Chain;
 
@@ -165,12 +167,33 @@ async fn show(engine: &Engine, claimed: &Claimed, key: &MessageKey) -> Result<()
     };
     let posted = engine.store.posted(&claimed.run, key).await?;
     if let Some(message) = content(engine, &stored.run, key).await? {
+        let how = if posted.is_some() { "edit" } else { "post" };
+        let (what, content) = (place_of(key), headline(&message));
+        place(format_args!("before {how} of {what} as {content}"));
         let shown = engine.channel.show(&stored.run, key, &message, posted.as_ref()).await?;
+        place(format_args!("after {how} of {what} as {content}"));
         if let Some(shown) = shown.filter(|shown| Some(shown) != posted.as_ref()) {
             engine.store.remember(&claimed.run, key, &shown).await?;
         }
     }
     Ok(engine.store.settle(claimed, engine.clock.now()).await?)
+}
+
+/// The same in every run: no number.
+fn place_of(key: &MessageKey) -> String {
+    match key {
+        MessageKey::Run | MessageKey::Step(_) => key.to_string(),
+        MessageKey::Notice(_) => "notice".to_owned(),
+    }
+}
+
+/// Which sentence a message begins with.
+fn headline(message: &comms::Message) -> &str {
+    match &message.summary {
+        Text::Key(key, _) => key,
+        Text::Named(key, _) => key,
+        Text::Said(_) | Text::Raw(_) | Text::Person(_) | Text::List(_) => "a text",
+    }
 }
 
 /// The content of a message now; `None` when there is nothing to show (yet).

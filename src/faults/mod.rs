@@ -19,17 +19,16 @@ mod watched;
 #[cfg(feature = "faults")]
 pub use places::{clock, patience, place, speed};
 #[cfg(feature = "faults")]
-pub use watched::{answering, inside, watch_channel, watch_store};
+pub use watched::{answering, inside, watch_store};
 
 #[cfg(not(feature = "faults"))]
-pub use off::{answering, clock, inside, patience, place, speed, watch_channel, watch_store};
+pub use off::{answering, clock, inside, patience, place, speed, watch_store};
 
 #[cfg(not(feature = "faults"))]
 mod off {
     use std::fmt::Display;
     use std::sync::Arc;
 
-    use crate::engine::channel::Channel;
     use crate::engine::clock::FastClock;
     use crate::engine::patience::Patience;
     use crate::store::Store;
@@ -65,10 +64,5 @@ mod off {
     /// The store, with a place before and after everything it writes.
     pub fn watch_store(store: Arc<dyn Store>) -> Arc<dyn Store> {
         store
-    }
-
-    /// The channel, with a place before and after everything it shows.
-    pub fn watch_channel(channel: Arc<dyn Channel>) -> Arc<dyn Channel> {
-        channel
     }
 }

@@ -10,6 +10,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::domain::time::Timestamp;
@@ -17,6 +18,7 @@ use crate::engine::clock::FastClock;
 use crate::engine::patience::Patience;
 
 static PASSED: AtomicU64 = AtomicU64::new(0);
+static AT_A_PLACE: Mutex<()> = Mutex::new(());
 
 /// A place at which a process may die: before and after everything that lasts.
 pub fn place(name: impl Display) {
@@ -26,7 +28,12 @@ pub fn place(name: impl Display) {
     let dies = number("DR_BUDDY_FAULTS_DIE_AFTER").is_some_and(|after| passed >= after);
     let stops =
         std::env::var("DR_BUDDY_FAULTS_STOP_AT").is_ok_and(|at| at.split(';').any(|at| at == name));
-    if (dies || stops) && is_first(Path::new(&folder), &name) {
+    if !dies && !stops {
+        return;
+    }
+    // Whoever comes to a place while another dies waits here: nothing is done on the way out.
+    let _one_at_a_time = AT_A_PLACE.lock().unwrap_or_else(PoisonError::into_inner);
+    if is_first(Path::new(&folder), &name) {
         signal(if dies { "KILL" } else { "STOP" });
         while dies {
             std::thread::park();

@@ -1,28 +1,20 @@
-//! A store and a channel with a place before and after everything that lasts. Places have names that are the same in
-//! every run: what is written and of which step, never an id or a number.
+//! A store with a place before and after everything it writes. Places have names that are the same in every run: what is
+//! written and of which step, never an id or a number.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
 use super::place;
-use crate::domain::comms::Message;
 use crate::domain::ids::RunId;
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
-use crate::domain::text::Text;
 use crate::domain::time::{Span, Timestamp};
-use crate::engine::channel::{Channel, ChannelError};
 use crate::store::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored};
 
 /// The store, with a place before and after everything it writes.
 pub fn watch_store(store: Arc<dyn Store>) -> Arc<dyn Store> {
     Arc::new(WatchedStore(store))
-}
-
-/// The channel, with a place before and after everything it shows.
-pub fn watch_channel(channel: Arc<dyn Channel>) -> Arc<dyn Channel> {
-    Arc::new(WatchedChannel(channel))
 }
 
 /// `step_done promote-database`, of each event; the step once.
@@ -213,30 +205,5 @@ impl Store for WatchedStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.0.check().await
-    }
-}
-
-#[derive(Debug)]
-struct WatchedChannel(Arc<dyn Channel>);
-
-#[async_trait]
-impl Channel for WatchedChannel {
-    async fn show(
-        &self,
-        run: &Run,
-        key: &MessageKey,
-        shown: &Message,
-        posted: Option<&Posted>,
-    ) -> Result<Option<Posted>, ChannelError> {
-        let how = if posted.is_some() { "edit" } else { "post" };
-        let content = match &shown.summary {
-            Text::Key(key, _) => *key,
-            _ => "text",
-        };
-        let what = format!("{how} of {} as {content}", message(key));
-        before(&what);
-        let done = self.0.show(run, key, shown, posted).await;
-        after(&what);
-        done
     }
 }
