@@ -15,7 +15,7 @@ use super::count;
 use super::team::Team;
 use super::verdict::{assert_called_once, assert_whole};
 use super::world::{Database, World};
-use crate::harness::{eventually, http, postgres};
+use crate::harness::{Postgres, eventually, http};
 
 /// A mounted file system of some megabytes; gone when dropped.
 struct Disk {
@@ -95,9 +95,8 @@ async fn full(database: Database, disk: &Disk) -> u32 {
     refused
 }
 
-/// A database of the shared server, on that disk.
-async fn on_disk(disk: &Path) -> String {
-    let server = postgres().await;
+/// A database of this server, on that disk.
+async fn on_disk(server: &Postgres, disk: &Path) -> String {
     let folder = disk.join("tables");
     fs::create_dir(&folder).expect("a folder");
     let status = Command::new("chown").arg("-R").arg("postgres:postgres").arg(disk).status();
@@ -122,7 +121,10 @@ async fn on_a_full_disk_nothing_is_half_done_and_it_goes_on_with_space() {
     let parent = second.path.parent().expect("it is in a folder");
     let opened = Command::new("chmod").arg("755").arg(parent).status();
     assert!(opened.expect("chmod runs").success());
-    let postgres = full(Database::Url(on_disk(&second.path).await), &second).await;
+    // Of its own, for it is left without its disk at the end.
+    let server = Postgres::own("full").await;
+    let postgres = full(Database::Url(on_disk(&server, &second.path).await), &second).await;
+    drop(server);
     count(
         "full",
         &format!(
