@@ -35,9 +35,15 @@ pub fn place(name: impl Display) {
     let _one_at_a_time = AT_A_PLACE.lock().unwrap_or_else(PoisonError::into_inner);
     if is_first(Path::new(&folder), &name) {
         signal(if dies { "KILL" } else { "STOP" });
-        while dies {
-            std::thread::park();
+        if dies {
+            wait_for_ever();
         }
+    }
+}
+
+fn wait_for_ever() -> ! {
+    loop {
+        std::thread::park();
     }
 }
 

@@ -73,20 +73,21 @@ impl Demo {
         for (step, at) in &run.steps {
             let digest = at.shown.as_ref().map(|shown| shown.digest.as_str()).unwrap_or_default();
             let value = format!("{}|{step}|{digest}", run.id);
-            let asks: &[&str] = match &at.state {
-                StepState::Ready => &["run", "approve", "go", "done"],
+            if let StepState::InDoubt { seen: Some(seen), .. } = &at.state
+                && seen.happened == Happened::Never
+            {
+                let form = [
+                    ("callback_id", "ask-start-again"),
+                    ("private_metadata", &value),
+                    ("words.words", "we looked"),
+                ];
+                self.post("antoine", &room, &submit, &form).await;
+            }
+            let asks: &[&str] = match at.state.name() {
+                "ready" => &["run", "approve", "go", "done"],
                 // Nobody in the demo reaches the dead region; that is settled, and decided about.
-                StepState::Failed { .. } if !run.is_settled(step) => &["retry"],
-                StepState::Blind { .. } => &["look-again"],
-                StepState::InDoubt { seen: Some(seen), .. } if seen.happened == Happened::Never => {
-                    let form = [
-                        ("callback_id", "ask-start-again"),
-                        ("private_metadata", &value),
-                        ("words.words", "we looked"),
-                    ];
-                    self.post("antoine", &room, &submit, &form).await;
-                    continue;
-                }
+                "failed" if !run.is_settled(step) => &["retry"],
+                "blind" => &["look-again"],
                 _ => continue,
             };
             let spec = run.runbook.step(step).expect("it is of the runbook");

@@ -130,19 +130,18 @@ impl<'w> Team<'w> {
     }
 
     fn should_look(&self, step: &str, at: &StepRun) -> bool {
-        match &at.state {
-            StepState::InDoubt { seen, .. } => seen.is_some() && !may_start_again(step, at),
-            StepState::Blind { .. } => true,
-            StepState::Ready => {
-                let guard = at.shown.as_ref().and_then(|shown| shown.guard.as_ref());
-                let digest = at.shown.as_ref().map(|shown| shown.digest.as_str());
-                let vain = |(key, (_, times)): (&(String, String, String), &(Instant, u32))| {
-                    digest.is_some_and(|digest| key.2.ends_with(digest)) && *times >= IN_VAIN
-                };
-                guard.is_some_and(|guard| *guard != Verdict::True) || self.pressed.iter().any(vain)
-            }
-            _ => false,
+        if let StepState::InDoubt { seen, .. } = &at.state {
+            return seen.is_some() && !may_start_again(step, at);
         }
+        if at.state != StepState::Ready {
+            return matches!(at.state, StepState::Blind { .. });
+        }
+        let guard = at.shown.as_ref().and_then(|shown| shown.guard.as_ref());
+        let digest = at.shown.as_ref().map(|shown| shown.digest.as_str());
+        let vain = |(key, (_, times)): (&(String, String, String), &(Instant, u32))| {
+            digest.is_some_and(|digest| key.2.ends_with(digest)) && *times >= IN_VAIN
+        };
+        guard.is_some_and(|guard| *guard != Verdict::True) || self.pressed.iter().any(vain)
     }
 
     async fn press(&mut self, server: &Server, user: &str, button: &Button) {

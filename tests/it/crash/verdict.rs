@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dr_buddy::domain::run::apply::replay;
 use dr_buddy::domain::run::log::{Recorded, verify};
-use dr_buddy::domain::run::state::Happened;
+use dr_buddy::domain::run::state::{Happened, Seen};
 use dr_buddy::domain::run::{Event, MessageKey, Run};
 
 use super::world::World;
@@ -105,18 +105,19 @@ pub(super) fn assert_nothing_blind(run: &Run, events: &[Recorded]) {
     for step in run.steps.keys() {
         let mut open = None;
         for recorded in events {
-            match &recorded.entry.event {
-                Event::AttemptStarted { step: of, attempt, .. } if of == step => {
-                    assert!(open.is_none(), "attempt {attempt} of `{step}` began blindly");
-                    open = Some(*attempt);
-                }
-                Event::OutcomeProbed { step: of, seen, .. }
-                    if of == step && seen.happened != Happened::Done =>
-                {
-                    open = None;
-                }
-                Event::StepFailed { step: of, .. } if of == step => open = None,
-                _ => {}
+            let event = &recorded.entry.event;
+            if event.step() != Some(step) {
+                continue;
+            }
+            if let Event::AttemptStarted { attempt, .. } = event {
+                assert!(open.is_none(), "attempt {attempt} of `{step}` began blindly");
+                open = Some(*attempt);
+            }
+            let probed = |seen: &Seen| seen.happened != Happened::Done;
+            let has_not_happened = matches!(event, Event::StepFailed { .. })
+                || matches!(event, Event::OutcomeProbed { seen, .. } if probed(seen));
+            if has_not_happened {
+                open = None;
             }
         }
     }

@@ -187,18 +187,16 @@ impl World {
 }
 
 async fn reader(database: &Database, folder: &Path) -> ((&'static str, String), Arc<dyn Store>) {
-    let file = match database {
-        Database::Sqlite => folder.join("dr.db"),
-        Database::File(path) => path.clone(),
-        Database::Postgres | Database::Url(_) => {
-            let url = match database {
-                Database::Url(url) => url.clone(),
-                _ => postgres().await.database().await,
-            };
-            let store = PostgresStore::open(&url.as_str().into()).await.expect("it opens");
-            return (("DATABASE_URL", url), Arc::new(store));
-        }
+    let (file, url) = match database {
+        Database::Sqlite => (folder.join("dr.db"), None),
+        Database::File(path) => (path.clone(), None),
+        Database::Postgres => (PathBuf::new(), Some(postgres().await.database().await)),
+        Database::Url(url) => (PathBuf::new(), Some(url.clone())),
     };
+    if let Some(url) = url {
+        let store = PostgresStore::open(&url.as_str().into()).await.expect("it opens");
+        return (("DATABASE_URL", url), Arc::new(store));
+    }
     let store = SqliteStore::open_beside(&file).await.expect("it opens");
     (("DR_BUDDY_DATABASE", file.display().to_string()), Arc::new(store))
 }
