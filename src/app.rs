@@ -27,7 +27,9 @@ use crate::engine::supervise::Supervisor;
 use crate::engine::{Engine, outbox};
 use crate::faults;
 use crate::slack::client::SlackClientHandle;
+use crate::slack::handle::Inbound;
 use crate::slack::inbound;
+use crate::slack::socket::{Sockets, Status};
 use crate::store::Store;
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
@@ -73,8 +75,13 @@ impl App {
         let engine = engine.with_patience(faults::patience());
         let desk = Desk { engine: Arc::new(engine), catalog, environment: Arc::new(environment) };
         let supervisor = Supervisor::default();
-        let mut routes = inbound::routes(desk.clone(), slack, &config.slack, supervisor.clone())
-            .layer(map_response(faults::answering));
+        let doors = Inbound::new(desk.clone(), Arc::clone(&slack), supervisor.clone());
+        let mut routes = match &config.slack.signing_secret {
+            Some(secret) => inbound::routes(doors.clone(), &slack, secret)
+                .layer(map_response(faults::answering)),
+            None => Router::new(),
+        };
+        let sockets = config.slack.app_token.map(|token| (Sockets::new(slack, token), doors));
         if config.web_tokens.is_empty() {
             info!("The war room in the browser is off: DR_BUDDY_WEB_TOKENS is not set");
         } else {
@@ -87,7 +94,7 @@ impl App {
                 clock: None,
             }));
         }
-        Self::start(config.listen, desk, routes, supervisor).await
+        Self::start(config.listen, desk, routes, sockets, supervisor).await
     }
 
     /// The demo: a tabletop in the browser. Returns the clock, whose speed can be changed.
@@ -115,7 +122,7 @@ impl App {
         let supervisor = Supervisor::default();
         let stop = supervisor.token().clone();
         let web = Web { desk: desk.clone(), access, stop, clock: Some(Arc::clone(&fast)) };
-        let app = Self::start(listen, desk.clone(), router::routes(web), supervisor).await?;
+        let app = Self::start(listen, desk.clone(), router::routes(web), None, supervisor).await?;
         Ok((app, desk, fast))
     }
 
@@ -146,6 +153,7 @@ impl App {
         listen: SocketAddr,
         desk: Desk,
         routes: Router,
+        sockets: Option<(Sockets, Inbound)>,
         supervisor: Supervisor,
     ) -> anyhow::Result<Self> {
         // A process that knows it is the only one on its database takes a lease found here for that of a process that
@@ -167,9 +175,11 @@ impl App {
         let engine = Arc::clone(&desk.engine);
         let token = supervisor.token().clone();
         supervisor.keep("outbox", move || outbox::work(Arc::clone(&engine), token.clone()));
+        let sockets = sockets.map(|(sockets, doors)| sockets.open(doors, &supervisor));
+        let ready = get(ready).with_state((Arc::clone(&desk.engine), sockets));
         let routes = routes
             .route("/healthz", get(|| async { StatusCode::OK }))
-            .route("/readyz", get(ready).with_state(Arc::clone(&desk.engine)))
+            .route("/readyz", ready)
             .layer(CatchPanicLayer::new());
         let token = supervisor.token().clone();
         supervisor.once(async move {
@@ -218,12 +228,20 @@ async fn told() {
     }
 }
 
+/// Ready to be asked. Slack is no condition: without it the war room in the browser is needed all the more.
 async fn ready(
-    axum::extract::State(engine): axum::extract::State<Arc<Engine>>,
-) -> (StatusCode, &'static str) {
+    axum::extract::State((engine, sockets)): axum::extract::State<(
+        Arc<Engine>,
+        Option<Arc<Status>>,
+    )>,
+) -> (StatusCode, String) {
+    let sockets = sockets.map(|status| format!("{status}\n")).unwrap_or_default();
     match engine.store.check().await {
-        Ok(()) => (StatusCode::OK, "ready\n"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not take writes\n"),
+        Ok(()) => (StatusCode::OK, format!("ready\n{sockets}")),
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("the database does not take writes\n{sockets}"),
+        ),
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Config {
     pub environment: EnvironmentId,
     /// `DR_BUDDY_PROMPTS`, `DR_BUDDY_ENVIRONMENTS`: directories of documents.
     pub sources: CatalogSources,
-    /// `SLACK_BOT_TOKEN`, `SLACK_SIGNING_SECRET`, `SLACK_API_URL`.
+    /// `SLACK_BOT_TOKEN`, `SLACK_SIGNING_SECRET`, `SLACK_APP_TOKEN`, `SLACK_API_URL`.
     pub slack: SlackSettings,
     /// `AWS_ENDPOINT_URL`, `KUBECONFIG`, `DR_BUDDY_EXTRA_CA`.
     pub actions: ActionSettings,
@@ -119,7 +119,6 @@ impl Config {
             })
         };
         let token = required("SLACK_BOT_TOKEN", "the bot token of the Slack app (xoxb-…)");
-        let signing = required("SLACK_SIGNING_SECRET", "the signing secret of the Slack app");
         let environment = required(
             "DR_BUDDY_ENVIRONMENT",
             "the id of the environment to act on (prod, staging …)",
@@ -129,6 +128,7 @@ impl Config {
                 wrong.push(format!("DR_BUDDY_ENVIRONMENT: {error}"));
             }
         });
+        let (signing_secret, app_token) = doors(read, &mut wrong);
         let listen = read("DR_BUDDY_LISTEN").unwrap_or_else(|| "127.0.0.1:8088".to_owned());
         let listen = listen.parse().map_err(|_| {
             wrong.push(format!("DR_BUDDY_LISTEN: `{listen}` is not an address and port"));
@@ -147,7 +147,8 @@ impl Config {
             sources: sources(read),
             slack: SlackSettings {
                 token: token.into(),
-                signing_secret: signing.into(),
+                signing_secret,
+                app_token,
                 api_url: read("SLACK_API_URL")
                     .unwrap_or_else(|| "https://slack.com/api".to_owned()),
             },
@@ -164,6 +165,35 @@ impl Config {
             log_json,
         })
     }
+}
+
+/// How Slack's requests come in: the secret of HTTP, the token of Socket Mode, or both.
+fn doors(read: Read<'_>, wrong: &mut Vec<String>) -> (Option<SecretString>, Option<SecretString>) {
+    let (signing, app) = (read("SLACK_SIGNING_SECRET"), read("SLACK_APP_TOKEN"));
+    if signing.is_none() && app.is_none() {
+        wrong.push(
+            "neither SLACK_SIGNING_SECRET nor SLACK_APP_TOKEN is set: nothing could come in from Slack. Set the \
+             signing secret of the Slack app to be called over HTTP, its app-level token (xapp-…) for Socket Mode, \
+             or both"
+                .to_owned(),
+        );
+    }
+    // What stands there is secret: only how it begins is looked at, and none of it is repeated.
+    if app.as_ref().is_some_and(|token| !token.starts_with("xapp-")) {
+        wrong.push(
+            "SLACK_APP_TOKEN is not an app-level token (xapp-…): make one with the scope `connections:write` under \
+             Basic Information, App-Level Tokens, or unset it to be called over HTTP only"
+                .to_owned(),
+        );
+    }
+    if read("SLACK_BOT_TOKEN").is_some_and(|token| token.starts_with("xapp-")) {
+        wrong.push(
+            "SLACK_BOT_TOKEN is an app-level token (xapp-…): that belongs in SLACK_APP_TOKEN; here goes the bot \
+             token (xoxb-…) of OAuth & Permissions"
+                .to_owned(),
+        );
+    }
+    (signing.map(Into::into), app.map(Into::into))
 }
 
 fn database(read: Read<'_>, wrong: &mut Vec<String>) -> Database {
@@ -235,12 +265,37 @@ mod tests {
         let config = read(&[
             ("SLACK_BOT_TOKEN", "xoxb-secret-1"),
             ("SLACK_SIGNING_SECRET", "secret-2"),
+            ("SLACK_APP_TOKEN", "xapp-secret-5"),
             ("DR_BUDDY_ENVIRONMENT", "prod"),
             ("DR_BUDDY_WEB_TOKENS", "mia=secret-3-0123456789"),
             ("DATABASE_URL", "postgres://bot:secret-4@db/bot"),
         ])
         .unwrap();
         assert!(!format!("{config:?}").contains("secret-"));
+    }
+
+    #[test]
+    fn slack_comes_in_by_one_door_at_least_and_each_token_has_its_place() {
+        let must = [("SLACK_BOT_TOKEN", "xoxb-1"), ("DR_BUDDY_ENVIRONMENT", "prod")];
+        let with = |more: &[(&str, &str)]| read(&[&must[..], more].concat());
+        let wrong = with(&[]).unwrap_err().join("\n");
+        assert!(wrong.contains("SLACK_SIGNING_SECRET") && wrong.contains("SLACK_APP_TOKEN"));
+        for doors in [
+            &[("SLACK_SIGNING_SECRET", "2")][..],
+            &[("SLACK_APP_TOKEN", "xapp-1")],
+            &[("SLACK_SIGNING_SECRET", "2"), ("SLACK_APP_TOKEN", "xapp-1")],
+        ] {
+            let slack = with(doors).unwrap().slack;
+            let found = [slack.signing_secret.is_some(), slack.app_token.is_some()];
+            let named = ["SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN"];
+            assert_eq!(found, named.map(|name| doors.iter().any(|(door, _)| *door == name)));
+        }
+        let swapped = read(&[
+            ("SLACK_BOT_TOKEN", "xapp-1"),
+            ("SLACK_APP_TOKEN", "xoxb-1"),
+            ("DR_BUDDY_ENVIRONMENT", "prod"),
+        ]);
+        assert_eq!(swapped.unwrap_err().len(), 2);
     }
 
     #[test]

@@ -136,21 +136,18 @@ impl Desk {
         }
     }
 
-    /// Adds a note to the open run.
-    pub async fn note(&self, key: &str, by: &Actor, text: &str) -> Answer {
+    /// Hands a request to the run that is open.
+    pub async fn ask_open_run(&self, key: &str, by: &Actor, request: &Request) -> Answer {
         match self.open_run().await {
-            Ok(Some(run)) => {
-                let request = Request::Note { text: text.to_owned() };
-                match self.submit(key, by, &run.id, &request).await {
-                    Answer::Done { run, .. } => {
-                        let text = Text::Key("command.noted", vec![("run", Text::raw(&run))]);
-                        Answer::Done { text, run }
-                    }
-                    other @ (Answer::Refused(_) | Answer::Failed(_)) => other,
+            Ok(Some(run)) => match self.submit(key, by, &run.id, request).await {
+                Answer::Done { run, .. } => {
+                    let text = Text::Key("command.recorded", vec![("run", Text::raw(&run))]);
+                    Answer::Done { text, run }
                 }
-            }
+                other @ (Answer::Refused(_) | Answer::Failed(_)) => other,
+            },
             Ok(None) => {
-                info!(actor = ?by, "Refused a note without a run");
+                info!(actor = ?by, "Refused a request without a run");
                 Answer::Refused(Text::key("refused.no_run"))
             }
             Err(error) => failed(&error),

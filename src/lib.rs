@@ -10,7 +10,7 @@
 //! | [`engine`] | drives the domain durably: in → decide → record → effect | `domain`, the traits of `store` and `actions` |
 //! | [`catalog`] | reads `prompts/` and the environments, once, whole or not at all | `domain` |
 //! | [`desk`] | what every surface does with what people ask | `engine`, `catalog`, `domain` |
-//! | [`slack`] | signed requests in, Block Kit out | `desk` and what it may |
+//! | [`slack`] | signed requests or envelopes in, Block Kit out | `desk` and what it may |
 //! | [`web`] | the war room in the browser: the same messages and buttons | `desk`, and the rendering of `slack` |
 //! | [`cli`] | the subcommands | `desk`, [`app`] |
 //! | [`app`] | the composition root: builds, starts, drains | everything |
@@ -30,9 +30,11 @@
 //! 6. A tabletop cannot reach anything outside: the run's kind alone chooses between real and simulated actions.
 //!
 //! # Four walks
-//! **A slash command.** [`slack::inbound`] checks the signature on the raw body, [`slack::payload`] reads it,
-//! [`slack::command`] understands it, [`desk::Desk::start`] gathers the frozen runbook and environment,
-//! [`engine::Engine::start`] decides and commits; then Slack gets its 200. The outbox makes previews and posts cards.
+//! **A slash command.** [`slack::inbound`] checks the signature on the raw body, or [`slack::socket`] takes it out of
+//! its envelope; from there both doors are one: [`slack::handle`] asks whether runs are driven from that place,
+//! [`slack::payload`] reads it, [`slack::command`] understands it, [`desk::Desk::start`] gathers the frozen runbook and
+//! environment, [`engine::Engine::start`] decides and commits; then Slack gets its 200, or its acknowledgement. The
+//! outbox makes previews and posts cards.
 //!
 //! **A button.** A payload becomes a [`Press`](domain::comms::Press) and one known person or a stranger; the request is
 //! decided and committed, and acknowledged then. A refusal is whispered to the asker. A repeat of the payload has the

@@ -40,8 +40,10 @@ pub(super) type Connector =
 pub struct SlackSettings {
     /// The bot token.
     pub token: SecretString,
-    /// What Slack signs its requests with.
-    pub signing_secret: SecretString,
+    /// What Slack signs its requests with; without it nothing comes in over HTTP.
+    pub signing_secret: Option<SecretString>,
+    /// The app-level token; without it there is no Socket Mode.
+    pub app_token: Option<SecretString>,
     /// The base of the Web API, without a slash at the end.
     pub api_url: String,
 }

@@ -1,10 +1,14 @@
-//! Slack: what comes in ([`inbound`], [`payload`], [`command`]), what goes out ([`render`], [`client`]).
+//! Slack: what comes in, by two doors ([`inbound`] for HTTP, [`socket`] for Socket Mode) that do the same ([`handle`],
+//! [`payload`], [`command`], `obey`), and what goes out ([`render`], [`client`]).
 //!
 //! Payloads are read leniently from JSON: a well-signed click is a click, whatever fields Slack adds or nulls. A
 //! request is committed first and acknowledged then; a refusal answers the asker alone.
 
 pub mod client;
 pub mod command;
+pub mod handle;
 pub mod inbound;
+mod obey;
 pub mod payload;
 pub mod render;
+pub mod socket;

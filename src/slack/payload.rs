@@ -1,19 +1,24 @@
 //! What Slack sends, read leniently: only what is needed is looked at, and nothing else can be wrong.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::render::WORDS;
 use crate::domain::comms::Press;
+use crate::domain::ids::Digest;
 
 /// Who asked, where, and how to answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sender {
-    /// The workspace, if Slack said (an organisation-wide install may not).
+    /// The workspace it was asked in, if Slack said (an organisation-wide install may not).
     pub team: Option<String>,
+    /// The workspace the person is at home in, if Slack said: in a shared channel it may be another.
+    pub home: Option<String>,
     /// The user id.
     pub user: String,
     /// The channel id.
     pub channel: Option<String>,
+    /// The channel's name, if Slack said.
+    pub room: Option<String>,
     /// For opening a form; valid for three seconds.
     pub trigger: Option<String>,
 }
@@ -51,8 +56,6 @@ pub enum Happening {
         sender: Sender,
         /// The text, without the mention.
         text: String,
-        /// Names the event; a repeat has the same.
-        id: String,
     },
     /// Something we have no use for.
     Ignored,
@@ -71,62 +74,104 @@ fn text(value: &Value, pointer: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn form(body: &[u8]) -> impl Iterator<Item = (String, String)> {
-    url::form_urlencoded::parse(body).into_owned()
+/// What a door takes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A slash command.
+    Command,
+    /// A press, a form that was sent or closed.
+    Interaction,
+    /// An event: a mention.
+    Event,
 }
 
-/// Reads a slash command's body.
+/// The payload in a body of HTTP: of a command its fields, of an interaction the JSON in its field `payload`.
+///
+/// # Errors
+/// When it is not that.
+pub fn of_body(kind: Kind, body: &[u8]) -> Result<Value, Unreadable> {
+    let mut fields = url::form_urlencoded::parse(body).into_owned();
+    match kind {
+        Kind::Command => Ok(fields.map(|(name, value)| (name, Value::String(value))).collect()),
+        Kind::Interaction => {
+            let payload = fields.find(|(name, _)| name == "payload").map(|(_, value)| value);
+            let payload = payload.ok_or(Unreadable("no `payload` field"))?;
+            serde_json::from_str(&payload).map_err(|_| Unreadable("`payload` is not JSON"))
+        }
+        Kind::Event => serde_json::from_slice(body).map_err(|_| Unreadable("not JSON")),
+    }
+}
+
+/// Names what was asked by what Slack names it: a repeat has the same name, by whichever door and in whichever
+/// envelope it comes; a second press has another trigger.
+pub fn key(kind: Kind, payload: &Value) -> String {
+    let names: &[&str] = match kind {
+        Kind::Command => &["/team_id", "/user_id", "/channel_id", "/trigger_id", "/text"],
+        Kind::Interaction => &[
+            "/type",
+            "/team/id",
+            "/user/team_id",
+            "/user/id",
+            "/trigger_id",
+            "/actions/0/action_ts",
+            "/actions/0/action_id",
+            "/actions/0/value",
+            "/view/id",
+            "/view/hash",
+            "/view/callback_id",
+            "/view/private_metadata",
+            "/view/state",
+        ],
+        Kind::Event => &["/event_id"],
+    };
+    let named: Vec<_> = names.iter().map(|name| payload.pointer(name)).collect();
+    let named = json!([format!("{kind:?}"), named]).to_string();
+    format!("slack/{}", Digest::of(named.as_bytes()))
+}
+
+/// Reads a slash command.
 ///
 /// # Errors
 /// When nobody sent it.
-pub fn slash(body: &[u8]) -> Result<Slash, Unreadable> {
-    let mut sender = Sender::default();
-    let mut typed = String::new();
-    for (name, value) in form(body) {
-        match name.as_str() {
-            "user_id" => sender.user = value,
-            "team_id" => sender.team = Some(value),
-            "channel_id" => sender.channel = Some(value),
-            "trigger_id" => sender.trigger = Some(value),
-            "text" => typed = value,
-            _ => {}
-        }
-    }
-    if sender.user.is_empty() {
-        return Err(Unreadable("a command without a user"));
-    }
-    Ok(Slash { sender, text: typed })
+pub fn slash(payload: &Value) -> Result<Slash, Unreadable> {
+    let sender = Sender {
+        user: text(payload, "/user_id").ok_or(Unreadable("a command without a user"))?,
+        team: text(payload, "/team_id"),
+        channel: text(payload, "/channel_id"),
+        room: text(payload, "/channel_name"),
+        trigger: text(payload, "/trigger_id"),
+        ..Sender::default()
+    };
+    Ok(Slash { sender, text: text(payload, "/text").unwrap_or_default() })
 }
 
-/// Reads an interaction's body: a form with one field, `payload`, that holds JSON.
+/// Reads an interaction.
 ///
 /// # Errors
-/// When it is not that, or nobody sent it.
-pub fn interaction(body: &[u8]) -> Result<Interaction, Unreadable> {
-    let payload = form(body).find(|(name, _)| name == "payload").map(|(_, value)| value);
-    let payload = payload.ok_or(Unreadable("no `payload` field"))?;
-    let payload: Value =
-        serde_json::from_str(&payload).map_err(|_| Unreadable("`payload` is not JSON"))?;
+/// When nobody sent it, or it has no type.
+pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
     let sender = Sender {
-        user: text(&payload, "/user/id").ok_or(Unreadable("an interaction without a user"))?,
-        team: text(&payload, "/team/id").or_else(|| text(&payload, "/user/team_id")),
-        channel: text(&payload, "/channel/id").or_else(|| text(&payload, "/container/channel_id")),
-        trigger: text(&payload, "/trigger_id"),
+        user: text(payload, "/user/id").ok_or(Unreadable("an interaction without a user"))?,
+        team: text(payload, "/team/id"),
+        home: text(payload, "/user/team_id"),
+        channel: text(payload, "/channel/id").or_else(|| text(payload, "/container/channel_id")),
+        room: text(payload, "/channel/name"),
+        trigger: text(payload, "/trigger_id"),
     };
-    match text(&payload, "/type").as_deref() {
+    match text(payload, "/type").as_deref() {
         Some("block_actions") => {
-            let action = text(&payload, "/actions/0/action_id").unwrap_or_default();
-            let value = text(&payload, "/actions/0/value").unwrap_or_default();
+            let action = text(payload, "/actions/0/action_id").unwrap_or_default();
+            let value = text(payload, "/actions/0/value").unwrap_or_default();
             Ok(match Press::parse(&action, &value) {
                 Ok(press) => Interaction::Click(sender, press),
                 Err(_) => Interaction::NotOurs(sender),
             })
         }
         Some("view_submission") => {
-            let action = text(&payload, "/view/callback_id").unwrap_or_default();
-            let value = text(&payload, "/view/private_metadata").unwrap_or_default();
+            let action = text(payload, "/view/callback_id").unwrap_or_default();
+            let value = text(payload, "/view/private_metadata").unwrap_or_default();
             let words = format!("/view/state/values/{WORDS}/{WORDS}/value");
-            let words = text(&payload, &words).unwrap_or_default();
+            let words = text(payload, &words).unwrap_or_default();
             Ok(match Press::parse(&action, &value) {
                 Ok(press) => Interaction::Sent(sender, press, words),
                 Err(_) => Interaction::NotOurs(sender),
@@ -137,33 +182,34 @@ pub fn interaction(body: &[u8]) -> Result<Interaction, Unreadable> {
     }
 }
 
-/// Reads an event's body.
-///
-/// # Errors
-/// When it is not JSON.
-pub fn event(body: &[u8]) -> Result<Happening, Unreadable> {
-    let body: Value = serde_json::from_slice(body).map_err(|_| Unreadable("not JSON"))?;
-    if text(&body, "/type").as_deref() == Some("url_verification") {
-        return Ok(Happening::Challenge(text(&body, "/challenge").unwrap_or_default()));
+/// Reads an event.
+pub fn event(payload: &Value) -> Happening {
+    if text(payload, "/type").as_deref() == Some("url_verification") {
+        return Happening::Challenge(text(payload, "/challenge").unwrap_or_default());
     }
-    if text(&body, "/event/type").as_deref() != Some("app_mention") {
-        return Ok(Happening::Ignored);
+    if text(payload, "/event/type").as_deref() != Some("app_mention") {
+        return Happening::Ignored;
     }
-    let (Some(user), Some(id)) = (text(&body, "/event/user"), text(&body, "/event_id")) else {
-        return Ok(Happening::Ignored);
+    let user = text(payload, "/event/user").filter(|_| text(payload, "/event_id").is_some());
+    let Some(user) = user else {
+        return Happening::Ignored;
     };
-    let said = text(&body, "/event/text").unwrap_or_default();
+    let said = text(payload, "/event/text").unwrap_or_default();
     let said = match said.split_once('>') {
         Some((mention, rest)) if mention.trim_start().starts_with("<@") => rest.to_owned(),
         Some(_) | None => said,
     };
+    // In a shared channel the event comes to our workspace, and says where its author is at home. An organisation's
+    // id (E…) stands there as well.
+    let home = text(payload, "/event/user_team").filter(|team| team.starts_with('T'));
     let sender = Sender {
         user,
-        team: text(&body, "/team_id"),
-        channel: text(&body, "/event/channel"),
-        trigger: None,
+        team: text(payload, "/team_id"),
+        home: home.or_else(|| text(payload, "/event/team")),
+        channel: text(payload, "/event/channel"),
+        ..Sender::default()
     };
-    Ok(Happening::Mention { sender, text: said, id })
+    Happening::Mention { sender, text: said }
 }
 
 #[cfg(test)]
@@ -172,13 +218,6 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn body(payload: &Value) -> Vec<u8> {
-        url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("payload", &payload.to_string())
-            .finish()
-            .into_bytes()
-    }
-
     #[test]
     fn a_click_with_a_null_team_is_a_click() {
         let payload = json!({
@@ -186,7 +225,7 @@ mod tests {
             "container": {"channel_id": "C1"}, "surprise": {"new": ["field"]},
             "actions": [{"action_id": "resume", "value": "OPS-1||", "type": "button"}],
         });
-        let Ok(Interaction::Click(sender, press)) = interaction(&body(&payload)) else {
+        let Ok(Interaction::Click(sender, press)) = interaction(&payload) else {
             panic!("not a click");
         };
         assert_eq!(sender.team, None);
@@ -200,16 +239,43 @@ mod tests {
             "type": "event_callback", "event_id": "E1", "team_id": "T1",
             "event": {"type": "app_mention", "user": "U1", "channel": "C1", "text": "<@UBOT> status"},
         });
-        let Ok(Happening::Mention { text, .. }) = event(body.to_string().as_bytes()) else {
+        let Happening::Mention { text, .. } = event(&body) else {
             panic!("not a mention");
         };
         assert_eq!(text.trim(), "status");
     }
 
+    #[test]
+    fn a_repeat_by_another_door_has_the_same_name_and_a_second_press_has_not() {
+        let press = |trigger: &str, user: &str| {
+            json!({
+                "type": "block_actions", "team": {"id": "T1"}, "user": {"id": user}, "trigger_id": trigger,
+                "actions": [{"action_id": "run", "value": "a|b|c", "action_ts": "1.1"}],
+            })
+        };
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        let body = form.append_pair("payload", &press("1.2", "U1").to_string()).finish();
+        let by_http = of_body(Kind::Interaction, body.as_bytes()).unwrap();
+        let name = |payload: &Value| key(Kind::Interaction, payload);
+        let mut by_socket = press("1.2", "U1");
+        by_socket["response_url"] = json!("https://hooks.slack.com/actions/other");
+        assert_eq!(name(&by_http), name(&by_socket));
+        for other in [press("1.3", "U1"), press("1.2", "U2")] {
+            assert_ne!(name(&by_http), name(&other), "{other}");
+        }
+        let command =
+            json!({"team_id": "T1", "user_id": "U1", "trigger_id": "1.2", "text": "start"});
+        let by_http = of_body(Kind::Command, b"text=start&user_id=U1&trigger_id=1.2&team_id=T1");
+        assert_eq!(key(Kind::Command, &command), key(Kind::Command, &by_http.unwrap()));
+    }
+
     proptest! {
         #[test]
         fn no_body_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            drop((slash(&bytes), interaction(&bytes), event(&bytes)));
+            for kind in [Kind::Command, Kind::Interaction, Kind::Event] {
+                let Ok(payload) = of_body(kind, &bytes) else { continue };
+                drop((key(kind, &payload), slash(&payload), interaction(&payload), event(&payload)));
+            }
         }
 
         #[test]
@@ -218,7 +284,7 @@ mod tests {
                 "type": kind, "user": {"id": user}, "actions": [{"action_id": action, "value": value}],
                 "view": {"callback_id": action, "private_metadata": value, "state": {"values": [1]}},
             });
-            drop(interaction(&body(&payload)));
+            drop(interaction(&payload));
         }
     }
 }

@@ -8,6 +8,7 @@
 
 mod change;
 pub mod codec;
+mod frozen;
 pub mod postgres;
 mod rows;
 mod sql;
@@ -18,7 +19,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 
 use crate::domain::ids::{Digest, RunId};
-use crate::domain::run::log::Recorded;
+use crate::domain::run::log::{NotRead, Recorded};
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
 
@@ -141,6 +142,15 @@ pub enum StoreError {
         /// Why.
         #[source]
         source: serde_json::Error,
+    },
+    /// An event cannot be read by this version.
+    #[error("event {seq} cannot be read")]
+    UnreadableEvent {
+        /// Which.
+        seq: i64,
+        /// Why.
+        #[source]
+        source: NotRead,
     },
     /// The schema could not be brought up to date.
     #[error("the database schema could not be brought up to date")]

@@ -10,6 +10,7 @@ mod manifest;
 mod prompts;
 mod runbook_check;
 mod screens;
+mod sockets;
 mod store;
 mod terminal;
 mod tidy;

@@ -8,13 +8,22 @@ use serde_json::Value;
 use crate::harness::repository;
 
 fn manifest() -> Value {
-    let text = fs::read_to_string(repository().join("deploy/slack/manifest.yaml")).unwrap();
+    read("manifest.yaml")
+}
+
+fn read(name: &str) -> Value {
+    let text = fs::read_to_string(repository().join("deploy/slack").join(name)).unwrap();
     serde_saphyr::from_str(&text).unwrap()
 }
 
 fn slack_sources() -> String {
-    let folder = fs::read_dir(repository().join("src/slack")).unwrap();
-    folder.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
+    let mut text = String::new();
+    for folder in ["src/slack", "src/slack/socket"] {
+        let folder = fs::read_dir(repository().join(folder)).unwrap();
+        let files = folder.map(|file| file.unwrap().path()).filter(|path| path.is_file());
+        text.extend(files.map(|path| fs::read_to_string(path).unwrap()));
+    }
+    text
 }
 
 fn texts(list: &Value) -> BTreeSet<String> {
@@ -22,12 +31,14 @@ fn texts(list: &Value) -> BTreeSet<String> {
 }
 
 /// What a method of the Web API needs, by Slack's reference.
-const NEEDS: [(&str, Option<&str>); 5] = [
+const NEEDS: [(&str, Option<&str>); 6] = [
     ("chat_post_message", Some("chat:write")),
     ("chat_post_ephemeral", Some("chat:write")),
     ("chat_update", Some("chat:write")),
     ("views_open", None),
     ("auth_test", None),
+    // Of the app-level token, `connections:write`; of the bot's, nothing.
+    ("apps_connections_open", None),
 ];
 
 #[test]
@@ -79,4 +90,29 @@ fn every_address_in_the_manifest_is_served() {
     for (word, ..) in dr_buddy::slack::command::ALL {
         assert!(hint.contains(word), "the hint names `{word}`");
     }
+}
+
+/// What is left of a manifest without its addresses, the switch set like this.
+fn without_addresses(mut manifest: Value, socket_mode: bool) -> Value {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                fields.retain(|name, _| name != "url" && name != "request_url");
+                fields.values_mut().for_each(strip);
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    strip(&mut manifest);
+    manifest["settings"]["socket_mode_enabled"] = socket_mode.into();
+    manifest
+}
+
+#[test]
+fn by_socket_mode_it_is_the_same_app() {
+    let socket = read("manifest-socket.yaml");
+    assert_eq!(socket["settings"]["socket_mode_enabled"], true);
+    assert_eq!(socket, without_addresses(manifest(), true));
+    assert_ne!(socket, without_addresses(manifest(), false));
 }

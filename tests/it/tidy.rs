@@ -102,13 +102,14 @@ const LAYERS: [(&str, &[&str]); 14] = [
 ];
 
 /// Outside crates that belong to some layers only.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 10] = [
     ("sqlx", &["store"]),
     ("aws_", &["actions"]),
     ("kube", &["actions"]),
     ("k8s_openapi", &["actions"]),
     ("reqwest", &["actions", "cli"]),
     ("slack_morphism", &["slack"]),
+    ("tokio_tungstenite", &["slack"]),
     ("axum", &["slack", "web", "app"]),
     ("maud", &["web"]),
     ("clap", &["cli", "main"]),

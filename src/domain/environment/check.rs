@@ -39,6 +39,10 @@ const CHAT: &[Field] = &[
     field("language", Shape::Text).doc("`en` (default) or `fr`"),
     field("time_zone", Shape::Text).doc("IANA name shown beside UTC: `Europe/Paris`"),
     field("run_prefix", Shape::Text).doc("how run ids begin: `OPS-DR`"),
+    field("teams", Shape::Texts)
+        .doc("Slack team ids that may drive runs: `[T012ABCDEF]`; any if absent"),
+    field("channels", Shape::Texts)
+        .doc("Slack channel ids, beside the war room, that may: `[C012ABCDEF]`; any if absent"),
 ];
 const PERSON: &[Field] = &[
     field("id", Shape::Id).required().doc("short name used in the record"),
@@ -98,7 +102,8 @@ fn read(root: &Node, problems: &mut Problems) -> Option<Environment> {
         Some(Objectives { rto: rto?.0, rpo: rpo?.0 })
     });
     let chat = read_chat(mapping, problems);
-    let people = read_people(mapping, problems);
+    let teams = chat.as_ref().map(|chat| chat.teams.as_slice()).unwrap_or_default();
+    let people = read_people(mapping, teams, problems);
     Some(Environment {
         id: id?.0,
         kind: kind?,
@@ -224,10 +229,63 @@ fn read_chat(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Chat> {
         language,
         time_zone: time_zone.map_or_else(super::utc, |(name, _)| name),
         run_prefix: run_prefix.map_or_else(super::run_prefix, |(prefix, _)| prefix),
+        teams: slack_ids(chat, "teams", &['T', 'E'], problems),
+        channels: slack_ids(chat, "channels", &['C', 'G', 'D'], problems),
     })
 }
 
-fn read_people(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Vec<Person>> {
+/// Ids as Slack makes them: one of these letters, then capitals and digits. Names change and are never taken.
+fn slack_ids(
+    mapping: Mapping<'_>,
+    key: &str,
+    begin: &[char],
+    problems: &mut Problems,
+) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    for item in mapping.list(key, Shape::Texts, problems) {
+        let Some(id) = reader::text(item, key, Shape::Text, problems) else { continue };
+        let rest = id.strip_prefix(begin).unwrap_or_default();
+        let is_id =
+            rest.len() >= 2 && rest.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+        if !is_id {
+            let hint =
+                format!("an id such as `{}012ABCDEF`, never a name", begin.first().unwrap_or(&'T'));
+            problems.add(item.at, format!("{} is not one of Slack's ids", quoted(id)), hint);
+        } else if ids.iter().any(|other| other == id) {
+            problems.add(item.at, format!("{} is named twice", quoted(id)), "");
+        } else {
+            ids.push(id.to_owned());
+        }
+    }
+    ids
+}
+
+/// A person's team must be one that may drive runs, and must be said where there are several.
+fn home(
+    slack: Option<&At<String>>,
+    team: Option<&At<String>>,
+    teams: &[String],
+    problems: &mut Problems,
+) {
+    match (slack, team) {
+        (_, Some((team, at))) if !teams.is_empty() && !teams.contains(team) => {
+            let hint = near(team, teams.iter().map(String::as_str));
+            problems.add(*at, format!("team {} is not in `chat.teams`", quoted(team)), hint);
+        }
+        (Some((user, at)), None) if teams.len() > 1 => {
+            let message = format!("Slack id {} without a `slack_team`", quoted(user));
+            let hint = "`chat.teams` names several: say in which of them this is";
+            problems.add(*at, message, hint);
+        }
+        (_, Some(_)) | (Some(_), None) | (None, None) => {}
+    }
+}
+
+fn read_people(
+    mapping: Mapping<'_>,
+    teams: &[String],
+    problems: &mut Problems,
+) -> Option<Vec<Person>> {
     let node = mapping.get("people")?;
     let mut people = Vec::new();
     let mut is_whole = true;
@@ -241,7 +299,9 @@ fn read_people(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Vec<Pers
         let id = one.id("id", PersonId::parse, problems);
         let name = one.text("name", problems);
         let slack = one.text("slack", problems);
-        let slack_team = one.text("slack_team", problems).map(|(team, _)| team);
+        let slack_team = one.text("slack_team", problems);
+        home(slack.as_ref(), slack_team.as_ref(), teams, problems);
+        let slack_team = slack_team.map(|(team, _)| team);
         let roles = one.roles("roles", problems);
         let language = word(one, "language", &LANGUAGES, problems);
         has_ic |= roles.iter().flatten().any(|(role, _)| *role == Role::Ic);

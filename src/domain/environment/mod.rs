@@ -46,12 +46,12 @@ impl Environment {
         self.people.iter().filter(|person| person.holds_one_of(roles))
     }
 
-    /// Exactly one person with this Slack user id (and team, where the file names one), or nobody.
+    /// Exactly one person with this Slack user id, at home in this team, or nobody: the same id in another workspace is
+    /// somebody else.
     pub fn person_in_slack(&self, team: Option<&str>, user: &str) -> Option<&Person> {
-        let same_team = |person: &&Person| match (&person.slack_team, team) {
-            (Some(wanted), Some(team)) => wanted == team,
-            (Some(_), None) => false,
-            (None, _) => true,
+        let same_team = |person: &&Person| match &person.slack_team {
+            Some(wanted) => team == Some(wanted),
+            None => self.chat.teams.is_empty() || self.chat.is_ours(team),
         };
         let mut found = self
             .people
@@ -105,6 +105,52 @@ pub struct Chat {
     /// How run ids begin: `OPS-DR`.
     #[serde(default = "run_prefix")]
     pub run_prefix: String,
+    /// The Slack teams (workspaces) that may drive runs; any that Slack vouches for, if none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<String>,
+    /// The ids of the channels, beside the war room, in which runs may be driven; any, if none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<String>,
+}
+
+/// Why nothing is done from a place in Slack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// The workspace, or the one the person is at home in, is not named in `teams`.
+    Team,
+    /// The channel is neither the war room nor named in `channels`.
+    Channel,
+}
+
+impl Chat {
+    fn is_ours(&self, team: Option<&str>) -> bool {
+        team.is_some_and(|team| self.teams.iter().any(|ours| ours == team))
+    }
+
+    /// Whether runs may be driven from these teams: where it was asked, and where the asker is at home.
+    ///
+    /// # Errors
+    /// When one of them is not ours, or none is known.
+    pub fn admits_teams(&self, teams: [Option<&str>; 2]) -> Result<(), Elsewhere> {
+        let mut known = teams.into_iter().filter(Option::is_some).peekable();
+        let ours = known.peek().is_some() && known.all(|team| self.is_ours(team));
+        if self.teams.is_empty() || ours { Ok(()) } else { Err(Elsewhere::Team) }
+    }
+
+    /// Whether runs may be driven from this channel, of which Slack told the id and perhaps the name.
+    ///
+    /// # Errors
+    /// When they may not.
+    pub fn admits_channel(&self, id: &str, name: Option<&str>) -> Result<(), Elsewhere> {
+        let is_war_room =
+            self.war_room == id || name.is_some_and(|name| self.war_room == format!("#{name}"));
+        let is_named = self.channels.iter().any(|channel| channel == id);
+        if self.channels.is_empty() || is_war_room || is_named {
+            Ok(())
+        } else {
+            Err(Elsewhere::Channel)
+        }
+    }
 }
 
 fn utc() -> String {
@@ -139,5 +185,44 @@ impl Person {
     /// Whether this person holds one of the roles.
     pub fn holds_one_of(&self, roles: &[Role]) -> bool {
         self.roles.iter().any(|role| roles.contains(role))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chat(teams: &[&str], channels: &[&str]) -> Chat {
+        let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Chat {
+            war_room: "#war-room".to_owned(),
+            language: Language::En,
+            time_zone: utc(),
+            run_prefix: run_prefix(),
+            teams: all(teams),
+            channels: all(channels),
+        }
+    }
+
+    #[test]
+    fn a_team_that_is_not_named_drives_nothing() {
+        let named = chat(&["T1", "T2"], &[]);
+        assert_eq!(named.admits_teams([Some("T1"), Some("T2")]), Ok(()));
+        assert_eq!(named.admits_teams([None, Some("T2")]), Ok(()));
+        // A guest of a shared channel, in our workspace; one of ours in theirs; nobody knows where.
+        for teams in [[Some("T1"), Some("T9")], [Some("T9"), Some("T1")], [None, None]] {
+            assert_eq!(named.admits_teams(teams), Err(Elsewhere::Team), "{teams:?}");
+        }
+        assert_eq!(chat(&[], &[]).admits_teams([Some("T9"), None]), Ok(()));
+    }
+
+    #[test]
+    fn a_channel_that_is_not_named_drives_nothing() {
+        let named = chat(&[], &["C1"]);
+        assert_eq!(named.admits_channel("C1", None), Ok(()));
+        assert_eq!(named.admits_channel("C7", Some("war-room")), Ok(()));
+        assert_eq!(named.admits_channel("C7", Some("c1")), Err(Elsewhere::Channel));
+        assert_eq!(named.admits_channel("C7", None), Err(Elsewhere::Channel));
+        assert_eq!(chat(&[], &[]).admits_channel("C7", None), Ok(()));
     }
 }

@@ -20,7 +20,13 @@ pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
         if tells_the_room(event) {
             effects.insert(Effect::Show(MessageKey::Notice(*seq)));
         }
-        if matches!(event, Event::RunHeld { .. } | Event::RunResumed {} | Event::RunClosed { .. }) {
+        if matches!(
+            event,
+            Event::RunHeld { .. }
+                | Event::RunResumed {}
+                | Event::RunClosed { .. }
+                | Event::RoleTaken { .. }
+        ) {
             effects.extend(asking(run, |_| true));
         }
         // What was ready to go while the run was held goes now.
@@ -46,7 +52,7 @@ pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
     }
     if !events.is_empty() {
         effects.insert(Effect::Show(MessageKey::Run));
-        let due = run.each_step().filter_map(|(step, at)| due_at(step, at)).min();
+        let due = run.each_step().filter_map(|(step, at)| due_at(run, step, at)).min();
         if let Some(due) = due.filter(|_| !run.is_closed()) {
             effects.insert(Effect::WakeAt(due));
         }
@@ -84,6 +90,9 @@ fn touched(run: &Run, id: &StepId, event: &Event) -> Vec<Effect> {
         | Event::OutcomeUnknown { .. }
         | Event::OutcomeProbed { .. }
         | Event::ProbeAsked { .. }
+        | Event::PeopleCalled { .. }
+        | Event::StepLate { .. }
+        | Event::RoleTaken { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
@@ -158,6 +167,9 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
         | Event::StepFailed { .. }
         | Event::StepSkipped { .. }
         | Event::StepUndone { .. }
+        | Event::PeopleCalled { .. }
+        | Event::StepLate { .. }
+        | Event::RoleTaken { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
@@ -174,6 +186,9 @@ pub fn tells_the_room(event: &Event) -> bool {
         | Event::OutcomeUnknown { .. }
         | Event::StepFailed { .. }
         | Event::UndoAsked { .. }
+        | Event::PeopleCalled { .. }
+        | Event::StepLate { .. }
+        | Event::RoleTaken { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::RunClosed { .. } => true,

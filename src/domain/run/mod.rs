@@ -25,6 +25,7 @@ pub mod preview;
 pub mod protocol;
 pub mod questions;
 pub mod refusal;
+pub mod report;
 pub mod state;
 
 pub use protocol::{Effect, Entry, Event, MessageKey, Report, Request, Start};

@@ -7,18 +7,22 @@ mod write;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection};
 
 use super::change::{Change, Held, Placed, Postponed, Wanted, number};
+use super::frozen::{Frozen, Shelf};
 use super::rows::{self, EventRow, RunRow, State};
 use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, failed, sql};
-use crate::domain::ids::RunId;
+use crate::domain::ids::{Digest, RunId};
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
@@ -31,6 +35,7 @@ use writer::Writer;
 pub struct SqliteStore {
     writer: Writer,
     reader: SqlitePool,
+    frozen: Frozen,
     /// Absent in a process that performs nothing.
     _lock: Option<Lock>,
 }
@@ -75,21 +80,50 @@ impl SqliteStore {
             .connect_with(options.clone().read_only(true).create_if_missing(false))
             .await
             .map_err(failed("open for reading"))?;
-        Ok(Self { writer: Writer::start(options), reader, _lock: lock })
+        Ok(Self { writer: Writer::start(options), reader, frozen: Frozen::default(), _lock: lock })
     }
 
     async fn state(&self, row: &RunRow) -> Result<Run, StoreError> {
-        match rows::state(row)? {
-            State::Ready(run) => Ok(*run),
-            State::Outdated(run) => rows::replay(&self.record(&run, 0, u32::MAX).await?),
+        let run = match rows::state(row)? {
+            State::Ready(moving) => {
+                let runbook = self.thaw(&self.frozen.runbooks, &moving.runbook).await?;
+                let environment = self.thaw(&self.frozen.environments, &moving.environment).await?;
+                if let (Some(runbook), Some(environment)) = (runbook, environment) {
+                    return Ok(moving.with(runbook, environment));
+                }
+                rows::id(&row.0)?
+            }
+            State::Outdated(run) => run,
+        };
+        rows::replay(&self.record(&run, 0, u32::MAX).await?)
+    }
+
+    async fn thaw<T: Serialize + DeserializeOwned>(
+        &self,
+        shelf: &Shelf<T>,
+        hash: &Digest,
+    ) -> Result<Option<Arc<T>>, StoreError> {
+        if let Some(thing) = shelf.get(hash) {
+            return Ok(Some(thing));
         }
+        let body: Option<String> = sqlx::query_scalar(sql::FROZEN)
+            .bind(hash.as_str())
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(failed("read a run"))?;
+        body.map(|body| shelf.read(hash, &body)).transpose()
     }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     async fn commit(&self, commit: &Commit<'_>) -> Result<Committed, StoreError> {
-        self.writer.write(Change::of(commit)?).await
+        let named = self.frozen.name(commit.run)?;
+        let outcome = self.writer.write(Change::of(commit, &named)?).await?;
+        if outcome == Committed::Done && !commit.events.is_empty() {
+            self.frozen.keep(commit.run, &named);
+        }
+        Ok(outcome)
     }
 
     async fn is_known(&self, key: &str) -> Result<bool, StoreError> {
@@ -201,5 +235,55 @@ impl Store for SqliteStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.writer.write(Check).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::SqliteConnection;
+    use writer::Write;
+
+    const HOW: &str = "select synchronous, journal_mode, foreign_keys \
+         from pragma_synchronous, pragma_journal_mode, pragma_foreign_keys";
+
+    struct Ask;
+
+    #[async_trait]
+    impl Write for Ask {
+        type Output = (i64, String, i64);
+
+        async fn write(&self, db: &mut SqliteConnection) -> Result<Self::Output, StoreError> {
+            sqlx::query_as(HOW).fetch_one(db).await.map_err(failed("ask"))
+        }
+    }
+
+    #[tokio::test]
+    async fn every_connection_is_durable_and_readers_cannot_write() {
+        const FULL: i64 = 2;
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("runs.db")).await.unwrap();
+        let durable = (FULL, "wal".to_owned(), 1);
+        assert_eq!(store.writer.write(Ask).await.unwrap(), durable);
+        let mut readers = Vec::new();
+        for _ in 0..4 {
+            let mut reader = store.reader.acquire().await.unwrap();
+            let how: (i64, String, i64) =
+                sqlx::query_as(HOW).fetch_one(&mut *reader).await.unwrap();
+            assert_eq!(how, durable);
+            sqlx::query(sql::CHECK).execute(&mut *reader).await.unwrap_err();
+            readers.push(reader);
+        }
+        // A connection that was given up is made anew in the same way.
+        struct Fail;
+        #[async_trait]
+        impl Write for Fail {
+            type Output = ();
+            async fn write(&self, _: &mut SqliteConnection) -> Result<(), StoreError> {
+                Err(failed("fail")(sqlx::Error::PoolClosed))
+            }
+        }
+        store.writer.write(Fail).await.unwrap_err();
+        assert_eq!(store.writer.write(Ask).await.unwrap(), durable);
     }
 }

@@ -9,7 +9,7 @@ use super::people::{ANTOINE, LEO, MIA};
 use super::record::Record;
 use super::shop::{DR_LB, primary_target};
 use super::stage::{Script, Stage, TOKEN, WRITERS};
-use crate::harness::{Deliveries, http};
+use crate::harness::{Deliveries, Door, http};
 
 /// What people press, in order: step, button, and the two who press.
 const PLAY: [(&str, &str, [&str; 2]); 9] = [
@@ -146,7 +146,16 @@ async fn assert_the_page_tells_the_record(stage: &Stage, record: &Record) {
 
 #[tokio::test]
 async fn a_guided_failover_end_to_end() {
-    let stage = Stage::open(Script::default()).await;
+    guided(Door::Http).await;
+}
+
+#[tokio::test]
+async fn a_guided_failover_by_socket_mode() {
+    guided(Door::Socket).await;
+}
+
+async fn guided(door: Door) {
+    let stage = Stage::open(Script { door, ..Script::default() }).await;
     stage.type_dr(ANTOINE, "start region-failover").await;
     for (step, action, [first, second]) in PLAY {
         let button = stage.button(action, step).await;
@@ -175,12 +184,21 @@ async fn a_guided_failover_end_to_end() {
     assert_the_page_tells_the_record(&stage, &record).await;
     let slow: Vec<_> = stage.slack.deliveries().into_iter().flat_map(|one| one.answers).collect();
     assert!(slow.iter().all(|answer| answer.status == 200 && answer.took_ms < 3000), "{slow:?}");
-    stage.judged("a guided failover").await;
+    stage.judged(&format!("a guided failover ({door:?})")).await;
 }
 
 #[tokio::test]
 async fn doubled_deliveries_and_two_people_at_the_same_moment_change_nothing_twice() {
-    let stage = Stage::open(Script::default()).await;
+    doubled(Door::Http).await;
+}
+
+#[tokio::test]
+async fn the_same_payload_by_both_doors_at_the_same_moment_changes_nothing_twice() {
+    doubled(Door::Both).await;
+}
+
+async fn doubled(door: Door) {
+    let stage = Stage::open(Script { door, ..Script::default() }).await;
     stage.slack.deliver(Deliveries::Doubled);
     let start = || stage.type_dr(ANTOINE, "start region-failover");
     tokio::join!(start(), stage.type_dr(MIA, "start region-failover"));
@@ -199,5 +217,5 @@ async fn doubled_deliveries_and_two_people_at_the_same_moment_change_nothing_twi
     let statuses: Vec<u16> =
         all.iter().flat_map(|one| &one.answers).map(|one| one.status).collect();
     assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
-    stage.judged("a failover with everything doubled").await;
+    stage.judged(&format!("a failover with everything doubled ({door:?})")).await;
 }

@@ -11,7 +11,7 @@ use dr_buddy::domain::run::Event;
 use super::people::{ANTOINE, MIA};
 use super::shop::{DR_LB, PRIMARY_LB, excerpt, primary_target};
 use super::stage::{Script, Stage};
-use crate::harness::{eventually, http};
+use crate::harness::{Door, eventually, http};
 
 const STEP: &str = "pin-dns";
 
@@ -30,9 +30,19 @@ fn status(stage: &Stage) -> u16 {
 
 #[tokio::test]
 async fn on_a_full_disk_a_click_fails_loudly_and_nothing_happens_outside() {
+    full(Door::Http, 500).await;
+}
+
+#[tokio::test]
+async fn on_a_full_disk_a_click_by_socket_mode_is_not_acknowledged() {
+    full(Door::Socket, 0).await;
+}
+
+async fn full(door: Door, not_recorded: u16) {
     let wrapped = Path::new("/bin/bash");
     let runbooks = vec![("pin.yaml", excerpt("pin", &[STEP]))];
-    let script = Script { runbooks, through: Some(wrapped.to_owned()), ..Script::default() };
+    let through = Some(wrapped.to_owned());
+    let script = Script { runbooks, through, door, ..Script::default() };
     let stage = Stage::open(script).await;
     stage.type_dr(ANTOINE, "start pin").await;
     stage.press(ANTOINE, &stage.button("run", STEP).await).await;
@@ -41,7 +51,7 @@ async fn on_a_full_disk_a_click_fails_loudly_and_nothing_happens_outside() {
 
     let_files_grow(&stage, "1");
     stage.press(MIA, &approve).await;
-    assert_eq!(status(&stage), 500, "Slack shows its warning");
+    assert_eq!(status(&stage), not_recorded, "Slack shows its warning");
     stage.whispered(MIA, "*Nothing was done*: the database could not record it").await;
     let hold = stage.button("ask-hold", "").await;
     stage.write(ANTOINE, &hold, "le disque est plein").await;
@@ -66,5 +76,5 @@ async fn on_a_full_disk_a_click_fails_loudly_and_nothing_happens_outside() {
     assert_eq!(stage.aws.tap.count(&changes), 1);
     assert!(primary_target(&stage.world).await.starts_with(DR_LB));
     assert!(!stage.log().contains("panicked"), "{}", stage.log());
-    stage.judged("a full disk").await;
+    stage.judged(&format!("a full disk ({door:?})")).await;
 }

@@ -19,6 +19,7 @@ use dr_buddy::engine::channel::Silent;
 use dr_buddy::engine::clock::{Clock, SystemClock};
 use dr_buddy::engine::supervise::Supervisor;
 use dr_buddy::slack::client::{SlackClientHandle, SlackSettings};
+use dr_buddy::slack::handle::Inbound;
 use dr_buddy::slack::inbound;
 use dr_buddy::store::sqlite::SqliteStore;
 use proptest::prelude::*;
@@ -50,10 +51,12 @@ impl Doors {
         let catalog = Catalog::load(&CatalogSources::default()).expect("what is shipped is good");
         let catalog = Arc::new(catalog);
         let id = EnvironmentId::parse("staging").expect("it is an id");
-        let environment = catalog.environment(&id).expect("it is shipped").clone();
+        let mut environment = catalog.environment(&id).expect("it is shipped").clone();
+        environment.chat.teams.clear();
         let settings = SlackSettings {
             token: "xoxb-test".to_owned().into(),
-            signing_secret: SECRET.to_owned().into(),
+            signing_secret: None,
+            app_token: None,
             // Nobody listens there: whispers and forms fail, as they may.
             api_url: "http://127.0.0.1:9/api".to_owned(),
         };
@@ -66,8 +69,9 @@ impl Doors {
         let now = desk.engine.clock.now();
         let started = desk.start("first", &by, None, Kind::Tabletop, now).await;
         let Answer::Done { run, .. } = started else { panic!("{started:?}") };
-        let router =
-            inbound::routes(desk.clone(), Arc::new(slack), &settings, Supervisor::default());
+        let slack = Arc::new(slack);
+        let doors = Inbound::new(desk.clone(), Arc::clone(&slack), Supervisor::default());
+        let router = inbound::routes(doors, &slack, &SECRET.to_owned().into());
         Self { router, desk, run, _folder: folder }
     }
 

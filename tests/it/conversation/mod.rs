@@ -1,15 +1,18 @@
 //! Conversations: people drive the real binary through Slack, and afterwards the servers are asked what happened.
 
 mod changed_world;
+mod commands;
 mod doubt;
 mod failover;
 mod full_disk;
 mod fuzz;
 pub(crate) mod people;
+mod places;
 pub(crate) mod raw;
 mod record;
 mod refusals;
 pub(crate) mod shop;
+mod sockets;
 pub(crate) mod stage;
 mod start;
 mod strict_slack;

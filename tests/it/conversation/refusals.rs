@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::people::{ANTOINE, Button, LEO, MIA, ROOM, STRANGER};
 use super::shop::excerpt;
 use super::stage::{Script, Stage};
-use crate::harness::eventually;
+use crate::harness::{Door, eventually};
 
 const STEP: &str = "promote-database";
 
@@ -32,8 +32,17 @@ async fn whispers(stage: &Stage) -> BTreeMap<&'static str, Vec<String>> {
 
 #[tokio::test]
 async fn what_must_not_be_is_refused_to_the_asker_alone_and_changes_nothing() {
+    refused(Door::Http).await;
+}
+
+#[tokio::test]
+async fn by_socket_mode_the_same_is_refused_in_the_same_words() {
+    refused(Door::Socket).await;
+}
+
+async fn refused(door: Door) {
     let runbooks = vec![("promotion.yaml", excerpt("promotion", &[STEP]))];
-    let stage = Stage::open(Script { runbooks, ..Script::default() }).await;
+    let stage = Stage::open(Script { runbooks, door, ..Script::default() }).await;
     stage.type_dr(ANTOINE, "start promotion").await;
     let old = stage.button("run", STEP).await;
     stage.press(ANTOINE, &stage.button("look-again", STEP).await).await;
@@ -87,7 +96,7 @@ async fn what_must_not_be_is_refused_to_the_asker_alone_and_changes_nothing() {
     assert_eq!(stage.aws.tap.count("FailoverGlobalCluster"), 0);
     commands(&stage, before).await;
     forms(&stage).await;
-    stage.judged("refusals").await;
+    stage.judged(&format!("refusals ({door:?})")).await;
 }
 
 /// What the newest command was answered.

@@ -11,12 +11,15 @@ use tempfile::TempDir;
 use super::people::{ANTOINE, LEO, MIA, ROOM, STRANGER};
 use super::shop::{self, Shop};
 use crate::harness::{
-    AppPaths, AwsWorld, Child, Kube, Kubelet, LocalSlack, Ministack, SlackSetup, free_port, judge,
-    kube, kubelet, local_slack, ministack, ready,
+    AppPaths, AwsWorld, Child, Door, FakeSockets, Kube, Kubelet, LocalSlack, Ministack, SlackSetup,
+    eventually, fake_sockets, free_port, http, judge, kube, kubelet, local_slack, ministack, ready,
 };
 
 /// Antoine's token for the war room in the browser.
 pub(crate) const TOKEN: &str = "antoine-0123456789";
+
+/// For Socket Mode.
+const APP_TOKEN: &str = "xapp-1-A01APP-1-test";
 
 /// The workers of the primary region, with their replicas.
 pub(crate) const WRITERS: [(&str, i32); 3] =
@@ -27,6 +30,10 @@ pub(crate) const WRITERS: [(&str, i32); 3] =
 pub(super) struct Script {
     /// Runbooks beside the shipped ones: `(file, text)`.
     pub(super) runbooks: Vec<(&'static str, String)>,
+    /// How Slack reaches the product.
+    pub(super) door: Door,
+    /// What stands under `chat` in the environment beside the war room: `teams: [T01TEST]`.
+    pub(super) chat: &'static str,
     /// Another Web API than local-slack's.
     pub(super) api_url: Option<String>,
     /// Where the database is, if not in the stage's folder.
@@ -42,11 +49,14 @@ pub(super) struct Stage {
     pub(super) kube: &'static Kube,
     pub(super) namespace: String,
     pub(super) slack: LocalSlack,
+    /// Slack's side of Socket Mode, if it is used.
+    pub(super) sockets: Option<Arc<FakeSockets>>,
     /// `http://127.0.0.1:PORT`, the same after a restart.
     pub(super) base: String,
     pub(super) database: PathBuf,
     pub(super) environment: String,
     api_url: String,
+    door: Door,
     through: Option<PathBuf>,
     process: RefCell<Option<Child>>,
     said: RefCell<String>,
@@ -66,7 +76,8 @@ impl Stage {
 
     async fn set_up(script: Script) -> Self {
         let users = [(ANTOINE, "antoine"), (MIA, "mia"), (LEO, "leo"), (STRANGER, "eve")];
-        let setup = SlackSetup::new(&users, &[(ROOM, "war-room")]);
+        let mut setup = SlackSetup::new(&users, &[(ROOM, "war-room")]);
+        setup.app_token = (script.door == Door::Native).then(|| APP_TOKEN.to_owned());
         let aws = async {
             let aws = ministack().await;
             let world = Arc::new(AwsWorld::seed(&aws).await);
@@ -77,6 +88,7 @@ impl Stage {
             tokio::join!(aws, local_slack(setup), clusters());
         let folder = tempfile::tempdir().expect("a temporary folder");
         let environment = shop.environment(&world, &namespace);
+        let environment = environment.replace("chat: {", &format!("chat: {{{}", script.chat));
         for part in ["environments", "prompts/runbooks"] {
             fs::create_dir_all(folder.path().join(part)).expect("a folder");
         }
@@ -90,9 +102,21 @@ impl Stage {
         }
         let base = format!("http://127.0.0.1:{}", free_port());
         slack.connect(&base, AppPaths::default());
+        let api_url = script.api_url.unwrap_or_else(|| slack.api_url());
+        let sockets = match script.door {
+            Door::Http | Door::Native => None,
+            Door::Socket | Door::Both => {
+                Some(Arc::new(fake_sockets(APP_TOKEN, Some(api_url.clone())).await))
+            }
+        };
+        if let Some(sockets) = &sockets {
+            slack.through(script.door, Arc::clone(sockets));
+        }
         Self {
+            door: script.door,
             through: script.through,
-            api_url: script.api_url.unwrap_or_else(|| slack.api_url()),
+            api_url: sockets.as_ref().map_or(api_url, |sockets| sockets.api_url.clone()),
+            sockets,
             database: script.database.unwrap_or_else(|| folder.path().join("dr.db")),
             aws,
             world,
@@ -132,11 +156,30 @@ impl Stage {
         };
         let child = ready(child, &format!("{}/readyz", self.base)).await;
         *self.process.borrow_mut() = Some(child);
+        if self.door != Door::Http {
+            self.is_ready("2 of 2 open").await;
+        }
+    }
+
+    /// Waits until the product says this of itself.
+    pub(super) async fn is_ready(&self, words: &str) {
+        eventually(&format!("`{words}` in /readyz"), 60, || async {
+            let asked = http().get(format!("{}/readyz", self.base)).send().await.ok()?;
+            asked.text().await.ok()?.contains(words).then_some(())
+        })
+        .await;
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
         let at = |part: &str| self.folder.path().join(part).display().to_string();
-        vec![
+        let secret = ("SLACK_SIGNING_SECRET", self.slack.setup.signing_secret.clone());
+        let token = ("SLACK_APP_TOKEN", APP_TOKEN.to_owned());
+        let doors = match self.door {
+            Door::Http => vec![secret],
+            Door::Socket | Door::Native => vec![token],
+            Door::Both => vec![secret, token],
+        };
+        let mut settings = vec![
             ("DR_BUDDY_LISTEN", self.base.trim_start_matches("http://").to_owned()),
             ("DR_BUDDY_DATABASE", self.database.display().to_string()),
             ("DR_BUDDY_ENVIRONMENT", "shop".to_owned()),
@@ -144,7 +187,6 @@ impl Stage {
             ("DR_BUDDY_PROMPTS", at("prompts")),
             ("DR_BUDDY_WEB_TOKENS", format!("antoine={TOKEN}")),
             ("SLACK_BOT_TOKEN", self.slack.setup.bot_token.clone()),
-            ("SLACK_SIGNING_SECRET", self.slack.setup.signing_secret.clone()),
             ("SLACK_API_URL", self.api_url.clone()),
             ("AWS_ENDPOINT_URL", self.aws.endpoint.clone()),
             ("AWS_ACCESS_KEY_ID", "ANOTREAL".to_owned()),
@@ -153,7 +195,9 @@ impl Stage {
             ("KUBECONFIG", self.kube.kubeconfig.display().to_string()),
             ("RUST_LOG", "info".to_owned()),
             ("NO_COLOR", "1".to_owned()),
-        ]
+        ];
+        settings.extend(doors);
+        settings
     }
 
     /// `kill -9`.

@@ -51,6 +51,10 @@ fn missing_settings_are_listed_at_once() {
     for name in ["SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "DR_BUDDY_ENVIRONMENT", "WEB_TOKENS"] {
         assert!(said.contains(name), "{name}: {said}");
     }
+    let (code, said) = with(&[("SLACK_APP_TOKEN", "xoxb-0123456789".into())]);
+    assert_eq!(code, Some(64), "{said}");
+    assert!(said.contains("SLACK_APP_TOKEN") && said.contains("connections:write"), "{said}");
+    assert!(!said.contains("0123456789"), "{said}");
     let (code, said) = with(&[("DR_BUDDY_ENVIRONMENT", "stagign".into())]);
     assert_eq!(code, Some(64), "{said}");
     assert!(said.contains("staging"), "what there is: {said}");

@@ -9,6 +9,7 @@ mod aws_world;
 mod certificates;
 mod child;
 mod fake_slack;
+mod fake_sockets;
 mod judge;
 mod kube;
 mod kubelet;
@@ -27,12 +28,13 @@ pub(crate) use self::{
     aws_world::{ALIAS_ZONE, AwsWorld, alias},
     child::{Child, free_port},
     fake_slack::{Call, FakeSlack, Fault, fake_slack},
+    fake_sockets::{Ack, FakeSockets, Meeting, Say, fake_sockets},
     judge::{findings, judge},
     kube::{Kube, kube},
     kubelet::{Kubelet, kubelet},
     local_slack::{AppPaths, Channel, Click, LocalSlack, SlackSetup, SlackUser, local_slack},
     postgres::{Postgres, postgres},
-    relay::{Deliveries, Delivery, DeliveryKind},
+    relay::{Deliveries, Delivery, DeliveryKind, Door},
     screens::{Scheme, Shot, screens},
     signing::{now_s, signed, signed_at},
     slack_limits::{Surface, violations},

@@ -1,5 +1,6 @@
 //! Stands where Slack's edge stands: takes what local-slack sends to its one URL and delivers it to the URL the app
-//! has for that kind, bytes and signature untouched, once or twice, and remembers every delivery with its answers.
+//! has for that kind, bytes and signature untouched, or in an envelope on one of the app's sockets, once or twice, and
+//! remembers every delivery with its answers.
 //!
 //! Real Slack has separate URLs for commands, interactions and events; local-slack has one. It also never delivers
 //! twice, which Slack does.
@@ -16,6 +17,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+
+use super::fake_sockets::FakeSockets;
 
 /// What was delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +38,20 @@ pub(crate) enum Deliveries {
     Once,
     /// Twice at the same moment.
     Doubled,
+}
+
+/// By which way a delivery is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Door {
+    /// To the app's URLs.
+    #[default]
+    Http,
+    /// On one of the app's sockets.
+    Socket,
+    /// By turns; and what is doubled, once by each.
+    Both,
+    /// On the sockets of local-slack itself: each envelope on all of them, and nothing is remembered here.
+    Native,
 }
 
 /// One answer of the app.
@@ -105,7 +122,22 @@ struct Inner {
     base: Option<String>,
     paths: AppPaths,
     deliveries: Deliveries,
+    door: Door,
+    sockets: Option<Arc<FakeSockets>>,
     made: Vec<Delivery>,
+}
+
+impl Inner {
+    /// By which ways the next delivery is made.
+    fn ways(&self) -> Vec<Door> {
+        let turn = if self.made.len().is_multiple_of(2) { Door::Http } else { Door::Socket };
+        match (self.door, self.deliveries) {
+            (Door::Both, Deliveries::Once) => vec![turn],
+            (Door::Both, Deliveries::Doubled) => vec![Door::Http, Door::Socket],
+            (door, Deliveries::Once) => vec![door],
+            (door, Deliveries::Doubled) => vec![door; 2],
+        }
+    }
 }
 
 /// A running relay.
@@ -138,6 +170,8 @@ impl Relay {
             base: None,
             paths: AppPaths::default(),
             deliveries: Deliveries::Once,
+            door: Door::Http,
+            sockets: None,
             made: Vec::new(),
         }));
         let shared = Shared { inner: Arc::clone(&inner), client: super::http() };
@@ -157,6 +191,14 @@ impl Relay {
         self.with(|inner| {
             inner.base = Some(base.trim_end_matches('/').to_owned());
             inner.paths = paths;
+        });
+    }
+
+    /// Delivers by sockets, too or instead.
+    pub(crate) fn through(&self, door: Door, sockets: Arc<FakeSockets>) {
+        self.with(|inner| {
+            inner.door = door;
+            inner.sockets = Some(sockets);
         });
     }
 
@@ -185,14 +227,15 @@ fn kind_of(headers: &HeaderMap, body: &[u8]) -> DeliveryKind {
 
 async fn take(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
     let kind = kind_of(&headers, &body);
-    let (url, deliveries) = {
+    let (url, sockets, ways) = {
         let inner = shared.inner.lock().expect("nobody panics while holding it");
         let path = match kind {
             DeliveryKind::Command => &inner.paths.commands,
             DeliveryKind::Interaction => &inner.paths.interactions,
             DeliveryKind::Event => &inner.paths.events,
         };
-        (inner.base.as_ref().map(|base| format!("{base}{path}")), inner.deliveries)
+        let url = inner.base.as_ref().map(|base| format!("{base}{path}"));
+        (url, inner.sockets.clone(), inner.ways())
     };
     let Some(url) = url else { return StatusCode::BAD_GATEWAY.into_response() };
     let kept: Vec<(String, String)> =
@@ -202,23 +245,44 @@ async fn take(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> 
                 Some((name.to_owned(), headers.get(name)?.to_str().ok()?.to_owned()))
             })
             .collect();
+    let text = String::from_utf8_lossy(&body).into_owned();
+    let mut delivery = Delivery { kind, headers: kept, body: text, answers: Vec::new() };
     let again = [("x-slack-retry-num", "1"), ("x-slack-retry-reason", "http_timeout")];
-    let answers = match deliveries {
-        Deliveries::Once => vec![deliver(&shared.client, &url, &kept, &[], &body).await],
-        Deliveries::Doubled => {
-            let again = if kind == DeliveryKind::Event { &again[..] } else { &[] };
-            let first = deliver(&shared.client, &url, &kept, &[], &body);
-            let second = deliver(&shared.client, &url, &kept, again, &body);
-            let (first, second) = tokio::join!(first, second);
-            vec![first, second]
+    let made = ways.into_iter().enumerate().map(|(number, way)| {
+        let is_again = number > 0 && kind == DeliveryKind::Event;
+        let again = if is_again { &again[..] } else { &[] };
+        let (shared, url, delivery, sockets) = (&shared, &url, &delivery, sockets.as_ref());
+        let body = body.clone();
+        async move {
+            match (way, sockets) {
+                (Door::Socket, Some(sockets)) => enclose(sockets, delivery).await,
+                _ => deliver(&shared.client, url, &delivery.headers, again, &body).await,
+            }
         }
-    };
+    });
+    let answers = futures_util::future::join_all(made).await;
     let first = answers.first().expect("there is always one").clone();
-    let body = String::from_utf8_lossy(&body).into_owned();
-    let delivery = Delivery { kind, headers: kept, body, answers };
+    delivery.answers = answers;
     shared.inner.lock().expect("nobody panics while holding it").made.push(delivery);
     let status = StatusCode::from_u16(first.status).unwrap_or(StatusCode::GATEWAY_TIMEOUT);
     (status, first.body).into_response()
+}
+
+/// Delivers in an envelope.
+async fn enclose(sockets: &FakeSockets, delivery: &Delivery) -> Answer {
+    let begun = Instant::now();
+    let kind = match delivery.kind {
+        DeliveryKind::Command => "slash_commands",
+        DeliveryKind::Interaction => "interactive",
+        DeliveryKind::Event => "events_api",
+    };
+    let ack = sockets.deliver(kind, &delivery.payload()).await;
+    let took_ms = begun.elapsed().as_millis();
+    match ack.map(|ack| ack.answer) {
+        Some(Value::Null) => Answer { status: 200, body: String::new(), took_ms },
+        Some(answer) => Answer { status: 200, body: answer.to_string(), took_ms },
+        None => Answer { status: 0, body: "no acknowledgement".to_owned(), took_ms },
+    }
 }
 
 async fn deliver(

@@ -277,7 +277,7 @@ fn the_work_that_follows_from_events_is_ordered_once() {
     );
     world.approve("mia", "promote").unwrap();
     assert_eq!(work(&world), []);
-    assert!(world.effects.contains(&Effect::WakeAt(START.plus(Span::seconds(601)))));
+    assert!(world.effects.contains(&Effect::WakeAt(START.plus(Span::minutes(2)))), "the nag time");
     world.approve("antoine", "promote").unwrap();
     assert_eq!(work(&world), [Effect::Act { step: step.clone(), attempt: 1 }]);
     world.begin("promote").unwrap();

@@ -8,4 +8,5 @@ mod order;
 mod random;
 mod sample;
 mod table;
+mod team;
 mod words;

@@ -86,6 +86,8 @@ pub(super) fn environment(cache: Option<bool>) -> Environment {
             language: Language::En,
             time_zone: "Europe/Paris".to_owned(),
             run_prefix: "OPS".to_owned(),
+            teams: vec![],
+            channels: vec![],
         },
         people: vec![
             person("antoine", &[Ic, Platform]),

@@ -24,11 +24,14 @@
 //!   per person.
 //! - **Mention**: a posted text with `<@BOT>` makes *two* `event_callback`s, first `message`, then `app_mention {type,
 //!   user, text, ts, channel, event_ts, thread_ts?}`, with `team_id, api_app_id, event_id, event_time, authorizations`.
+//! - In `mode: socket` each envelope goes to all open sockets, the first acknowledgement counts, and after five seconds
+//!   without one the control call returns. There is no `disconnect`.
 //! - It never redelivers, has no rate limits, keeps no tokens or scopes, lets a trigger live for 30 minutes, and checks
 //!   no Block Kit (see [`super::fake_slack`] and [`super::judge`]). It listens on all interfaces: there is no option.
 //! - `/_control/log` is its own record (the last 1000) of every Web API call with arguments, every delivery and answer.
 
 use std::fs;
+use std::sync::Arc;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -36,8 +39,9 @@ use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::child::Child;
+use super::fake_sockets::FakeSockets;
 pub(crate) use super::relay::AppPaths;
-use super::relay::{Deliveries, Delivery, DeliveryKind, Relay};
+use super::relay::{Deliveries, Delivery, DeliveryKind, Door, Relay};
 use super::{eventually, http, tools};
 
 /// A person of the workspace.
@@ -73,6 +77,8 @@ pub(crate) struct SlackSetup {
     pub(crate) bot_token: String,
     /// The bot's own user id.
     pub(crate) bot_user: String,
+    /// The app-level token, if everything goes by local-slack's own Socket Mode.
+    pub(crate) app_token: Option<String>,
 }
 
 impl SlackSetup {
@@ -87,6 +93,7 @@ impl SlackSetup {
             signing_secret: "8f742231b10e8888abcd99yyyzzz85a5".into(),
             bot_token: "xoxb-test-token".into(),
             bot_user: "U0BOT".into(),
+            app_token: None,
         }
     }
 
@@ -112,7 +119,9 @@ impl SlackSetup {
             "apps": [{
                 "appId": "A01APP", "botUserId": self.bot_user, "botName": "dr-buddy",
                 "botToken": self.bot_token, "signingSecret": self.signing_secret,
-                "mode": "events", "requestUrl": request_url,
+                "mode": if self.app_token.is_some() { "socket" } else { "events" },
+                "appToken": self.app_token.as_deref().unwrap_or_default(),
+                "requestUrl": request_url,
             }],
             "users": users,
             "channels": channels,
@@ -179,6 +188,11 @@ impl LocalSlack {
     /// Says where the app listens: `http://127.0.0.1:PORT`.
     pub(crate) fn connect(&self, app: &str, paths: AppPaths) {
         self.relay.connect(app, paths);
+    }
+
+    /// Delivers by the app's sockets, too or instead.
+    pub(crate) fn through(&self, door: Door, sockets: Arc<FakeSockets>) {
+        self.relay.through(door, sockets);
     }
 
     /// Chooses how often each delivery is made from now on.

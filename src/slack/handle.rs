@@ -1,0 +1,231 @@
+//! What every door does with what came in: who asks, may they from there, what do they want, and what are they told.
+//!
+//! A door reads its own framing (a signed body, an envelope), calls [`Inbound::take`], and says the [`Reply`] in its
+//! own way. When a reply is there, what was asked is on the record or certainly not.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tracing::{info, warn};
+
+use super::client::SlackClientHandle;
+use super::obey::{Said, obey};
+use super::payload::{self, Happening, Interaction, Kind, Sender, Slash, Unreadable};
+use super::render;
+use crate::catalog::Voice;
+use crate::desk::{Answer, Desk};
+use crate::domain::actor::Actor;
+use crate::domain::comms::{self, Press};
+use crate::domain::environment::Elsewhere;
+use crate::domain::text::Text;
+use crate::engine::supervise::Supervisor;
+
+/// What the doors share.
+#[derive(Debug, Clone)]
+pub struct Inbound {
+    desk: Desk,
+    slack: Arc<SlackClientHandle>,
+    supervisor: Supervisor,
+}
+
+/// What Slack is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// It is taken.
+    Taken,
+    /// It is taken, and this is for the asker's eyes (a line below the command, errors in the form), or for Slack's.
+    With(Value),
+    /// Nothing was recorded: Slack may show its own warning, or send it again.
+    NotRecorded,
+    /// Nobody can tell what it is.
+    Unreadable(Unreadable),
+}
+
+/// In a form, a refusal stands beside what was written, which so is not lost.
+fn after_form(voice: &Voice<'_>, answer: &Answer) -> Reply {
+    match answer {
+        Answer::Done { .. } => Reply::Taken,
+        Answer::Refused(text) | Answer::Failed(text) => {
+            let errors = json!({render::WORDS: voice.plain(text)});
+            Reply::With(json!({"response_action": "errors", "errors": errors}))
+        }
+    }
+}
+
+impl Inbound {
+    /// On these parts.
+    pub fn new(desk: Desk, slack: Arc<SlackClientHandle>, supervisor: Supervisor) -> Self {
+        Self { desk, slack, supervisor }
+    }
+
+    /// Does what a payload asks, once, however often and by whichever door it comes.
+    pub async fn take(&self, kind: Kind, payload: &Value) -> Reply {
+        let key = payload::key(kind, payload);
+        let taken = match kind {
+            Kind::Command => match payload::slash(payload) {
+                Ok(slash) => Ok(self.command(&key, slash).await),
+                Err(error) => Err(error),
+            },
+            Kind::Interaction => match payload::interaction(payload) {
+                Ok(interaction) => Ok(self.interaction(&key, interaction).await),
+                Err(error) => Err(error),
+            },
+            Kind::Event => Ok(self.event(&key, payload::event(payload)).await),
+        };
+        taken.unwrap_or_else(|error| {
+            warn!(error = %error, "Refused a payload");
+            Reply::Unreadable(error)
+        })
+    }
+
+    async fn command(&self, key: &str, Slash { sender, text }: Slash) -> Reply {
+        let by = self.actor(&sender);
+        let said = match self.elsewhere(&sender, &by) {
+            Some(text) => self.say(&by, &text),
+            None => obey(&self.desk, key, &by, &sender, &text).await,
+        };
+        Reply::With(said.ephemeral())
+    }
+
+    async fn event(&self, key: &str, event: Happening) -> Reply {
+        match event {
+            Happening::Challenge(challenge) => Reply::With(json!({"challenge": challenge})),
+            Happening::Mention { sender, text } => {
+                let by = self.actor(&sender);
+                let said = match self.elsewhere(&sender, &by) {
+                    Some(text) => self.say(&by, &text),
+                    None => obey(&self.desk, key, &by, &sender, &text).await,
+                };
+                self.whisper(sender, said);
+                Reply::Taken
+            }
+            Happening::Ignored => Reply::Taken,
+        }
+    }
+
+    async fn interaction(&self, key: &str, interaction: Interaction) -> Reply {
+        let (Interaction::Click(sender, _)
+        | Interaction::Sent(sender, ..)
+        | Interaction::NotOurs(sender)) = &interaction
+        else {
+            return Reply::Taken;
+        };
+        let by = self.actor(sender);
+        let elsewhere = self.elsewhere(sender, &by).map(Answer::Refused);
+        match (interaction, elsewhere) {
+            (Interaction::Sent(..), Some(refused)) => {
+                after_form(&self.desk.voice_of(&by), &refused)
+            }
+            (Interaction::Click(sender, _) | Interaction::NotOurs(sender), Some(refused)) => {
+                self.after_click(sender, &by, refused)
+            }
+            (Interaction::Click(sender, press), None) if press.ask.wants_words() => {
+                self.open_form(sender, &press).await
+            }
+            (Interaction::Click(sender, press), None) => {
+                let answer = self.desk.press(key, &by, &press, "").await;
+                self.after_click(sender, &by, answer)
+            }
+            (Interaction::Sent(_, press, words), None) => {
+                let answer = self.desk.press(key, &by, &press, &words).await;
+                after_form(&self.desk.voice_of(&by), &answer)
+            }
+            (Interaction::NotOurs(sender), None) => {
+                info!(actor = ?by, "Refused a button that is not ours");
+                self.after_click(sender, &by, Answer::Refused(Text::key("refused.not_ours")))
+            }
+            (Interaction::Ignored, _) => Reply::Taken,
+        }
+    }
+
+    /// A person is who they are at home.
+    fn actor(&self, sender: &Sender) -> Actor {
+        let home = sender.home.as_deref().or(sender.team.as_deref());
+        self.desk.slack_actor(home, &sender.user)
+    }
+
+    /// What is told to somebody who asks from a place from which runs are not driven.
+    fn elsewhere(&self, sender: &Sender, by: &Actor) -> Option<Text> {
+        let chat = &self.desk.environment.chat;
+        let teams = [sender.team.as_deref(), sender.home.as_deref()];
+        let place = chat.admits_teams(teams).and_then(|()| match &sender.channel {
+            Some(channel) => chat.admits_channel(channel, sender.room.as_deref()),
+            // A form has none; it was opened from a channel that was asked about.
+            None => Ok(()),
+        });
+        let elsewhere = place.err()?;
+        info!(actor = ?by, teams = ?teams, channel = ?sender.channel, "Refused a place");
+        Some(match elsewhere {
+            Elsewhere::Team => {
+                let ours = |team: &&str| chat.teams.iter().any(|one| one == team);
+                let other = teams.into_iter().flatten().find(|team| !ours(team));
+                let team = Text::raw(other.unwrap_or("?"));
+                Text::Key("refused.other_team", vec![("team", team)])
+            }
+            Elsewhere::Channel => {
+                let war_room = Text::raw(&chat.war_room);
+                Text::Key("refused.other_channel", vec![("channel", war_room)])
+            }
+        })
+    }
+
+    fn say(&self, by: &Actor, text: &Text) -> Said {
+        Said::new(&self.desk, by, text)
+    }
+
+    /// Tells the asker, after the acknowledgement. Should it fail, the record is not touched by it.
+    fn whisper(&self, to: Sender, said: Said) {
+        let Some(channel) = to.channel else { return };
+        let slack = Arc::clone(&self.slack);
+        self.supervisor.once(async move {
+            if let Err(error) = slack.whisper(&channel, &to.user, &said.text, &said.blocks).await {
+                warn!(error = %error, "Could not answer the asker");
+            }
+        });
+    }
+
+    fn after_click(&self, sender: Sender, by: &Actor, answer: Answer) -> Reply {
+        match answer {
+            Answer::Done { .. } => Reply::Taken,
+            Answer::Refused(text) => {
+                self.whisper(sender, self.say(by, &text));
+                Reply::Taken
+            }
+            // Nothing was recorded: Slack shows its warning beside the button as well.
+            Answer::Failed(text) => {
+                self.whisper(sender, self.say(by, &text));
+                Reply::NotRecorded
+            }
+        }
+    }
+
+    async fn open_form(&self, sender: Sender, press: &Press) -> Reply {
+        let by = self.actor(&sender);
+        let voice = self.desk.voice_of(&by);
+        let run = self.desk.engine.store.run(&press.run).await;
+        let now = self.desk.engine.clock.now();
+        let form = match run {
+            Ok(Some(stored)) => comms::form::form(&stored.run, press, now),
+            Ok(None) => {
+                info!(run.id = %press.run, actor = ?by, "Refused a form of an unknown run");
+                let run = vec![("run", Text::raw(&press.run))];
+                let answer = Answer::Refused(Text::Key("refused.no_such_run", run));
+                return self.after_click(sender, &by, answer);
+            }
+            Err(_) => {
+                let answer = Answer::Failed(Text::key("refused.not_stored"));
+                return self.after_click(sender, &by, answer);
+            }
+        };
+        let (Some(form), Some(trigger)) = (form, &sender.trigger) else {
+            let answer = Answer::Refused(Text::key("refused.not_ours"));
+            return self.after_click(sender, &by, answer);
+        };
+        if let Err(error) = self.slack.open(trigger, render::view(&voice, &form)).await {
+            warn!(error = %error, "Could not open a form");
+            let answer = Answer::Refused(Text::key("command.ask_failed"));
+            return self.after_click(sender, &by, answer);
+        }
+        Reply::Taken
+    }
+}
