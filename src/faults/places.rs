@@ -38,6 +38,8 @@ pub fn place(name: impl Display) {
         if dies {
             wait_for_ever();
         }
+        // The signal may take a moment to reach this thread, which must not go on meanwhile.
+        std::thread::sleep(Duration::from_millis(200));
     }
 }
 
