@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
+use axum::middleware::map_response;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
@@ -123,9 +124,9 @@ impl App {
                 );
             }
         }
-        let clock: Arc<dyn Clock> = match faults::speed() {
+        let clock: Arc<dyn Clock> = match faults::clock() {
             None => Arc::new(SystemClock::default()),
-            Some(speed) => Arc::new(FastClock::new(speed)),
+            Some(clock) => Arc::new(clock),
         };
         let shut = shut(&catalog, &environment);
         let front = Front::open(config.listen, Arc::clone(&clock), shut).await?;
@@ -273,7 +274,7 @@ async fn begin(
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<(Arc<Engine>, Duration)> {
     let catalog = Arc::new(catalog);
-    let store = wait_for(&config.database, front).await?;
+    let store = faults::watch_store(wait_for(&config.database, front).await?);
     let slack = SlackClientHandle::new(&config.slack, Arc::clone(&catalog));
     let slack = Arc::new(slack.context("could not make a Slack client")?);
     let channel: Arc<dyn Channel> = Arc::clone(&slack) as Arc<dyn Channel>;
@@ -283,7 +284,9 @@ async fn begin(
     let desk = Desk { engine: Arc::clone(&engine), catalog, environment };
     let doors = Inbound::new(desk.clone(), Arc::clone(&slack), front.work.clone());
     let mut routes = match &config.slack.signing_secret {
-        Some(secret) => inbound::routes(doors.clone(), &slack, secret),
+        Some(secret) => {
+            inbound::routes(doors.clone(), &slack, secret).layer(map_response(faults::answering))
+        }
         None => Router::new(),
     };
     let sockets = config.slack.app_token.map(|token| (Sockets::new(slack, token), doors));

@@ -50,10 +50,10 @@ async fn run(args: Args, out: &mut dyn Write) -> io::Result<Ended> {
             telemetry::init("error", false);
             script::play(speed.unwrap_or(120), language, out).await
         }
-        Command::Demo { script: false, listen, speed, .. } => {
+        Command::Demo { script: false, listen, speed, keep, .. } => {
             let (filter, json) = config::log(&config::variable);
             telemetry::init(&filter, json);
-            demo::demo(listen, speed.unwrap_or(1), out).await
+            demo::demo(listen, keep, speed.unwrap_or(1), out).await
         }
         Command::Serve => serve::serve(&config::variable, &mut io::stderr()).await,
         Command::Run { verb, step, run, digest, words } => {

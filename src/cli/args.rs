@@ -28,6 +28,9 @@ pub enum Command {
         /// How many times as fast as real time
         #[arg(long)]
         speed: Option<u32>,
+        /// Keep everything in this folder, and go on from there at the next start
+        #[arg(long)]
+        keep: Option<PathBuf>,
         /// Language of the transcript: en or fr
         #[arg(long, default_value = "en")]
         lang: String,

@@ -2,18 +2,30 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use crate::app::{App, Told};
 use crate::catalog::{Catalog, CatalogSources};
 use crate::cli::runbook;
 use crate::cli::serve::Ended;
 
-/// Serves the demo until it is told to end. Everything it writes is in a folder that goes with it.
+/// Serves the demo until it is told to end. Everything it writes is in one folder: `keep`, else one that goes with it.
 ///
 /// # Errors
-/// When `out` cannot be written.
-pub async fn demo(listen: SocketAddr, speed: u32, out: &mut dyn Write) -> io::Result<Ended> {
-    let folder = Folder::new()?;
+/// When `out` or the folder cannot be written.
+pub async fn demo(
+    listen: SocketAddr,
+    keep: Option<PathBuf>,
+    speed: u32,
+    out: &mut dyn Write,
+) -> io::Result<Ended> {
+    let folder = match keep {
+        Some(path) => {
+            std::fs::create_dir_all(&path)?;
+            Place::Kept(path)
+        }
+        None => Place::Own(Folder::new()?),
+    };
     let catalog = match Catalog::load(&CatalogSources::default()) {
         Ok(catalog) => catalog,
         Err(found) => {
@@ -21,7 +33,7 @@ pub async fn demo(listen: SocketAddr, speed: u32, out: &mut dyn Write) -> io::Re
             return Ok(Ended::Misconfigured);
         }
     };
-    match App::demo(listen, &folder.0, catalog, speed).await {
+    match App::demo(listen, folder.path(), catalog, speed).await {
         Ok((app, _, _)) => {
             writeln!(
                 out,
@@ -34,6 +46,19 @@ pub async fn demo(listen: SocketAddr, speed: u32, out: &mut dyn Write) -> io::Re
         Err(error) => {
             writeln!(out, "{error:#}")?;
             Ok(Ended::Badly)
+        }
+    }
+}
+
+enum Place {
+    Kept(PathBuf),
+    Own(Folder),
+}
+
+impl Place {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept(path) | Self::Own(Folder(path)) => path,
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::domain::run::{Event, Report, Request, Run, StepRun, StepState};
 use crate::domain::runbook::template;
 use crate::domain::runbook::{Step, Verify};
 use crate::domain::time::{Span, Timestamp};
+use crate::faults::place;
 use crate::store::Claimed;
 
 /// How often the effect of a call is looked for.
@@ -62,8 +63,10 @@ impl Work {
     }
 
     async fn preview(&self) -> Result<Preview, LookError> {
+        place(format_args!("before the look for a preview of {}", self.step.id));
         let look =
             tokio::time::timeout(self.patience.look, self.action.preview(&self.call())).await;
+        place(format_args!("after the look for a preview of {}", self.step.id));
         look.unwrap_or_else(|_| {
             Err(LookError::Unreachable {
                 system: self.step.action.name.clone(),
@@ -73,9 +76,11 @@ impl Work {
     }
 
     async fn probe(&self, request: &Value) -> Probe {
+        place(format_args!("before the probe of {}", self.step.id));
         let look =
             tokio::time::timeout(self.patience.look, self.action.probe(&self.call(), request))
                 .await;
+        place(format_args!("after the probe of {}", self.step.id));
         look.unwrap_or_else(|_| Probe {
             happened: Happened::Unknown,
             facts: Map::new(),
@@ -321,7 +326,11 @@ async fn call_once(work: &Work, preview: Preview) -> Returned {
         return Returned::Failed { error, unreachable: false };
     };
     let call = work.call();
-    match tokio::time::timeout(work.patience.call, work.action.run(&call, &approved)).await {
+    place(format_args!("before the call of {}", work.step.id));
+    let returned =
+        tokio::time::timeout(work.patience.call, work.action.run(&call, &approved)).await;
+    place(format_args!("after the call of {}", work.step.id));
+    match returned {
         Ok(Outcome::Accepted { evidence }) => Returned::Accepted { evidence },
         Ok(Outcome::Failed { error }) => {
             let (error, unreachable) = said(&error);

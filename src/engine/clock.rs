@@ -119,6 +119,12 @@ impl FastClock {
         Self { system, base: now.into(), shown: now.into(), speed: speed.max(1).into() }
     }
 
+    /// A clock that is `speed` times as fast and shows the system's time at `instant`: the same for every process.
+    pub fn right_at(speed: u32, instant: Timestamp) -> Self {
+        let (base, shown, speed) = (instant.0.into(), instant.0.into(), speed.max(1).into());
+        Self { system: SystemClock::default(), base, shown, speed }
+    }
+
     /// How fast it goes.
     pub fn speed(&self) -> u32 {
         self.speed.load(Ordering::SeqCst)

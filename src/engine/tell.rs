@@ -11,6 +11,7 @@ use super::channel::{ChannelError, Urgency};
 use super::outbox::EffectError;
 use crate::domain::comms::{self, Message};
 use crate::domain::run::{MessageKey, Run};
+use crate::domain::text::Text;
 use crate::faults;
 use crate::store::{Claimed, Fate, Posted, StoreError};
 
@@ -116,7 +117,11 @@ async fn put(
     place: Option<Posted>,
 ) -> Result<(), EffectError> {
     if let Some(place) = place.as_ref().filter(|place| place.stands()) {
-        match engine.channel.show(run, key, message, Some(place)).await {
+        let (what, content) = (faults::message(key), headline(message));
+        faults::place(format_args!("before edit of {what} as {content}"));
+        let shown = engine.channel.show(run, key, message, Some(place)).await;
+        faults::place(format_args!("after edit of {what} as {content}"));
+        match shown {
             // Somebody deleted it, or it is too old to edit: the room gets a new one.
             Err(ChannelError::Gone) => {}
             shown => return shown.map(drop).map_err(Into::into),
@@ -125,9 +130,10 @@ async fn put(
     let in_doubt = place.is_some_and(|place| place.fate == Fate::Posting);
     let not_yet = |fate| Posted::not_yet(&run.environment.chat.war_room, fate);
     engine.store.remember(&run.id, key, &not_yet(Fate::Posting)).await?;
-    faults::place("message intended");
+    let (what, content) = (faults::message(key), headline(message));
+    faults::place(format_args!("before post of {what} as {content}"));
     let shown = engine.channel.show(run, key, message, None).await;
-    faults::place("message posted");
+    faults::place(format_args!("after post of {what} as {content}"));
     match shown {
         Ok(None) => {}
         Ok(Some(at)) => {
@@ -146,4 +152,13 @@ async fn put(
         }
     }
     Ok(())
+}
+
+/// Which sentence a message begins with.
+fn headline(message: &Message) -> &str {
+    match &message.summary {
+        Text::Key(key, _) => key,
+        Text::Named(key, _) => key,
+        Text::Said(_) | Text::Raw(_) | Text::Person(_) | Text::List(_) => "a text",
+    }
 }

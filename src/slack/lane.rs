@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::engine::channel::Urgency;
+use crate::faults;
 
 /// Between two messages of a channel.
 const BETWEEN: Duration = Duration::from_secs(1);
@@ -18,6 +19,11 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Edits a minute, of the fifty that Slack promises: all of them, and those that only keep cards up to date.
 const EDITS: usize = 45;
 const UPKEEP: usize = 30;
+
+/// As long as it takes; in tests of the whole, as much less as their clock is faster.
+fn scaled(time: Duration) -> Duration {
+    time / faults::speed()
+}
 
 /// A place in the queue of a channel: the urgent first, then the first come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,7 +89,7 @@ impl Lanes {
 
     /// Whether it is the turn of this ticket.
     pub(super) fn next(&mut self, channel: &str, ticket: Ticket, now: Instant) -> Next {
-        while self.edits.front().is_some_and(|edit| *edit + MINUTE <= now) {
+        while self.edits.front().is_some_and(|edit| *edit + scaled(MINUTE) <= now) {
             self.edits.pop_front();
         }
         let Some(lane) = self.lanes.get(channel) else { return Next::Go };
@@ -115,7 +121,7 @@ impl Lanes {
         }
         if let Some(lane) = self.lanes.get_mut(channel) {
             lane.waiting.remove(&ticket);
-            lane.free_at = Some(now + BETWEEN);
+            lane.free_at = Some(now + scaled(BETWEEN));
         }
     }
 
@@ -124,12 +130,12 @@ impl Lanes {
         let Some(last) = errand.edit else { return now };
         let (most, apart) = match errand.urgency {
             Urgency::Asks | Urgency::Tells => (EDITS, Duration::ZERO),
-            Urgency::Upkeep => (UPKEEP, BETWEEN_UPKEEP),
+            Urgency::Upkeep => (UPKEEP, scaled(BETWEEN_UPKEEP)),
         };
         let with_room = self.edits.len().checked_sub(most).and_then(|over| self.edits.get(over));
         let times = [
             last.map(|last| last + apart),
-            with_room.map(|edit| *edit + MINUTE),
+            with_room.map(|edit| *edit + scaled(MINUTE)),
             self.no_edit_before,
         ];
         times.into_iter().flatten().fold(now, Instant::max)
@@ -139,7 +145,7 @@ impl Lanes {
     pub(super) fn stop(&mut self, channel: &str, until: Instant) {
         let lane = self.lanes.entry(channel.to_owned()).or_default();
         lane.free_at = lane.free_at.max(Some(until));
-        lane.edits_at = lane.edits_at.max(Some(until + BETWEEN));
+        lane.edits_at = lane.edits_at.max(Some(until + scaled(BETWEEN)));
     }
 
     /// Slack asks to wait: nothing is edited in the workspace before then. Posts go on.

@@ -4,6 +4,7 @@
 mod actions;
 mod cards;
 mod conversation;
+mod crash;
 mod harness;
 mod manifest;
 mod outgoing;

@@ -71,7 +71,7 @@ fn name_at(text: &str) -> &str {
 /// Who may import whom, besides itself. `app` puts everything together; `main` and `cli` start it.
 const LAYERS: [(&str, &[&str]); 14] = [
     ("domain", &[]),
-    ("faults", &["engine"]),
+    ("faults", &["engine", "store", "domain"]),
     ("store", &["domain", "faults"]),
     ("actions", &["domain", "faults"]),
     ("engine", &["domain", "store", "actions", "telemetry", "faults"]),

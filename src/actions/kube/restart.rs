@@ -15,6 +15,7 @@ use crate::actions::aws::context_inside;
 use crate::actions::params::{failed, json_of, put, request, text, unsafe_because};
 use crate::actions::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
+use crate::faults::place;
 
 /// Restarts workloads.
 #[derive(Debug)]
@@ -159,7 +160,9 @@ impl Cluster {
         let writing = path
             .patch(&name.name, &params, &patch)
             .map_err(|error| Trouble::of(&kube::Error::BuildRequest(error)))?;
+        place(format_args!("before the restart of {name}"));
         let written: Result<Value, _> = self.client.request(writing).await;
+        place(format_args!("after the restart of {name}"));
         written.map(|_| true).map_err(|error| Trouble::of(&error))
     }
 }

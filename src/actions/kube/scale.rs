@@ -17,6 +17,7 @@ use crate::actions::aws::context_inside;
 use crate::actions::params::{failed, json_of, put, request, text, unsafe_because, whole};
 use crate::actions::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
+use crate::faults::place;
 
 /// Times a conflict is looked at again.
 const MOST_CONFLICTS: usize = 4;
@@ -178,10 +179,10 @@ impl Cluster {
         let params =
             PatchParams { field_manager: Some("dr-buddy".into()), ..PatchParams::default() };
         let writing = path.patch_subresource("scale", name, &params, &patch).map_err(built)?;
-        match self.client.request::<Value>(writing).await {
-            Ok(_) => Ok(Went::Applied),
-            Err(error) => Err(Trouble::of(&error)),
-        }
+        place(format_args!("before the scaling of {}", one.workload));
+        let written = self.client.request::<Value>(writing).await;
+        place(format_args!("after the scaling of {}", one.workload));
+        written.map(|_| Went::Applied).map_err(|error| Trouble::of(&error))
     }
 
     async fn scale(&self, namespace: &str, one: &One) -> Went {

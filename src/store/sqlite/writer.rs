@@ -10,6 +10,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::faults;
 use crate::store::{StoreError, failed};
 
 /// Requests in one transaction.
@@ -149,6 +150,7 @@ async fn transact(db: &mut SqliteConnection, jobs: &mut [Box<dyn Job>]) -> Resul
     for job in jobs {
         job.run(db).await?;
     }
+    faults::inside();
     run(db, "commit", "commit").await
 }
 

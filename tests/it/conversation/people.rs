@@ -6,28 +6,28 @@ use super::stage::Stage;
 use crate::harness::{Click, eventually};
 
 /// The war room.
-pub(super) const ROOM: &str = "C0WARROOM";
+pub(crate) const ROOM: &str = "C0WARROOM";
 /// Commander, database, platform; speaks French.
-pub(super) const ANTOINE: &str = "U0ANTOINE";
+pub(crate) const ANTOINE: &str = "U0ANTOINE";
 /// Database, platform; speaks English.
-pub(super) const MIA: &str = "U0MIA";
+pub(crate) const MIA: &str = "U0MIA";
 /// Platform, application; speaks French.
-pub(super) const LEO: &str = "U0LEO";
+pub(crate) const LEO: &str = "U0LEO";
 /// In the workspace, but not on the team.
-pub(super) const STRANGER: &str = "U0EVE";
+pub(crate) const STRANGER: &str = "U0EVE";
 
 /// How long a card may take: Slack takes one message a second, and several wait their turn.
 const CARD: u64 = 60;
 
 /// A button as it stands on somebody's screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Button {
+pub(crate) struct Button {
     /// The message.
-    pub(super) ts: String,
+    pub(crate) ts: String,
     /// `run`.
-    pub(super) action: String,
+    pub(crate) action: String,
     /// `RUN|STEP|DIGEST`.
-    pub(super) value: String,
+    pub(crate) value: String,
 }
 
 impl Button {
@@ -38,7 +38,7 @@ impl Button {
 }
 
 /// The buttons of a message.
-pub(super) fn buttons(message: &Value) -> Vec<Button> {
+pub(crate) fn buttons(message: &Value) -> Vec<Button> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let blocks = message["blocks"].as_array().into_iter().flatten();
     let elements = blocks.flat_map(|block| block["elements"].as_array().into_iter().flatten());

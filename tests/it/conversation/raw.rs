@@ -40,7 +40,7 @@ impl Stage {
 }
 
 /// The body of an interaction.
-pub(super) fn interaction(payload: &Value) -> String {
+pub(crate) fn interaction(payload: &Value) -> String {
     let mut form = url::form_urlencoded::Serializer::new(String::new());
     form.append_pair("payload", &payload.to_string()).finish()
 }

@@ -23,15 +23,15 @@ use super::people::{ANTOINE, LEO, MIA, ROOM};
 use crate::harness::{ALIAS_ZONE, AwsWorld, alias};
 
 /// Where nobody answers: the primary region's load balancer.
-pub(super) const PRIMARY_LB: &str = "127.0.0.3";
+pub(crate) const PRIMARY_LB: &str = "127.0.0.3";
 /// The DR region's load balancer.
-pub(super) const DR_LB: &str = "127.0.0.2";
+pub(crate) const DR_LB: &str = "127.0.0.2";
 
 const REGION: [(&str, &str); 1] = [("x-region", "us-east-1")];
 
 /// The running application.
 #[derive(Debug)]
-pub(super) struct Shop {
+pub(crate) struct Shop {
     port: u16,
     tasks: [JoinHandle<()>; 2],
 }
@@ -56,7 +56,7 @@ impl Shared {
 }
 
 /// Where the one PRIMARY record leads.
-pub(super) async fn primary_target(world: &AwsWorld) -> String {
+pub(crate) async fn primary_target(world: &AwsWorld) -> String {
     let records = world.record_set().await;
     let mut primary = records
         .iter()
@@ -68,7 +68,7 @@ pub(super) async fn primary_target(world: &AwsWorld) -> String {
 
 impl Shop {
     /// Points the records of the seeded world at this application, and starts it.
-    pub(super) async fn open(world: &Arc<AwsWorld>) -> Self {
+    pub(crate) async fn open(world: &Arc<AwsWorld>) -> Self {
         let records = [
             alias("eu", ResourceRecordSetFailover::Primary, PRIMARY_LB),
             alias("us", ResourceRecordSetFailover::Secondary, DR_LB),
@@ -98,7 +98,7 @@ impl Shop {
     }
 
     /// The environment file of this world.
-    pub(super) fn environment(&self, world: &AwsWorld, namespace: &str) -> String {
+    pub(crate) fn environment(&self, world: &AwsWorld, namespace: &str) -> String {
         let AwsWorld { account, global_cluster, primary_arn, dr_arn, .. } = world;
         let AwsWorld { primary_host, dr_host, secret, zone, .. } = world;
         let port = self.port;
@@ -139,7 +139,7 @@ app:
 }
 
 /// The environment file as the product reads it.
-pub(super) fn checked(text: &str) -> Environment {
+pub(crate) fn checked(text: &str) -> Environment {
     dr_buddy::domain::environment::check("shop.yaml", text)
         .unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
@@ -168,7 +168,7 @@ async fn read(State(shared): State<Shared>, Path(run): Path<String>) -> Response
 }
 
 /// The shipped runbook, with shorter looks at what must stay as it is, for a secret that is a JSON object.
-pub(super) fn runbook() -> String {
+pub(crate) fn runbook() -> String {
     let shipped = include_str!("../../../prompts/runbooks/region-failover.yaml");
     let secret = "        secret: \"${secrets.database_url}\"\n";
     assert!(shipped.contains(secret));
@@ -183,7 +183,7 @@ pub(super) fn runbook() -> String {
 }
 
 /// A runbook of these steps of the shipped one, all open at once.
-pub(super) fn excerpt(id: &str, steps: &[&str]) -> String {
+pub(crate) fn excerpt(id: &str, steps: &[&str]) -> String {
     let whole = runbook();
     let restored_by = steps.last().expect("there is a step");
     let mut text = format!(

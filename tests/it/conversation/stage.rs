@@ -17,13 +17,13 @@ use crate::harness::{
 };
 
 /// Antoine's token for the war room in the browser.
-pub(super) const TOKEN: &str = "antoine-0123456789";
+pub(crate) const TOKEN: &str = "antoine-0123456789";
 
 /// For Socket Mode.
 const APP_TOKEN: &str = "xapp-1-A01APP-1-test";
 
 /// The workers of the primary region, with their replicas.
-pub(super) const WRITERS: [(&str, i32); 3] =
+pub(crate) const WRITERS: [(&str, i32); 3] =
     [("ai-worker", 3), ("billing-worker", 2), ("shop-api", 2)];
 
 /// What differs between stages.
@@ -289,7 +289,7 @@ impl Stage {
 }
 
 /// The two clusters with a namespace, its deployments, and what makes them settle.
-async fn clusters() -> (&'static Kube, String, [Kubelet; 2]) {
+pub(crate) async fn clusters() -> (&'static Kube, String, [Kubelet; 2]) {
     let kube = kube().await;
     let namespace = kube.namespace("shop").await;
     for (name, replicas) in WRITERS {

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Namespace;
@@ -18,6 +19,7 @@ use serde_json::json;
 use tokio::sync::OnceCell;
 
 use super::child::{Child, free_port};
+use super::tap::Tap;
 use super::{certificates, crypto, eventually, tools};
 
 /// The running servers.
@@ -46,6 +48,37 @@ impl Kube {
         let path = self.folder.join(format!("kubeconfig-{number}"));
         write_kubeconfig(&path, &self.folder, self.ports, contexts);
         path
+    }
+
+    /// A tap before each server, `eu` and `us`, and a kubeconfig in which they stand for the servers.
+    pub(crate) async fn tapped(&self, folder: &Path) -> ([Tap; 2], PathBuf) {
+        crypto();
+        let read = |name: &str| fs::read(self.folder.join(name)).expect("we wrote it");
+        let identity = [read("admin.crt"), read("admin.key")].concat();
+        let client = || {
+            reqwest::Client::builder()
+                .identity(reqwest::Identity::from_pem(&identity).expect("we made it"))
+                .tls_certs_only([
+                    reqwest::Certificate::from_pem(&read("ca.crt")).expect("it is one")
+                ])
+                .timeout(Duration::from_secs(30))
+                .no_proxy()
+                .build()
+                .expect("a client")
+        };
+        let [eu, us] = self.ports.map(|port| format!("https://127.0.0.1:{port}"));
+        let (eu, us) = (Tap::with(&eu, client()).await, Tap::with(&us, client()).await);
+        let text = format!(
+            "apiVersion: v1\nkind: Config\nclusters:\n\
+             - {{name: eu, cluster: {{server: '{}'}}}}\n- {{name: us, cluster: {{server: '{}'}}}}\n\
+             users: [{{name: nobody, user: {{}}}}]\ncontexts:\n\
+             - {{name: eu, context: {{cluster: eu, user: nobody}}}}\n\
+             - {{name: us, context: {{cluster: us, user: nobody}}}}\n",
+            eu.endpoint, us.endpoint
+        );
+        let path = folder.join("kubeconfig");
+        fs::write(&path, text).expect("it can be written");
+        ([eu, us], path)
     }
 
     /// A client for `eu` or `us`.

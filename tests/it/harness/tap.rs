@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 pub(crate) enum Tampering {
     /// It arrives late.
     Delay(Duration),
-    /// It is answered with 400 `ThrottlingException` and never arrives.
+    /// It is answered with 400 `ThrottlingException` (Kubernetes: 429) and never arrives.
     Throttle,
     /// The connection is cut before the call arrives: it certainly did nothing.
     CutBefore,
@@ -64,10 +64,15 @@ struct Shared {
 impl Tap {
     /// Listens, and passes everything on to `to`.
     pub(crate) async fn before(to: &str) -> Self {
+        Self::with(to, super::http()).await
+    }
+
+    /// The same with a client that knows how to speak to `to`.
+    pub(crate) async fn with(to: &str, client: reqwest::Client) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
         let endpoint = format!("http://{}", listener.local_addr().expect("it is bound"));
         let seen = Arc::<Mutex<Seen>>::default();
-        let shared = Shared { to: to.to_owned(), seen: Arc::clone(&seen), client: super::http() };
+        let shared = Shared { to: to.to_owned(), seen: Arc::clone(&seen), client };
         let router = Router::new().fallback(pass).with_state(shared);
         let task = tokio::spawn(async move {
             axum::serve(listener, router).await.expect("it serves until aborted");
@@ -127,7 +132,7 @@ async fn pass(State(shared): State<Shared>, request: Request<Body>) -> Response<
         hit.and_then(|hit| seen.spoil.remove(hit)).map(|(_, how)| how)
     };
     match how {
-        Some(Tampering::Throttle) => return throttled(&head.headers),
+        Some(Tampering::Throttle) => return throttled(&name, &head.headers),
         Some(Tampering::CutBefore) => return cut(),
         Some(Tampering::Unavailable) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Some(Tampering::Delay(time)) => tokio::time::sleep(time).await,
@@ -160,7 +165,12 @@ async fn pass(State(shared): State<Shared>, request: Request<Body>) -> Response<
     response.body(Body::from(bytes)).expect("it came from a response")
 }
 
-fn throttled(headers: &HeaderMap) -> Response<Body> {
+fn throttled(name: &str, headers: &HeaderMap) -> Response<Body> {
+    if name.contains(" /apis/") {
+        let body = r#"{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"TooManyRequests","code":429,"message":"slow down"}"#;
+        let kind = [("content-type", "application/json")];
+        return (StatusCode::TOO_MANY_REQUESTS, kind, body).into_response();
+    }
     if headers.contains_key("x-amz-target") {
         let body = r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#;
         return (StatusCode::BAD_REQUEST, body).into_response();

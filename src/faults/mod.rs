@@ -1,0 +1,74 @@
+//! What tests ask of the real binary and nobody else may: to die or to stop at a named place, another clock, less
+//! patience.
+//!
+//! Without the feature `faults`, that is in every build but the tests', all of it is nothing. With it, the environment
+//! says what to do:
+//! - `DR_BUDDY_FAULTS_ONCE_IN`: a folder that the processes of a test share. Who dies or stops at a place leaves a file
+//!   of its name there first, and nobody does so at that place again: so a run that is started anew goes on to the next.
+//! - `DR_BUDDY_FAULTS_DIE_AFTER`: how many places are passed before the process dies (SIGKILL) at the next new one.
+//! - `DR_BUDDY_FAULTS_STOP_AT`: the places, with `;`, at which the process stops (SIGSTOP) until it is continued.
+//! - `DR_BUDDY_FAULTS_CLOCK`: `20@1790000000000`: twenty times as fast as time, and right at that time; the same for
+//!   every process that is told so.
+//! - `DR_BUDDY_FAULTS_PATIENCE`: `lease,call_by,call,look,never_after` in milliseconds.
+
+#[cfg(feature = "faults")]
+mod places;
+#[cfg(feature = "faults")]
+mod watched;
+
+#[cfg(feature = "faults")]
+pub use places::{clock, patience, place, speed};
+#[cfg(feature = "faults")]
+pub use watched::{answering, inside, message, watch_store};
+
+#[cfg(not(feature = "faults"))]
+pub use off::{answering, clock, inside, message, patience, place, speed, watch_store};
+
+#[cfg(not(feature = "faults"))]
+mod off {
+    use std::fmt::Display;
+    use std::sync::Arc;
+
+    use crate::domain::run::MessageKey;
+    use crate::engine::clock::FastClock;
+    use crate::engine::patience::Patience;
+    use crate::store::Store;
+
+    /// A place at which a process may die: before and after everything that lasts.
+    #[inline]
+    pub fn place(_name: impl Display) {}
+
+    /// A place inside the transaction that was begun last: written, but not committed.
+    #[inline]
+    pub fn inside() {}
+
+    /// A place between what was recorded and its acknowledgement.
+    pub async fn answering<R>(response: R) -> R {
+        response
+    }
+
+    /// Names a message.
+    pub fn message(_key: &MessageKey) -> String {
+        String::new()
+    }
+
+    /// Another clock than the system's.
+    pub fn clock() -> Option<FastClock> {
+        None
+    }
+
+    /// How fast that clock goes.
+    pub fn speed() -> u32 {
+        1
+    }
+
+    /// The limits of the engine.
+    pub fn patience() -> Patience {
+        Patience::default()
+    }
+
+    /// The store, with a place before and after everything it writes.
+    pub fn watch_store(store: Arc<dyn Store>) -> Arc<dyn Store> {
+        store
+    }
+}
