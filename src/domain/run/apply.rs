@@ -130,7 +130,10 @@ fn apply_to_step(
         | Event::RunClosed { .. }
         | Event::NoteAdded { .. }
         | Event::ProbeAsked { .. } => {}
-        Event::PeopleCalled { .. } => step.calls += 1,
+        Event::PeopleCalled { .. } => {
+            step.calls += 1;
+            step.called_at = Some(at);
+        }
         Event::StepLate { .. } => step.late = true,
         Event::StepOpened { .. } | Event::StepReopened { .. } => {
             step.direction = Direction::Do;
@@ -218,6 +221,7 @@ impl StepRun {
         self.state = state;
         self.since = at;
         self.calls = 0;
+        self.called_at = None;
         self.late = false;
     }
 

@@ -26,6 +26,7 @@ impl StepRun {
             approvals: Vec::new(),
             votes: Vec::new(),
             calls: 0,
+            called_at: None,
             late: false,
             done_as: None,
             facts: Map::new(),

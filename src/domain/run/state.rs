@@ -124,6 +124,9 @@ pub struct StepRun {
     /// How often people were called for while it asks.
     #[serde(default)]
     pub calls: u32,
+    /// When the last time was.
+    #[serde(default)]
+    pub called_at: Option<Timestamp>,
     /// Whether the room was told that it takes longer than its `worst`.
     #[serde(default)]
     pub late: bool,

@@ -140,7 +140,7 @@ fn runbook(steps: usize) -> String {
         .to_owned();
     for n in 0..steps {
         text.push_str(&format!(
-            "  - {{id: s{n}, title: {{en: Step, fr: Pas}}, phase: all, owner: platform, typical: 5s, worst: 30s,\n     \
+            "  - {{id: s{n}, title: {{en: Step, fr: Pas}}, phase: all, owner: platform, typical: 5s, worst: 30s, nag: 60m,\n     \
              action: {{k8s.scale: {{context: eu, namespace: app, workloads: [worker], replicas: 0}}}},\n     \
              gate: {{people: 2, roles: [db, platform], expires: 10m}}, verify: {{expect: \"facts.at_target\", timeout: 1m}}}}\n"
         ));

@@ -44,15 +44,16 @@ pub(super) fn take(
     Ok(vec![Event::RoleTaken { role, person: next.id.clone(), from: present.cloned() }])
 }
 
-/// When the people a step waits for are called by name: after its nag time, then at doubling distances, so that a
-/// night of waiting is a handful of calls. Not while the run is held, when they could not answer.
+/// When the people a step waits for are called by name: after its nag time, then at doubling distances from the last
+/// call, so that a night of waiting is a handful of calls, and so is a night for which the process was stopped. Not
+/// while the run is held, when they could not answer.
 pub(super) fn call_at(run: &Run, step: &Step, at: &StepRun) -> Option<Timestamp> {
     let waits = at.state == StepState::Ready && at.calls < limits::CALLS;
     if !waits || run.status != Status::Open {
         return None;
     }
     let wait = Span(step.nag.ms().saturating_mul(1 << at.calls));
-    Some(at.since.plus(wait))
+    Some(at.called_at.unwrap_or(at.since).plus(wait))
 }
 
 /// Calls them: those on duty who have not answered, or everybody who may where nobody is.

@@ -108,8 +108,22 @@ fn people_are_called_by_name_after_the_nag_time_and_less_and_less_often() {
             called.push(waited);
         }
     }
-    assert_eq!(called, [2, 4, 8, 16].map(Span::minutes), "since {began:?}");
+    assert_eq!(called, [2, 6, 14, 30].map(Span::minutes), "since {began:?}");
     assert_eq!(u32::try_from(called.len()).unwrap(), limits::CALLS);
+}
+
+#[test]
+fn after_a_night_without_power_people_are_called_once_and_not_for_every_missed_time() {
+    let mut world = World::ready("promote");
+    world.wait(Span::minutes(600));
+    let calls = |events: &[Event]| {
+        let of = |event: &&Event| matches!(event, Event::PeopleCalled { step, .. } if *step == id("promote"));
+        events.iter().filter(of).count()
+    };
+    let first = world.tick();
+    assert_eq!(calls(&first), 1);
+    assert_eq!(calls(&world.clone().tick()), 0);
+    assert_eq!(calls(&woken(&mut world, Span::minutes(4))), 1, "twice the nag time later");
 }
 
 #[test]
