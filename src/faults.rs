@@ -9,6 +9,24 @@
 
 use crate::engine::patience::Patience;
 
+/// A mistake the engine could make. The simulation in `tests/sim` makes each on purpose, to see that it would be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mistake {
+    /// An attempt found open is run again, not probed.
+    RunAgain,
+    /// The idempotency token is made from the attempt, not from what was approved.
+    TokenFromAttempt,
+    /// The world is not measured again before the call.
+    KeepApprovals,
+}
+
+/// Whether this mistake is to be made.
+#[cfg(not(feature = "faults"))]
+#[inline]
+pub const fn makes(_mistake: Mistake) -> bool {
+    false
+}
+
 /// A place at which a process may die: before and after everything that lasts.
 #[cfg(not(feature = "faults"))]
 #[inline]
@@ -27,7 +45,7 @@ pub fn patience() -> Patience {
 }
 
 #[cfg(feature = "faults")]
-pub use on::{patience, place, speed};
+pub use on::{makes, patience, place, seed, speed};
 
 #[cfg(feature = "faults")]
 #[expect(
@@ -35,13 +53,28 @@ pub use on::{patience, place, speed};
     reason = "what tests ask for is no setting: `config` does not know of it"
 )]
 mod on {
+    use std::cell::Cell;
     use std::fs::OpenOptions;
     use std::io::Write;
     use std::process::{Command, Stdio};
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
 
-    use super::Patience;
+    use super::{Mistake, Patience};
+
+    thread_local! {
+        static SEEDED: Cell<Option<Mistake>> = const { Cell::new(None) };
+    }
+
+    /// Has this mistake made from now on, in this thread.
+    pub fn seed(mistake: Option<Mistake>) {
+        SEEDED.set(mistake);
+    }
+
+    /// Whether this mistake is to be made.
+    pub fn makes(mistake: Mistake) -> bool {
+        SEEDED.get() == Some(mistake)
+    }
 
     static PASSED: AtomicU64 = AtomicU64::new(0);
 

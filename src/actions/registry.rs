@@ -48,7 +48,12 @@ impl Actions {
             ("human.task", Arc::new(Human { what: "task" })),
             ("human.decide", Arc::new(Human { what: "decide" })),
         ];
-        Self { real: all.into_iter().collect(), simulated: simulated::all() }
+        Self::of(all)
+    }
+
+    /// These as the real ones.
+    pub fn of(real: impl IntoIterator<Item = (&'static str, Arc<dyn Action>)>) -> Self {
+        Self { real: real.into_iter().collect(), simulated: simulated::all() }
     }
 
     /// The implementation for a run of this kind: in a tabletop the pretended one, else the real one; never a mix.

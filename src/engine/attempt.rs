@@ -1,13 +1,20 @@
 //! The work of one step: preview, call, proof, probe. Every function is one try of one effect; whatever it learns
 //! goes back as a request that settles the effect in the same transaction.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 use tracing::{error, info, warn};
 
+use super::clock::Clock;
 use super::outbox::EffectError;
 use super::patience::{Patience, span};
 use super::submit::Submitted;
-use super::{Asked, Engine};
+use super::{Asked, Engine, SubmitError};
 use crate::actions::{Action, Call, LookError, Outcome, Probe};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{Digest, RunId, StepId};
@@ -15,10 +22,11 @@ use crate::domain::run::decide::is_proven;
 use crate::domain::run::preview::{Approved, Direction, Preview};
 use crate::domain::run::protocol::Returned;
 use crate::domain::run::state::{Doubt, Happened, Seen};
-use crate::domain::run::{Event, Report, Request, Run, StepRun, StepState};
+use crate::domain::run::{Event, Refusal, Report, Request, Run, StepRun, StepState};
 use crate::domain::runbook::template;
 use crate::domain::runbook::{Step, Verify};
 use crate::domain::time::{Span, Timestamp};
+use crate::faults::{self, Mistake};
 use crate::store::Claimed;
 
 /// How often the effect of a call is looked for.
@@ -37,10 +45,11 @@ struct Work {
     run: Run,
     step: Step,
     at: StepRun,
-    action: std::sync::Arc<dyn Action>,
+    action: Arc<dyn Action>,
     with: Map<String, Value>,
     now: Timestamp,
     patience: Patience,
+    clock: Arc<dyn Clock>,
 }
 
 impl Work {
@@ -53,18 +62,39 @@ impl Work {
             direction: self.at.direction,
             before: self.at.done_as.as_ref().map(|done| &done.preview),
             opened_at: self.at.opened_at,
-            token: token(&self.run.id, &self.step.id, self.at.previews),
-            attempt: self.at.attempts
-                + u32::from(matches!(self.at.state, StepState::Approved { .. })),
+            token: token(&self.run.id, &self.step.id, self.approval()),
+            attempt: self.attempt(),
             now: self.now,
             past: &self.run.evidence,
         }
     }
 
+    fn attempt(&self) -> u32 {
+        self.at.attempts + u32::from(matches!(self.at.state, StepState::Approved { .. }))
+    }
+
+    /// What a token stands for: the preview that people agreed to.
+    fn approval(&self) -> u32 {
+        if faults::makes(Mistake::TokenFromAttempt) { self.attempt() } else { self.at.previews }
+    }
+
+    /// `work`, unless it takes too long. Time is looked at first: work that was stopped past its time, in whatever
+    /// state, does not go on.
+    async fn within<T>(&self, most: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let deadline = Deadline::new(&*self.clock, most);
+        let (mut timer, mut work) = (pin!(self.clock.wait(most)), pin!(work));
+        poll_fn(|cx| {
+            if deadline.is_over(&*self.clock) || timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            work.as_mut().poll(cx).map(Some)
+        })
+        .await
+    }
+
     async fn preview(&self) -> Result<Preview, LookError> {
-        let look =
-            tokio::time::timeout(self.patience.look, self.action.preview(&self.call())).await;
-        look.unwrap_or_else(|_| {
+        let look = self.within(self.patience.look, self.action.preview(&self.call())).await;
+        look.unwrap_or_else(|| {
             Err(LookError::Unreachable {
                 system: self.step.action.name.clone(),
                 detail: format!("nothing within {} s", self.patience.look.as_secs()),
@@ -72,11 +102,17 @@ impl Work {
         })
     }
 
+    /// How it is right before the call.
+    async fn measure(&self) -> Result<Preview, LookError> {
+        match &self.at.shown {
+            Some(shown) if faults::makes(Mistake::KeepApprovals) => Ok(shown.preview.clone()),
+            Some(_) | None => self.preview().await,
+        }
+    }
+
     async fn probe(&self, request: &Value) -> Probe {
-        let look =
-            tokio::time::timeout(self.patience.look, self.action.probe(&self.call(), request))
-                .await;
-        look.unwrap_or_else(|_| Probe {
+        let look = self.within(self.patience.look, self.action.probe(&self.call(), request)).await;
+        look.unwrap_or_else(|| Probe {
             happened: Happened::Unknown,
             facts: Map::new(),
             saw: format!("nothing within {} s", self.patience.look.as_secs()),
@@ -119,7 +155,8 @@ async fn load(
     Ok(Some(match (action, with) {
         (Some(action), Ok(with)) => {
             let (now, patience) = (engine.clock.now(), engine.patience);
-            Ok(Work { run, step: found, at, action, with, now, patience })
+            let clock = Arc::clone(&engine.clock);
+            Ok(Work { run, step: found, at, action, with, now, patience, clock })
         }
         (None, _) => {
             let name = &found.action.name;
@@ -142,6 +179,12 @@ fn fill(run: &Run, step: &Step) -> Result<Map<String, Value>, String> {
         return Err(format!("this version has no action `{}`", step.action.name));
     };
     template::checked(spec, &filled).map_err(|wrong| wrong.join("; "))
+}
+
+/// Nothing is to be done, or nothing any more. If the effect is somebody else's by now, it is theirs to settle.
+async fn settle(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
+    engine.store.settle(claimed, engine.clock.now()).await?;
+    Ok(())
 }
 
 async fn report(
@@ -170,7 +213,7 @@ pub(super) async fn preview(
     let step = step.clone();
     let seen = match work {
         Ok(work) if work.at.previews == number => work.preview().await.map_err(|e| said(&e)),
-        Ok(_) => return Ok(engine.store.settle(claimed, engine.clock.now()).await?),
+        Ok(_) => return settle(engine, claimed).await,
         Err((_, why)) => Err((why, false)),
     };
     let seen = match seen {
@@ -188,7 +231,7 @@ pub(super) async fn act(
     step: &StepId,
     attempt: u32,
 ) -> Result<(), EffectError> {
-    let deadline = Deadline::new(engine);
+    let deadline = Deadline::of_call(engine, claimed);
     let Some(work) = load(engine, claimed, step).await? else { return Ok(()) };
     let work = match work {
         Ok(work) => work,
@@ -204,8 +247,7 @@ pub(super) async fn act(
         // The attempt began and its worker is gone: whether the call went out is for the probe to find.
         StepState::Calling { attempt: open } if *open == attempt => {
             warn!(run.id = %claimed.run, step.id = %step, attempt, "Found an open attempt");
-            let returned = Returned::Interrupted;
-            let step = step.clone();
+            let (returned, step) = (interrupted(&work).await, step.clone());
             report(engine, claimed, Report::Returned { step, attempt, returned }).await?;
             return Ok(());
         }
@@ -222,10 +264,10 @@ pub(super) async fn act(
         | StepState::Failed { .. }
         | StepState::Skipped { .. }
         | StepState::Undone => {
-            return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+            return settle(engine, claimed).await;
         }
     }
-    let preview = match work.preview().await {
+    let preview = match work.measure().await {
         Ok(preview) => preview,
         Err(error) => {
             let (error, unreachable) = said(&error);
@@ -235,10 +277,15 @@ pub(super) async fn act(
             return Ok(());
         }
     };
+    if deadline.is_over(&*engine.clock) {
+        // Whoever has the effect next begins anew.
+        let (now, note) = (engine.clock.now(), claimed.note.as_deref());
+        return Ok(engine.store.postpone(claimed, now, note, false).await?);
+    }
     if !begin(engine, claimed, step, attempt, preview.clone()).await? {
         return Ok(());
     }
-    let returned = if deadline.is_over(engine) {
+    let returned = if deadline.is_over(&*engine.clock) {
         let error = "too much time had passed since it was measured; nothing was sent".to_owned();
         Returned::Failed { error, unreachable: false }
     } else {
@@ -250,23 +297,29 @@ pub(super) async fn act(
     Ok(())
 }
 
-/// Until when a call may go out: by the wall clock and by one that no adjustment moves.
+/// A limit by the wall clock, which goes on while a machine is suspended, and by one that no adjustment moves.
 struct Deadline {
     wall: Timestamp,
-    steady: tokio::time::Instant,
+    steady: Duration,
 }
 
 impl Deadline {
-    fn new(engine: &Engine) -> Self {
-        let by = engine.patience.call_by;
-        Self {
-            wall: engine.clock.now().plus(engine.clock.stretched(span(by))),
-            steady: tokio::time::Instant::now() + by,
-        }
+    /// Until when the call of an effect may go out: counted from when its lease was taken, however long ago that is.
+    fn of_call(engine: &Engine, claimed: &Claimed) -> Self {
+        let Patience { lease, call_by, .. } = engine.patience;
+        let deadline = Self::new(&*engine.clock, call_by);
+        let rest = engine.clock.stretched(span(lease.saturating_sub(call_by)));
+        let wall = deadline.wall.min(claimed.until.minus(rest));
+        Self { wall, ..deadline }
     }
 
-    fn is_over(&self, engine: &Engine) -> bool {
-        engine.clock.now() >= self.wall || tokio::time::Instant::now() >= self.steady
+    fn new(clock: &dyn Clock, by: Duration) -> Self {
+        let wall = clock.now().plus(clock.stretched(span(by)));
+        Self { wall, steady: clock.steady() + by }
+    }
+
+    fn is_over(&self, clock: &dyn Clock) -> bool {
+        clock.now() >= self.wall || clock.steady() >= self.steady
     }
 }
 
@@ -295,13 +348,29 @@ async fn begin(
         Ok(Submitted::Recorded { events, .. }) => {
             events.iter().any(|event| matches!(event.entry.event, Event::AttemptStarted { .. }))
         }
-        Ok(Submitted::Repeat(_)) | Err(super::SubmitError::Refused(_)) => false,
+        // Somebody else was here meanwhile, perhaps began, and may be gone: the next look at this effect tells.
+        Err(SubmitError::Refused(refusal)) if *refusal == Refusal::OutOfDate => {
+            let note = claimed.note.as_deref();
+            engine.store.postpone(claimed, engine.clock.now(), note, false).await?;
+            return Ok(false);
+        }
+        Ok(Submitted::Repeat(_)) | Err(SubmitError::Refused(_)) => false,
         Err(error) => return Err(error.into()),
     };
     if !begun {
         engine.store.settle(claimed, engine.clock.now()).await?;
     }
     Ok(begun)
+}
+
+/// What is said of an attempt found open: nobody knows.
+async fn interrupted(work: &Work) -> Returned {
+    match &work.at.shown {
+        Some(shown) if faults::makes(Mistake::RunAgain) => {
+            call_once(work, shown.preview.clone()).await
+        }
+        Some(_) | None => Returned::Interrupted,
+    }
 }
 
 /// The one place from which anything outside is changed.
@@ -316,14 +385,14 @@ async fn call_once(work: &Work, preview: Preview) -> Returned {
         return Returned::Failed { error, unreachable: false };
     };
     let call = work.call();
-    match tokio::time::timeout(work.patience.call, work.action.run(&call, &approved)).await {
-        Ok(Outcome::Accepted { evidence }) => Returned::Accepted { evidence },
-        Ok(Outcome::Failed { error }) => {
+    match work.within(work.patience.call, work.action.run(&call, &approved)).await {
+        Some(Outcome::Accepted { evidence }) => Returned::Accepted { evidence },
+        Some(Outcome::Failed { error }) => {
             let (error, unreachable) = said(&error);
             Returned::Failed { error, unreachable }
         }
-        Ok(Outcome::Unknown { error, evidence }) => Returned::Unknown { error, evidence },
-        Err(_) => Returned::Unknown {
+        Some(Outcome::Unknown { error, evidence }) => Returned::Unknown { error, evidence },
+        None => Returned::Unknown {
             error: format!("no answer within {} s", work.patience.call.as_secs()),
             evidence: Value::Null,
         },
@@ -350,7 +419,7 @@ pub(super) async fn prove(
     let (true, Some(shown)) =
         (work.at.state == (StepState::Proving { attempt }), work.at.shown.as_ref())
     else {
-        return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+        return settle(engine, claimed).await;
     };
     let probe = work.probe(&shown.preview.request).await;
     let now = engine.clock.now();
@@ -404,16 +473,16 @@ pub(super) async fn probe(
         Some(Ok(work)) => work,
         Some(Err((run, why))) => {
             error!(run.id = %run.id, step.id = %step, error = %why, "Cannot look at a step in doubt");
-            return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+            return settle(engine, claimed).await;
         }
     };
     let (StepState::InDoubt { attempt: open, seen, why }, Some(shown)) =
         (&work.at.state, &work.at.shown)
     else {
-        return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+        return settle(engine, claimed).await;
     };
     if *open != attempt {
-        return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+        return settle(engine, claimed).await;
     }
     let Probe { happened, facts, saw } = work.probe(&shown.preview.request).await;
     let now = engine.clock.now();
@@ -433,12 +502,11 @@ pub(super) async fn probe(
         engine.store.postpone(claimed, now.plus(wait), None, false).await?;
         return Ok(());
     }
-    let seen = Seen { happened, saw, at: now };
-    let step = step.clone();
-    report(engine, claimed, Report::Probed { step: step.clone(), attempt, seen, facts }).await?;
+    // Wanted again before this look is settled, so that whatever happens in between somebody looks again.
     if happened != Happened::Done {
-        let effect = crate::domain::run::Effect::Probe { step, attempt };
-        engine.store.want(&claimed.run, &effect, now.plus(wait)).await?;
+        engine.store.want(&claimed.run, &claimed.effect, now.plus(wait)).await?;
     }
+    let (step, seen) = (step.clone(), Seen { happened, saw, at: now });
+    report(engine, claimed, Report::Probed { step, attempt, seen, facts }).await?;
     Ok(())
 }

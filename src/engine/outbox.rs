@@ -80,7 +80,8 @@ pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
     while running.join_next().await.is_some() || telling.join_next().await.is_some() {}
 }
 
-async fn take(engine: &Engine, room: usize) -> Vec<Claimed> {
+/// Takes up to so many effects that are due, each to be handed to [`perform`].
+pub async fn take(engine: &Engine, room: usize) -> Vec<Claimed> {
     if room == 0 {
         return Vec::new();
     }
@@ -90,7 +91,7 @@ async fn take(engine: &Engine, room: usize) -> Vec<Claimed> {
         Ok(claimed) => claimed,
         Err(error) => {
             error!(error = %Chain(&error), "Could not look for work");
-            tokio::time::sleep(BACK_OFF).await;
+            engine.clock.wait(BACK_OFF).await;
             Vec::new()
         }
     }
@@ -117,7 +118,8 @@ async fn refresh_cards(engine: &Engine) {
     }
 }
 
-async fn perform(engine: &Engine, claimed: Claimed) {
+/// Performs an effect once; whatever comes of it is in the store then, or its lease ends and somebody finds it again.
+pub async fn perform(engine: &Engine, claimed: Claimed) {
     let key = claimed.key.clone();
     debug!(run.id = %claimed.run, effect = %key, "Performing");
     let performed = match &claimed.effect {
@@ -161,7 +163,8 @@ async fn tick(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
 
 async fn show(engine: &Engine, claimed: &Claimed, key: &MessageKey) -> Result<(), EffectError> {
     let Some(stored) = engine.store.run(&claimed.run).await? else {
-        return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+        engine.store.settle(claimed, engine.clock.now()).await?;
+        return Ok(());
     };
     let posted = engine.store.posted(&claimed.run, key).await?;
     if let Some(message) = content(engine, &stored.run, key).await? {
@@ -170,7 +173,11 @@ async fn show(engine: &Engine, claimed: &Claimed, key: &MessageKey) -> Result<()
             engine.store.remember(&claimed.run, key, &shown).await?;
         }
     }
-    Ok(engine.store.settle(claimed, engine.clock.now()).await?)
+    if !engine.store.settle(claimed, engine.clock.now()).await? {
+        // Our time was over: somebody else may have shown something newer, and we something older after it.
+        engine.store.want(&claimed.run, &claimed.effect, engine.clock.now()).await?;
+    }
+    Ok(())
 }
 
 /// The content of a message now; `None` when there is nothing to show (yet).

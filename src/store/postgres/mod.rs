@@ -231,17 +231,17 @@ impl Store for PostgresStore {
             .bind(holder)
             .bind(now.plus(lease).0)
             .bind(i64::from(limit));
-        Ok(rows::claimed(self.fetch("lease work", query).await?, holder))
+        Ok(rows::claimed(self.fetch("lease work", query).await?, holder, now.plus(lease)))
     }
 
-    async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<(), StoreError> {
+    async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<bool, StoreError> {
         let held = Held::of(claimed);
         bounded("settle an effect", async {
             let mut db = self.session("settle an effect").await?;
             db.begin().await.map_err(failed("begin"))?;
-            // Somebody else's by now: then there is nothing of ours to settle.
-            let _is_ours = write::settle(&mut db, &held).await?;
-            db.commit().await.map_err(failed("settle an effect"))
+            let is_ours = write::settle(&mut db, &held).await?;
+            db.commit().await.map_err(failed("settle an effect"))?;
+            Ok(is_ours)
         })
         .await
     }

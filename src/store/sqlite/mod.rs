@@ -154,7 +154,7 @@ impl Store for SqliteStore {
         self.writer.write(Claim { holder: holder.to_owned(), now, lease, limit }).await
     }
 
-    async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<(), StoreError> {
+    async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<bool, StoreError> {
         self.writer.write(Settle(Held::of(claimed))).await
     }
 
