@@ -492,10 +492,15 @@ pub(super) async fn probe(
         && !is_proven(&work.run, &work.step, &facts);
     let happened = if unproven { Happened::Unknown } else { happened };
     let wait = if happened == Happened::Running { PROBE_EVERY } else { PROBE_IDLE };
+    // A doubt from the future (the clock went back) is counted from the first look that could tell.
+    let first_look = claimed.note.as_deref().and_then(|note| note.parse().ok()).map(Timestamp);
+    let first_look = first_look.filter(|first| *first <= now).unwrap_or(now);
+    let since = if work.at.since <= now { work.at.since } else { first_look };
     let too_early = happened == Happened::Never
-        && now.since(work.at.since) < engine.clock.stretched(span(engine.patience.never_after));
+        && now.since(since) < engine.clock.stretched(span(engine.patience.never_after));
     if too_early {
-        engine.store.postpone(claimed, now.plus(PROVE_EVERY), None, false).await?;
+        let note = first_look.0.to_string();
+        engine.store.postpone(claimed, now.plus(PROVE_EVERY), Some(&note), false).await?;
         return Ok(());
     }
     if seen.as_ref().is_some_and(|seen| seen.happened == happened) {
