@@ -14,7 +14,7 @@ use super::{Asked, Engine, SubmitError, attempt};
 use crate::domain::actor::Actor;
 use crate::domain::comms;
 use crate::domain::run::{Effect, MessageKey, Request, Run};
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Timestamp};
 use crate::store::{Claimed, StoreError};
 use crate::telemetry::Chain;
 
@@ -128,7 +128,7 @@ pub async fn perform(engine: &Engine, claimed: Claimed) {
         Effect::Act { step, attempt } => attempt::act(engine, &claimed, step, *attempt).await,
         Effect::Prove { step, attempt } => attempt::prove(engine, &claimed, step, *attempt).await,
         Effect::Probe { step, attempt } => attempt::probe(engine, &claimed, step, *attempt).await,
-        Effect::WakeAt(_) => tick(engine, &claimed).await,
+        Effect::WakeAt(at) => tick(engine, &claimed, *at).await,
     };
     match performed {
         Ok(()) => {}
@@ -153,7 +153,11 @@ async fn again_later(engine: &Engine, claimed: &Claimed, error: &EffectError) {
     }
 }
 
-async fn tick(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
+async fn tick(engine: &Engine, claimed: &Claimed, at: Timestamp) -> Result<(), EffectError> {
+    // A tick before its time (the clock went back since it was taken) does nothing, and would not be wanted again.
+    if at > engine.clock.now() {
+        return Ok(engine.store.postpone(claimed, at, claimed.note.as_deref(), false).await?);
+    }
     let key = format!("tick/{}/{}", claimed.run, claimed.lease);
     let asked =
         Asked { key: &key, request: &Request::Tick, by: &Actor::Engine, settles: Some(claimed) };
