@@ -185,7 +185,7 @@ impl Fate {
     }
 }
 
-/// The clock of one replica.
+/// The clock of one replica. It jumps forwards; set back, it is right again only in a process that is started anew.
 #[derive(Debug)]
 pub(crate) struct SimClock {
     fate: Arc<Fate>,
@@ -197,8 +197,13 @@ impl SimClock {
         Self { fate: Arc::clone(fate), ahead: ahead.into() }
     }
 
-    pub(crate) fn set_ahead(&self, ms: i64) {
-        self.ahead.store(ms, Relaxed);
+    pub(crate) fn jump(&self, ms: i64) {
+        self.ahead.fetch_max(ms, Relaxed);
+    }
+
+    /// How far it is ahead of time.
+    pub(crate) fn ahead(&self) -> i64 {
+        self.ahead.load(Relaxed)
     }
 }
 

@@ -208,11 +208,8 @@ impl Schedule {
         let now = self.fate.steady();
         if self.fate.strikes(weather.kills) {
             self.fate.say(|| format!("{who}      killed"));
-            // Everything it was in the middle of is gone; what was acknowledged to nobody is sent again.
-            let ahead = self.replicas[who].clock.now().0 - self.base();
-            self.replicas[who] = self.boot(ahead);
+            self.restart(who);
             self.replicas[who].away_until = now + self.fate.pick(&[0, 2_000, 30_000, 300_000]);
-            self.lost_in_transit();
         }
         if self.fate.strikes(weather.pauses) {
             let pause = self.fate.pick(&[5_000, 50_000, 100_000, 200_000, 400_000]);
@@ -220,9 +217,12 @@ impl Schedule {
             self.replicas[who].away_until = now + pause;
         }
         if self.fate.strikes(weather.jumps) {
-            let minutes = self.fate.pick(&[-60, -10, -2, 2, 10, 60]);
-            self.fate.say(|| format!("{who}      its clock goes {minutes} min"));
-            self.replicas[who].clock.set_ahead(minutes * 60_000);
+            let minutes = self.fate.pick(&[0, 0, 2, 10, 60]);
+            self.fate.say(|| format!("{who}      its clock is {minutes} min ahead"));
+            if minutes == 0 {
+                self.restart(who);
+            }
+            self.replicas[who].clock.jump(minutes * 60_000);
         }
         if self.fate.strikes(weather.changes)
             && let Some(run) = self.store.peek(&run_id())
@@ -232,8 +232,12 @@ impl Schedule {
         }
     }
 
-    fn base(&self) -> i64 {
-        SimClock::new(&self.fate, 0).now().0
+    /// The process ends and another takes its place, with a clock that is right. Everything it was in the middle of is
+    /// gone; what was acknowledged to nobody is sent again.
+    fn restart(&mut self, who: usize) {
+        let ahead = self.replicas[who].clock.ahead();
+        self.replicas[who] = self.boot(if ahead.abs() > 5_000 { 0 } else { ahead });
+        self.lost_in_transit();
     }
 
     /// A request that was with a process that died comes again, unless it is waiting to be delivered anyway.
@@ -254,9 +258,11 @@ impl Schedule {
         }
         self.fate.say(|| "the storm is over".to_owned());
         self.fate.end_storm();
-        for replica in &mut self.replicas {
-            replica.clock.set_ahead(0);
-            replica.away_until = 0;
+        for who in 0..self.replicas.len() {
+            self.replicas[who].away_until = 0;
+            if self.replicas[who].clock.ahead() > 5_000 {
+                self.restart(who);
+            }
         }
         for _ in 0..CALM {
             if self.fate.is_broken() {
