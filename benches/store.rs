@@ -14,14 +14,16 @@ use std::time::{Duration, Instant};
 
 use dr_buddy::catalog::{Catalog, CatalogSources, Opening};
 use dr_buddy::domain::actor::{Actor, Surface};
-use dr_buddy::domain::ids::{EnvironmentId, PersonId, RunId};
+use dr_buddy::domain::ids::{EnvironmentId, PersonId, RunId, StepId};
 use dr_buddy::domain::run::apply::{apply, open};
 use dr_buddy::domain::run::log::{Recorded, record, root};
+use dr_buddy::domain::run::state::Proof;
 use dr_buddy::domain::run::{Effect, Entry, Event, Kind, MessageKey};
-use dr_buddy::domain::time::Timestamp;
+use dr_buddy::domain::time::{Span, Timestamp};
 use dr_buddy::store::postgres::PostgresStore;
 use dr_buddy::store::sqlite::SqliteStore;
 use dr_buddy::store::{Commit, Committed, Store, Stored};
+use serde_json::json;
 use sqlx::postgres::PgPool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
 use tokio::task::JoinSet;
@@ -116,6 +118,11 @@ struct Series {
 }
 
 impl Series {
+    fn took(&mut self, one: Duration) {
+        self.each.push(one);
+        self.all += one;
+    }
+
     fn per_second(&self) -> f64 {
         f64::from(u32::try_from(self.each.len()).unwrap_or(u32::MAX)) / self.all.as_secs_f64()
     }
@@ -136,7 +143,11 @@ struct Figures {
     heavy: Series,
     alone: Series,
     crowd: Series,
-    /// Bytes of a run's state, which every commit writes.
+    /// What ends one attempt and starts the next, in one request.
+    step: Series,
+    /// Taking that from the outbox, which is a commit of its own.
+    claim: Series,
+    /// Bytes of what changes of a run, which every commit writes.
     state: usize,
 }
 
@@ -166,6 +177,53 @@ impl Figures {
             self.crowd.each.extend(done??);
         }
         self.crowd.all += began.elapsed();
+        self.steps(&**store, commits).await
+    }
+
+    /// A chain of steps: each request settles the effect that caused it and leaves the next one.
+    async fn steps(&mut self, store: &dyn Store, steps: usize) -> Result<()> {
+        let mut stored = begin(store).await?;
+        let (step, key) = (StepId::parse("fence-primary")?, MessageKey::Notice(1));
+        for attempt in (1..).take(steps) {
+            let act = Effect::Act { step: step.clone(), attempt };
+            store.want(&stored.run.id, &act, NOW).await?;
+            let one = now();
+            let claimed = store.claim("bench", NOW, Span::minutes(1), 1).await?;
+            self.claim.took(one.elapsed());
+            let claimed = claimed.first().ok_or("it was wanted")?;
+            let ends = Event::CallAccepted { step: step.clone(), attempt, evidence: json!({}) };
+            let done = Event::StepDone {
+                step: step.clone(),
+                how: Proof::Accepted,
+                facts: serde_json::Map::new(),
+            };
+            let note = Event::NoteAdded { text: "the next begins".to_owned() };
+            let after = stored.run.seq;
+            let mut events = Vec::new();
+            for event in [ends, done, note] {
+                let entry = Entry { at: NOW, by: Actor::Engine, event };
+                apply(&mut stored.run, &entry);
+                events.push(record(&stored.head, stored.run.seq, entry));
+                stored.head = events.last().ok_or("it was put there")?.hash.clone();
+            }
+            let effects = [Effect::Show(MessageKey::Run), Effect::Show(key.clone())];
+            let name = format!("{}/step/{attempt}", stored.run.id);
+            let one = now();
+            let commit = Commit {
+                key: &name,
+                run: &stored.run,
+                after,
+                events: &events,
+                effects: &effects,
+                settles: Some(claimed),
+                at: NOW,
+            };
+            let outcome = store.commit(&commit).await?;
+            self.step.took(one.elapsed());
+            if outcome != Committed::Done {
+                return Err(format!("a step was not committed: {outcome:?}").into());
+            }
+        }
         Ok(())
     }
 
@@ -173,7 +231,7 @@ impl Figures {
         let mut out = stdout();
         let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
         let base = self.bare.percentile(50);
-        writeln!(out, "{name}; a click writes {} bytes of state and one event", self.state)?;
+        writeln!(out, "{name}; a click writes {} bytes of steps and one event", self.state)?;
         writeln!(
             out,
             "  {:<28} {:>9} {:>9} {:>9}   ratio to the bare commit (p50; rate)",
@@ -184,6 +242,8 @@ impl Figures {
             ("bare, as large as a state", &self.heavy),
             ("a click, alone", &self.alone),
             ("clicks, 50 waiting", &self.crowd),
+            ("a step in a chain", &self.step),
+            ("taking it (claim)", &self.claim),
         ];
         for (what, series) in rows {
             writeln!(
@@ -211,7 +271,7 @@ fn antoine() -> Result<Actor> {
 
 /// How large the state of a run of the demo is.
 fn state() -> Result<usize> {
-    Ok(serde_json::to_string(&drafted("state")?.1.run)?.len())
+    Ok(serde_json::to_string(&drafted("state")?.1.run.steps)?.len())
 }
 
 /// A run that holds nobody's place: it is closed, and goes on being written to.

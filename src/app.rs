@@ -1,4 +1,7 @@
 //! The composition root: builds store, actions, channel, engine and pages; starts and drains them.
+//!
+//! The port is open before anything else, so that health answers; then the database is opened (PostgreSQL is waited
+//! for), what was under way is looked at, and only then work and people are let in.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -7,11 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::get;
 use tokio::net::TcpListener;
-use tower_http::catch_panic::CatchPanicLayer;
-use tracing::{info, warn};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
 
 use crate::actions::{ActionSettings, Actions};
 use crate::catalog::Catalog;
@@ -19,39 +20,100 @@ use crate::config::{Config, Database, Local};
 use crate::desk::Desk;
 use crate::domain::environment::Environment;
 use crate::domain::ids::EnvironmentId;
+use crate::domain::run::{Effect, Run};
+use crate::domain::text::Text;
 use crate::engine::channel::{Channel, Silent};
 use crate::engine::clock::{Clock, FastClock, SystemClock};
-use crate::engine::supervise::Supervisor;
-use crate::engine::{Engine, outbox};
+use crate::engine::supervise::{BackOff, Supervisor};
+use crate::engine::{Engine, outbox, recover};
 use crate::faults;
 use crate::slack::client::SlackClientHandle;
 use crate::slack::handle::Inbound;
 use crate::slack::inbound;
 use crate::slack::socket::{Sockets, Status};
-use crate::store::Store;
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, StoreError};
+use crate::telemetry::Chain;
 use crate::web::access::Access;
+use crate::web::door::{Door, Phase};
 use crate::web::router::{self, Web};
 
-/// How long running work may take to end.
-const GRACE: Duration = Duration::from_secs(35);
+/// How long the demo's running work may take to end.
+const GRACE: Duration = Duration::from_secs(25);
+/// How long open connections may take to close after that.
+const CLOSING: Duration = Duration::from_secs(2);
+/// The longest wait before a database that does not answer is tried again.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// Everything it had begun is finished.
+    Well,
+    /// Something was left for the next start; no call is out.
+    Unfinished,
+    /// A call may be out: its attempt is left to its lease, and looked at by whoever comes next.
+    InDoubt,
+}
+
+/// What stands at the port, with the tasks behind it.
+#[derive(Debug)]
+struct Front {
+    address: SocketAddr,
+    door: Door,
+    work: Supervisor,
+    server: Supervisor,
+}
+
+impl Front {
+    /// Opens the port. Health answers from now on.
+    async fn open(listen: SocketAddr, clock: Arc<dyn Clock>, shut: String) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("could not listen on {listen}"))?;
+        let address = listener.local_addr().context("could not tell the address")?;
+        let (work, server) = (Supervisor::default(), Supervisor::default());
+        let door = Door::new(clock, shut);
+        let routes = door.routes();
+        let (stop, end) = (server.token().clone().cancelled_owned(), work.token().clone());
+        server.once(async move {
+            if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stop).await {
+                warn!(error = %error, "The server ended");
+            }
+            end.cancel();
+        });
+        Ok(Self { address, door, work, server })
+    }
+
+    /// Ends everything; whether all work ended in time. Health answers until then.
+    async fn close(&self, grace: Duration) -> bool {
+        self.door.come_to(Phase::Draining);
+        let drained = self.work.drain(grace).await;
+        if !self.server.drain(CLOSING).await {
+            info!("Some connections did not close in time");
+        }
+        drained
+    }
+}
 
 /// A running process.
 #[derive(Debug)]
 pub struct App {
     /// Where it listens.
     pub address: SocketAddr,
-    supervisor: Supervisor,
+    front: Front,
+    engine: Arc<Engine>,
+    grace: Duration,
 }
 
 impl App {
-    /// The bot, with Slack, on real systems.
+    /// The bot, with Slack, on real systems: until it is told to end.
     ///
     /// # Errors
-    /// When something it needs is not there.
-    pub async fn serve(config: Config, catalog: Catalog) -> anyhow::Result<Self> {
-        let catalog = Arc::new(catalog);
+    /// When something it needs is not there. A database that cannot be reached is waited for.
+    pub async fn serve(config: Config, catalog: Catalog) -> anyhow::Result<Stopped> {
+        let mut told = Told::listen().context("could not listen for signals")?;
         let environment = find(&catalog, &config.environment)?;
         for (person, _) in &config.web_tokens {
             if environment.person(person).is_none() {
@@ -61,37 +123,22 @@ impl App {
                 );
             }
         }
-        let store = open(&config.database).await?;
-        let slack = SlackClientHandle::new(&config.slack, Arc::clone(&catalog));
-        let slack = Arc::new(slack.context("could not make a Slack client")?);
-        let channel: Arc<dyn Channel> = Arc::clone(&slack) as Arc<dyn Channel>;
         let clock: Arc<dyn Clock> = match faults::speed() {
-            None => Arc::new(SystemClock),
+            None => Arc::new(SystemClock::default()),
             Some(speed) => Arc::new(FastClock::new(speed)),
         };
-        let engine = Engine::new(store, Arc::new(Actions::new(config.actions)), channel, clock);
-        let engine = engine.with_patience(faults::patience());
-        let desk = Desk { engine: Arc::new(engine), catalog, environment: Arc::new(environment) };
-        let supervisor = Supervisor::default();
-        let doors = Inbound::new(desk.clone(), Arc::clone(&slack), supervisor.clone());
-        let mut routes = match &config.slack.signing_secret {
-            Some(secret) => inbound::routes(doors.clone(), &slack, secret),
-            None => Router::new(),
+        let shut = shut(&catalog, &environment);
+        let front = Front::open(config.listen, Arc::clone(&clock), shut).await?;
+        let begun = tokio::select! {
+            begun = begin(&front, config, catalog, environment, clock) => begun?,
+            () = told.once() => {
+                info!("Told to end before the start was over");
+                let drained = front.close(CLOSING).await;
+                return Ok(if drained { Stopped::Well } else { Stopped::Unfinished });
+            }
         };
-        let sockets = config.slack.app_token.map(|token| (Sockets::new(slack, token), doors));
-        if config.web_tokens.is_empty() {
-            info!("The war room in the browser is off: DR_BUDDY_WEB_TOKENS is not set");
-        } else {
-            let secure = !config.listen.ip().is_loopback();
-            let access = Arc::new(Access::Tokens { tokens: config.web_tokens, secure });
-            routes = routes.merge(router::routes(Web {
-                desk: desk.clone(),
-                access,
-                stop: supervisor.token().clone(),
-                clock: None,
-            }));
-        }
-        Self::start(config.listen, desk, routes, sockets, supervisor).await
+        let (engine, grace) = begun;
+        Ok(Self { address: front.address, front, engine, grace }.until_told(told).await)
     }
 
     /// The demo: a tabletop in the browser. Returns the clock, whose speed can be changed.
@@ -107,18 +154,22 @@ impl App {
         let catalog = Arc::new(catalog);
         let id = EnvironmentId::parse("demo").context("`demo` is an id")?;
         let environment = find(&catalog, &id)?;
-        let store = open(&Database::File(folder.join("demo.db"))).await?;
         let fast = Arc::new(FastClock::new(speed));
         let clock: Arc<dyn Clock> = Arc::clone(&fast) as Arc<dyn Clock>;
+        let shut = shut(&catalog, &environment);
+        let front = Front::open(listen, Arc::clone(&clock), shut).await?;
+        let store = open(&Database::File(folder.join("demo.db"))).await?;
         let actions = Arc::new(Actions::new(ActionSettings::default()));
         let engine = Engine::new(store, actions, Arc::new(Silent), clock);
         let desk = Desk { engine: Arc::new(engine), catalog, environment: Arc::new(environment) };
         let seal = uuid::Uuid::new_v4().simple().to_string();
         let access = Arc::new(Access::Demo { seal });
-        let supervisor = Supervisor::default();
-        let stop = supervisor.token().clone();
+        let stop = front.work.token().clone();
         let web = Web { desk: desk.clone(), access, stop, clock: Some(Arc::clone(&fast)) };
-        let app = Self::start(listen, desk.clone(), router::routes(web), None, supervisor).await?;
+        let engine = Arc::clone(&desk.engine);
+        look_back(&front, &desk).await?;
+        let_in(&front, &desk, router::routes(web), None);
+        let app = Self { address: front.address, front, engine, grace: GRACE };
         Ok((app, desk, fast))
     }
 
@@ -140,105 +191,182 @@ impl App {
                 Database::Postgres(_) => open(&local.database).await?,
             };
         let actions = Arc::new(Actions::new(ActionSettings::default()));
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let engine = Engine::new(store, actions, Arc::new(Silent), clock);
         Ok(Desk { engine: Arc::new(engine), catalog, environment: Arc::new(environment) })
     }
 
-    async fn start(
-        listen: SocketAddr,
-        desk: Desk,
-        routes: Router,
-        sockets: Option<(Sockets, Inbound)>,
-        supervisor: Supervisor,
-    ) -> anyhow::Result<Self> {
-        // A process that knows it is the only one on its database takes a lease found here for that of a process that
-        // is gone. Its effects are performed first of all; an attempt found open is probed.
-        let listener = TcpListener::bind(listen)
-            .await
-            .with_context(|| format!("could not listen on {listen}"))?;
-        let runs = desk.engine.store.runs(200).await.context("could not read the runs")?;
-        let ours = &desk.environment.id;
-        if let Some(run) = runs.iter().find(|run| !run.is_closed() && run.environment.id != *ours) {
-            let theirs = &run.environment.id;
-            bail!(
-                "run `{}` of environment `{theirs}` is open in this database, and this process acts on `{ours}`",
-                run.id
-            );
-        }
-        desk.engine.store.release_leases().await.context("could not take over the work")?;
-        let address = listener.local_addr().context("could not tell the address")?;
-        let engine = Arc::clone(&desk.engine);
-        let token = supervisor.token().clone();
-        supervisor.keep("outbox", move || outbox::work(Arc::clone(&engine), token.clone()));
-        let sockets = sockets.map(|(sockets, doors)| sockets.open(doors, &supervisor));
-        let ready = get(ready).with_state((Arc::clone(&desk.engine), sockets));
-        let routes = routes
-            .route("/healthz", get(|| async { StatusCode::OK }))
-            .route("/readyz", ready)
-            .layer(CatchPanicLayer::new());
-        let token = supervisor.token().clone();
-        supervisor.once(async move {
-            let stop = token.clone().cancelled_owned();
-            if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stop).await {
-                warn!(error = %error, "The server ended");
-            }
-            token.cancel();
-        });
-        info!(address = %address, environment = %desk.environment.id, "Ready on http://{address}");
-        Ok(Self { address, supervisor })
-    }
-
-    /// Runs until the process is told to end (SIGTERM, Ctrl-C), then drains.
-    pub async fn until_told(self) -> bool {
+    /// Runs until the process is told to end (SIGTERM, Ctrl-C), then drains. Told again, it ends at once.
+    pub async fn until_told(self, mut told: Told) -> Stopped {
         tokio::select! {
-            () = told() => {}
-            () = self.supervisor.token().cancelled() => {}
+            () = told.once() => {}
+            () = self.front.work.token().cancelled() => {}
         }
-        self.stop().await
+        tokio::select! {
+            stopped = self.stop() => stopped,
+            () = told.once() => {
+                warn!("Told a second time: ending at once");
+                self.leave(false)
+            }
+        }
     }
 
-    /// Ends everything; whether it ended in time.
-    pub async fn stop(self) -> bool {
-        info!("Draining");
-        let drained = self.supervisor.drain(GRACE).await;
-        if !drained {
-            warn!("Some work did not end in time; it is found again at the next start");
+    /// Ends everything: takes nothing more, begins nothing that may not be over in time, and waits for what is out.
+    pub async fn stop(&self) -> Stopped {
+        info!("Draining, for {} s at most", self.grace.as_secs());
+        self.engine.end_within(self.grace);
+        let drained = self.front.close(self.grace).await;
+        self.leave(drained)
+    }
+
+    /// Says what is left behind, and to whom.
+    fn leave(&self, drained: bool) -> Stopped {
+        let mut stopped = if drained { Stopped::Well } else { Stopped::Unfinished };
+        for left in self.engine.underway() {
+            let until = left.until.time_of_day();
+            if let (Effect::Act { step, attempt }, true) = (&left.effect, left.has_begun) {
+                stopped = Stopped::InDoubt;
+                warn!(
+                    run.id = %left.run, step.id = %step, attempt,
+                    "The call of step `{step}`, attempt {attempt}, is out: left to its lease until {until} UTC"
+                );
+            } else {
+                let effect = &left.effect;
+                info!(run.id = %left.run, effect = ?effect, "Left to its lease until {until} UTC");
+            }
         }
-        drained
+        stopped
     }
 }
 
-async fn told() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = match signal(SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(error) => {
-            warn!(error = %error, "Cannot listen for SIGTERM");
-            return std::future::pending().await;
+/// Hears that the process is to end.
+#[derive(Debug)]
+pub struct Told {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Told {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// When the system does not let it.
+    pub fn listen() -> std::io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn once(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
+    }
+}
+
+/// Opens the database, builds what stands on it, and lets work and people in.
+async fn begin(
+    front: &Front,
+    config: Config,
+    catalog: Catalog,
+    environment: Environment,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<(Arc<Engine>, Duration)> {
+    let catalog = Arc::new(catalog);
+    let store = wait_for(&config.database, front).await?;
+    let slack = SlackClientHandle::new(&config.slack, Arc::clone(&catalog));
+    let slack = Arc::new(slack.context("could not make a Slack client")?);
+    let channel: Arc<dyn Channel> = Arc::clone(&slack) as Arc<dyn Channel>;
+    let engine = Engine::new(store, Arc::new(Actions::new(config.actions)), channel, clock);
+    let engine = Arc::new(engine.with_patience(faults::patience()));
+    let environment = Arc::new(environment);
+    let desk = Desk { engine: Arc::clone(&engine), catalog, environment };
+    let doors = Inbound::new(desk.clone(), Arc::clone(&slack), front.work.clone());
+    let mut routes = match &config.slack.signing_secret {
+        Some(secret) => inbound::routes(doors.clone(), &slack, secret),
+        None => Router::new(),
     };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+    let sockets = config.slack.app_token.map(|token| (Sockets::new(slack, token), doors));
+    if config.web_tokens.is_empty() {
+        info!("The war room in the browser is off: DR_BUDDY_WEB_TOKENS is not set");
+    } else {
+        let secure = !config.listen.ip().is_loopback();
+        let access = Arc::new(Access::Tokens { tokens: config.web_tokens, secure });
+        let (stop, desk) = (front.work.token().clone(), desk.clone());
+        routes = routes.merge(router::routes(Web { desk, access, stop, clock: None }));
+    }
+    look_back(front, &desk).await?;
+    let sockets = sockets.map(|(sockets, doors)| sockets.open(doors, &front.work));
+    let_in(front, &desk, routes, sockets);
+    Ok((engine, config.grace))
+}
+
+/// Starts the outbox and opens the door.
+fn let_in(front: &Front, desk: &Desk, routes: Router, sockets: Option<Arc<Status>>) {
+    let (engine, token) = (Arc::clone(&desk.engine), front.work.token().clone());
+    front.work.keep("outbox", move || outbox::work(Arc::clone(&engine), token.clone()));
+    front.door.open(routes, Arc::clone(&desk.engine), sockets);
+    let address = front.address;
+    info!(address = %address, environment = %desk.environment.id, "Ready on http://{address}");
+}
+
+/// Looks at what was under way, however long the database is away.
+async fn look_back(front: &Front, desk: &Desk) -> anyhow::Result<()> {
+    let mut back_off = BackOff::up_to(ASK_AGAIN);
+    loop {
+        match try_to_look_back(front, desk).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(run)) => bail!(
+                "run `{}` of environment `{}` is open in this database, and this process acts on `{}`",
+                run.id,
+                run.environment.id,
+                desk.environment.id
+            ),
+            Err(error) if error.is_passing() => {
+                again_later(front, &error, back_off.after(Duration::ZERO)).await;
+            }
+            Err(error) => return Err(error).context("could not take over the work"),
+        }
     }
 }
 
-/// Ready to be asked. Slack is no condition: without it the war room in the browser is needed all the more.
-async fn ready(
-    axum::extract::State((engine, sockets)): axum::extract::State<(
-        Arc<Engine>,
-        Option<Arc<Status>>,
-    )>,
-) -> (StatusCode, String) {
-    let sockets = sockets.map(|status| format!("{status}\n")).unwrap_or_default();
-    match engine.store.check().await {
-        Ok(()) => (StatusCode::OK, format!("ready\n{sockets}")),
-        Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!("the database does not take writes\n{sockets}"),
-        ),
+/// Looks at every open attempt, unless there is a run that is not ours: then nothing is touched.
+async fn try_to_look_back(front: &Front, desk: &Desk) -> Result<Option<Run>, StoreError> {
+    let runs = desk.engine.store.open_runs().await?;
+    let foreign = runs.into_iter().find(|run| run.environment.id != desk.environment.id);
+    if foreign.is_none() {
+        let tell = |left| front.door.come_to(Phase::Recovering { left });
+        recover::recover(&desk.engine, &front.work, tell).await?;
     }
+    Ok(foreign)
+}
+
+async fn again_later(front: &Front, error: &StoreError, wait: Duration) {
+    front.door.come_to(Phase::Unreachable);
+    let seconds = wait.as_secs();
+    error!(error = %Chain(error), "The database cannot be reached; trying again in {seconds} s");
+    tokio::time::sleep(wait).await;
+}
+
+/// Opens the database. A PostgreSQL server that is not there (yet) is waited for, however long it takes.
+async fn wait_for(database: &Database, front: &Front) -> anyhow::Result<Arc<dyn Store>> {
+    let Database::Postgres(url) = database else { return open(database).await };
+    let mut back_off = BackOff::up_to(ASK_AGAIN);
+    loop {
+        match PostgresStore::open(url).await {
+            Ok(store) => return Ok(Arc::new(store)),
+            Err(error) if error.is_passing() => {
+                again_later(front, &error, back_off.after(Duration::ZERO)).await;
+            }
+            Err(error) => return Err(error).context("could not open the database of DATABASE_URL"),
+        }
+    }
+}
+
+/// What people read while the door is shut.
+fn shut(catalog: &Catalog, environment: &Environment) -> String {
+    let voice = catalog.texts.voice(environment.chat.language, Some(environment));
+    voice.plain(&Text::key("refused.starting"))
 }
 
 async fn open(database: &Database) -> anyhow::Result<Arc<dyn Store>> {

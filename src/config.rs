@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
 use crate::actions::{ActionSettings, AwsSettings, HttpSettings, KubeSettings};
 use crate::catalog::CatalogSources;
 use crate::domain::ids::{Digest, EnvironmentId, PersonId};
+use crate::domain::time::Span;
 use crate::slack::client::SlackSettings;
 use crate::web::access::holder;
 
@@ -31,6 +33,9 @@ pub struct Config {
     pub actions: ActionSettings,
     /// `DR_BUDDY_WEB_TOKENS`: `antoine=…,mia=sha256:…`; the war room is off without.
     pub web_tokens: Vec<(PersonId, Digest)>,
+    /// `DR_BUDDY_GRACE`: how long running work may take to end when the process is told to; 25s unless told. Kubernetes
+    /// kills 30 s after it told (`terminationGracePeriodSeconds`): keep it below that.
+    pub grace: Duration,
     /// `RUST_LOG`: what is logged; `info` unless told.
     pub log: String,
     /// `DR_BUDDY_LOG_JSON=1`: log as JSON lines.
@@ -135,6 +140,11 @@ impl Config {
         });
         let web_tokens = tokens(&read("DR_BUDDY_WEB_TOKENS").unwrap_or_default(), &mut wrong);
         let database = database(read, &mut wrong);
+        let grace = read("DR_BUDDY_GRACE").unwrap_or_else(|| "25s".to_owned());
+        let grace = Span::parse(&grace).unwrap_or_else(|error| {
+            wrong.push(format!("DR_BUDDY_GRACE: {error}: write `25s`"));
+            Span(0)
+        });
         let (log, log_json) = log(read);
         let (Ok(environment), Ok(listen), true) = (environment, listen, wrong.is_empty()) else {
             return Err(wrong);
@@ -161,6 +171,7 @@ impl Config {
                 http: HttpSettings { extra_ca: path("DR_BUDDY_EXTRA_CA") },
             },
             web_tokens,
+            grace: Duration::from_millis(grace.ms()),
             log,
             log_json,
         })
@@ -254,9 +265,10 @@ mod tests {
             ("DR_BUDDY_LISTEN", "here"),
             ("DR_BUDDY_WEB_TOKENS", "mia=short,antoine,Leo=0123456789abcdef"),
             ("DATABASE_URL", "mysql://bot:0123456789abcdef@db/bot"),
+            ("DR_BUDDY_GRACE", "soon"),
         ])
         .unwrap_err();
-        assert_eq!(wrong.len(), 8, "{wrong:#?}");
+        assert_eq!(wrong.len(), 9, "{wrong:#?}");
         assert!(!wrong.join("\n").contains("0123456789abcdef"));
     }
 

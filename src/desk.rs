@@ -40,7 +40,7 @@ pub enum Answer {
     },
     /// Understood and declined; nothing changed.
     Refused(Text),
-    /// It could not be recorded; nothing was done.
+    /// It could not be recorded, or nobody knows whether it was; the text says which.
     Failed(Text),
 }
 
@@ -136,21 +136,18 @@ impl Desk {
         }
     }
 
-    /// Adds a note to the open run.
-    pub async fn note(&self, key: &str, by: &Actor, text: &str) -> Answer {
+    /// Hands a request to the run that is open.
+    pub async fn ask_open_run(&self, key: &str, by: &Actor, request: &Request) -> Answer {
         match self.open_run().await {
-            Ok(Some(run)) => {
-                let request = Request::Note { text: text.to_owned() };
-                match self.submit(key, by, &run.id, &request).await {
-                    Answer::Done { run, .. } => {
-                        let text = Text::Key("command.noted", vec![("run", Text::raw(&run))]);
-                        Answer::Done { text, run }
-                    }
-                    other @ (Answer::Refused(_) | Answer::Failed(_)) => other,
+            Ok(Some(run)) => match self.submit(key, by, &run.id, request).await {
+                Answer::Done { run, .. } => {
+                    let text = Text::Key("command.recorded", vec![("run", Text::raw(&run))]);
+                    Answer::Done { text, run }
                 }
-            }
+                other @ (Answer::Refused(_) | Answer::Failed(_)) => other,
+            },
             Ok(None) => {
-                info!(actor = ?by, "Refused a note without a run");
+                info!(actor = ?by, "Refused a request without a run");
                 Answer::Refused(Text::key("refused.no_run"))
             }
             Err(error) => failed(&error),
@@ -182,6 +179,32 @@ fn answer(submitted: Result<Submitted, SubmitError>, done: impl FnOnce(&RunId) -
 }
 
 fn failed(error: &StoreError) -> Answer {
-    error!(error = %crate::telemetry::Chain(error), "A request was not recorded");
-    Answer::Failed(Text::key("refused.not_stored"))
+    error!(error = %crate::telemetry::Chain(error), "A request was not recorded, as far as is known");
+    Answer::Failed(Text::key(match error {
+        StoreError::InDoubt { .. } => "refused.perhaps_stored",
+        StoreError::Unavailable { .. }
+        | StoreError::InUse { .. }
+        | StoreError::Unfit { .. }
+        | StoreError::Unreadable { .. }
+        | StoreError::UnreadableEvent { .. }
+        | StoreError::Migration { .. } => "refused.not_stored",
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(error: StoreError) -> Text {
+        answer(Err(error.into()), |_| Text::key("command.done")).text().clone()
+    }
+
+    #[test]
+    fn what_may_have_been_recorded_is_not_called_nothing() {
+        let cut = || std::io::Error::other("cut").into();
+        let lost = StoreError::InDoubt { source: cut() };
+        assert_eq!(said(lost), Text::key("refused.perhaps_stored"));
+        let failed = StoreError::Unavailable { what: "commit", source: cut() };
+        assert_eq!(said(failed), Text::key("refused.not_stored"));
+    }
 }

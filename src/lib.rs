@@ -29,7 +29,7 @@
 //! 5. What is not known is said to be unknown ([`domain::runbook::condition`]), and never counts as yes.
 //! 6. A tabletop cannot reach anything outside: the run's kind alone chooses between real and simulated actions.
 //!
-//! # Four walks
+//! # Five walks
 //! **A slash command.** [`slack::inbound`] checks the signature on the raw body, or [`slack::socket`] takes it out of
 //! its envelope; from there both doors are one: [`slack::handle`] asks whether runs are driven from that place,
 //! [`slack::payload`] reads it, [`slack::command`] understands it, [`desk::Desk::start`] gathers the frozen runbook and
@@ -44,8 +44,18 @@
 //! `Begin` (digest, guard, quorum and expiry are decided once more) → `AttemptStarted` → the call → `CallAccepted` →
 //! `Prove` until `verify` holds for long enough → `StepDone`, and what needs it opens.
 //!
-//! **A crash.** Whatever was owed stands in the outbox. At the next start the leases of the dead process are released;
-//! an `Act` whose attempt had begun reports it interrupted, the step is in doubt, and a probe says what happened.
+//! **A crash.** Whatever was owed stands in the outbox. At the next start the port opens at once, but only health
+//! answers ([`web::door`]). The open runs are read from their rows, [`domain::run::plan`] says which attempts are open,
+//! and [`engine::recover`] takes them over (on SQLite all; on PostgreSQL those whose lease has ended), reports a call
+//! found open as interrupted, and looks at all of them at the same time. What is seen is decided like any other report:
+//! finished, not started, under way, or for people. Only then the outbox starts and `/readyz` says ready. Another
+//! replica's attempt, found open when its lease ends, takes the same path. A message whose post had begun is looked for
+//! in the channel, and edited, or posted again with a word about it. Had the process been silent for minutes, a warning
+//! that it had left in the channel was posted without it (`engine::watch`).
+//!
+//! **An end.** At SIGTERM nothing more is taken, and no call is begun that may not be over within `DR_BUDDY_GRACE`: its
+//! effect is handed back, and the next process has it at once. A call that is out is waited for; what is out even then
+//! is left to its lease and named in the log (exit code 3). A second signal ends it there and then.
 //!
 //! # How to add
 //! *An action*: a row in [`domain::action`] → an [`Action`](actions::Action) in `actions/` and its line in the registry

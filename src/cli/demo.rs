@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
-use crate::app::App;
+use crate::app::{App, Told};
 use crate::catalog::{Catalog, CatalogSources};
 use crate::cli::runbook;
 use crate::cli::serve::Ended;
@@ -29,7 +29,7 @@ pub async fn demo(listen: SocketAddr, speed: u32, out: &mut dyn Write) -> io::Re
                 app.address
             )?;
             out.flush()?;
-            Ok(if app.until_told().await { Ended::Well } else { Ended::Badly })
+            Ok(app.until_told(Told::listen()?).await.into())
         }
         Err(error) => {
             writeln!(out, "{error:#}")?;

@@ -145,6 +145,9 @@ fn beside(recorded: &Recorded) -> Option<(String, Value)> {
         | Event::StepSkipped { .. }
         | Event::UndoAsked { .. }
         | Event::StepUndone { .. }
+        | Event::PeopleCalled { .. }
+        | Event::StepLate { .. }
+        | Event::RoleTaken { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }

@@ -61,8 +61,7 @@ pub async fn play(speed: u32, language: Language, out: &mut dyn Write) -> io::Re
     let played = tokio::time::timeout(LIMIT, stage.play(out)).await;
     let ended = app.stop().await;
     match played {
-        Ok(Ok(())) if ended => Ok(Ended::Well),
-        Ok(Ok(())) => Ok(Ended::Badly),
+        Ok(Ok(())) => Ok(ended.into()),
         Ok(Err(error)) => Err(error),
         Err(_) => {
             writeln!(out, "The run was not closed within {} s", LIMIT.as_secs())?;

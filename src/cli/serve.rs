@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::app::App;
+use crate::app::{App, Stopped};
 use crate::catalog::Catalog;
 use crate::cli::runbook;
 use crate::config::{Config, Read};
@@ -19,8 +19,18 @@ pub enum Ended {
     Misconfigured,
     /// What was asked was declined; nothing changed.
     Refused,
-    /// What was asked was done, and a step is in doubt.
+    /// What was asked was done, and a step is in doubt. Of `serve`: a call was still out when it ended.
     InDoubt,
+}
+
+impl From<Stopped> for Ended {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Well => Self::Well,
+            Stopped::Unfinished => Self::Badly,
+            Stopped::InDoubt => Self::InDoubt,
+        }
+    }
 }
 
 /// Runs the bot until it is told to end. Whatever is wrong is listed whole before anything starts.
@@ -52,7 +62,7 @@ pub async fn serve(read: Read<'_>, out: &mut dyn Write) -> io::Result<Ended> {
         return Ok(Ended::Misconfigured);
     }
     match App::serve(config, catalog).await {
-        Ok(app) => Ok(if app.until_told().await { Ended::Well } else { Ended::Badly }),
+        Ok(stopped) => Ok(stopped.into()),
         Err(error) => {
             writeln!(out, "{error:#}")?;
             Ok(Ended::Badly)

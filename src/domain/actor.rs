@@ -57,6 +57,15 @@ impl Role {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name() == text)
     }
+
+    /// Whether only the environment file gives it: gates ask for these, so nobody takes one for themselves. The others
+    /// anybody known may take for the length of a run.
+    pub fn is_given_by_the_file(self) -> bool {
+        match self {
+            Self::Ic | Self::Db | Self::Platform | Self::App => true,
+            Self::Comms | Self::Support | Self::Scribe | Self::Observer => false,
+        }
+    }
 }
 
 /// The way a request came in. On the record beside every request of a person.

@@ -171,6 +171,22 @@ mod tests {
     }
 
     #[test]
+    fn both_nights_on_which_clocks_are_changed_show_what_clocks_show() {
+        let at = |text: &str| {
+            let at: jiff::Timestamp = text.parse().unwrap();
+            Timestamp(at.as_millisecond()).minute_in("Europe/Paris").unwrap()
+        };
+        // In autumn the hour from two to three comes twice; UTC beside it tells them apart.
+        assert_eq!(at("2026-10-25T00:30:00Z"), "02:30");
+        assert_eq!(at("2026-10-25T00:59:59Z"), "02:59");
+        assert_eq!(at("2026-10-25T01:00:00Z"), "02:00");
+        assert_eq!(at("2026-10-25T01:30:00Z"), "02:30");
+        // In spring it does not come at all.
+        assert_eq!(at("2027-03-28T00:59:59Z"), "01:59");
+        assert_eq!(at("2027-03-28T01:00:00Z"), "03:00");
+    }
+
+    #[test]
     fn zones_follow_summer_time() {
         let winter = Timestamp(1_795_184_300_000);
         assert_eq!(winter.rfc3339(), "2026-11-20T14:18:20Z");

@@ -11,10 +11,10 @@ use serde_json::{Map, Value};
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
-use super::outbox::EffectError;
+use super::outbox::{self, EffectError};
 use super::patience::{Patience, span};
 use super::submit::Submitted;
-use super::{Asked, Engine, SubmitError};
+use super::{Asked, Engine, SubmitError, recover};
 use crate::actions::{Action, Call, LookError, Outcome, Probe};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{Digest, RunId, StepId};
@@ -181,12 +181,6 @@ fn fill(run: &Run, step: &Step) -> Result<Map<String, Value>, String> {
     template::checked(spec, &filled).map_err(|wrong| wrong.join("; "))
 }
 
-/// Nothing is to be done, or nothing any more. If the effect is somebody else's by now, it is theirs to settle.
-async fn settle(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
-    engine.store.settle(claimed, engine.clock.now()).await?;
-    Ok(())
-}
-
 async fn report(
     engine: &Engine,
     claimed: &Claimed,
@@ -213,7 +207,7 @@ pub(super) async fn preview(
     let step = step.clone();
     let seen = match work {
         Ok(work) if work.at.previews == number => work.preview().await.map_err(|e| said(&e)),
-        Ok(_) => return settle(engine, claimed).await,
+        Ok(_) => return outbox::settle(engine, claimed).await,
         Err((_, why)) => Err((why, false)),
     };
     let seen = match seen {
@@ -248,8 +242,9 @@ pub(super) async fn act(
         StepState::Calling { attempt: open } if *open == attempt => {
             warn!(run.id = %claimed.run, step.id = %step, attempt, "Found an open attempt");
             let (returned, step) = (interrupted(&work).await, step.clone());
-            report(engine, claimed, Report::Returned { step, attempt, returned }).await?;
-            return Ok(());
+            let interrupted = Report::Returned { step: step.clone(), attempt, returned };
+            report(engine, claimed, interrupted).await?;
+            return recover::look_now(engine, &claimed.run, &step, attempt).await;
         }
         StepState::Approved { .. }
         | StepState::Calling { .. }
@@ -264,7 +259,7 @@ pub(super) async fn act(
         | StepState::Failed { .. }
         | StepState::Skipped { .. }
         | StepState::Undone => {
-            return settle(engine, claimed).await;
+            return outbox::settle(engine, claimed).await;
         }
     }
     let preview = match work.measure().await {
@@ -277,14 +272,18 @@ pub(super) async fn act(
             return Ok(());
         }
     };
+    // Whoever has the effect next begins anew.
     if deadline.is_over(&*engine.clock) {
-        // Whoever has the effect next begins anew.
-        let (now, note) = (engine.clock.now(), claimed.note.as_deref());
-        return Ok(engine.store.postpone(claimed, now, note, false).await?);
+        return outbox::hand_back(engine, claimed).await;
+    }
+    if !engine.may_begin() {
+        info!(run.id = %claimed.run, step.id = %step, attempt, "Left to another process: this one ends");
+        return outbox::hand_back(engine, claimed).await;
     }
     if !begin(engine, claimed, step, attempt, preview.clone()).await? {
         return Ok(());
     }
+    engine.running.begun(claimed);
     let returned = if deadline.is_over(&*engine.clock) {
         let error = "too much time had passed since it was measured; nothing was sent".to_owned();
         Returned::Failed { error, unreachable: false }
@@ -419,7 +418,7 @@ pub(super) async fn prove(
     let (true, Some(shown)) =
         (work.at.state == (StepState::Proving { attempt }), work.at.shown.as_ref())
     else {
-        return settle(engine, claimed).await;
+        return outbox::settle(engine, claimed).await;
     };
     let probe = work.probe(&shown.preview.request).await;
     let now = engine.clock.now();
@@ -473,16 +472,16 @@ pub(super) async fn probe(
         Some(Ok(work)) => work,
         Some(Err((run, why))) => {
             error!(run.id = %run.id, step.id = %step, error = %why, "Cannot look at a step in doubt");
-            return settle(engine, claimed).await;
+            return outbox::settle(engine, claimed).await;
         }
     };
     let (StepState::InDoubt { attempt: open, seen, why }, Some(shown)) =
         (&work.at.state, &work.at.shown)
     else {
-        return settle(engine, claimed).await;
+        return outbox::settle(engine, claimed).await;
     };
     if *open != attempt {
-        return settle(engine, claimed).await;
+        return outbox::settle(engine, claimed).await;
     }
     let Probe { happened, facts, saw } = work.probe(&shown.preview.request).await;
     let now = engine.clock.now();

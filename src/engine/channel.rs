@@ -1,33 +1,81 @@
 //! Where messages go.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::domain::comms::Message;
 use crate::domain::run::{MessageKey, Run};
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Timestamp};
 use crate::store::Posted;
 
 /// A message could not be shown; it is tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
-    /// The channel asks to wait.
+    /// The channel asks to wait. Nothing was done.
     #[error("the channel asks to wait {wait}")]
     Wait {
         /// How long.
         wait: Span,
     },
-    /// Anything else.
+    /// Nothing was done.
     #[error("the channel did not take the message: {detail}")]
     Failed {
         /// Why, without secrets.
         detail: String,
     },
+    /// It may have been done.
+    #[error("the channel did not say whether it took the message: {detail}")]
+    Unknown {
+        /// Why, without secrets.
+        detail: String,
+    },
+    /// The message to be edited is not there any more.
+    #[error("the message is gone")]
+    Gone,
+}
+
+/// What goes first where a channel takes one message at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Somebody is asked for something, or everybody is told.
+    Asks,
+    /// A card says how its step goes.
+    Tells,
+    /// A card is kept up to date; the next edit says the same and more.
+    Upkeep,
+}
+
+/// A message that the channel posts by itself at its time, unless it is taken back before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// The channel's name for it.
+    pub id: String,
+    /// When it is posted.
+    pub due_at: Timestamp,
 }
 
 /// A place where the team sees messages: a Slack channel. The war room in the browser is none: it reads the state.
 #[async_trait]
 pub trait Channel: Send + Sync + std::fmt::Debug {
-    /// Shows the message: posts it, or edits the one at `posted`. Repeats are harmless.
+    /// Waits, at most `within`, until it is this message's turn. False if there is nothing to do: exactly that is
+    /// shown at `posted`.
+    ///
+    /// # Errors
+    /// When it will not be its turn in time.
+    async fn turn(
+        &self,
+        _run: &Run,
+        _urgency: Urgency,
+        _message: &Message,
+        _posted: Option<&Posted>,
+        _within: Duration,
+    ) -> Result<bool, ChannelError> {
+        Ok(true)
+    }
+
+    /// Shows the message: posts it, or edits the one at `posted`; to be called when it is its turn. An edit may be
+    /// repeated; a post of unknown fate is looked for with [`Channel::find`].
     ///
     /// # Errors
     /// When it was not, or perhaps not, shown.
@@ -38,6 +86,43 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
         message: &Message,
         posted: Option<&Posted>,
     ) -> Result<Option<Posted>, ChannelError>;
+
+    /// Where a message stands that was perhaps posted, the newest first. The channel's own record is asked.
+    ///
+    /// # Errors
+    /// When it cannot be seen.
+    async fn find(&self, _run: &Run, _key: &MessageKey) -> Result<Vec<Posted>, ChannelError> {
+        Ok(Vec::new())
+    }
+
+    /// Leaves a message to be posted by the channel itself at `due_at`. `None`: this channel cannot.
+    ///
+    /// # Errors
+    /// When it was not, or perhaps not, left.
+    async fn leave(
+        &self,
+        _run: &Run,
+        _message: &Message,
+        _due_at: Timestamp,
+    ) -> Result<Option<Pending>, ChannelError> {
+        Ok(None)
+    }
+
+    /// What was left of this run and is neither posted nor taken back.
+    ///
+    /// # Errors
+    /// When it cannot be seen.
+    async fn left(&self, _run: &Run) -> Result<Vec<Pending>, ChannelError> {
+        Ok(Vec::new())
+    }
+
+    /// Takes back what was left.
+    ///
+    /// # Errors
+    /// [`ChannelError::Gone`] when it was taken back before, is posted, or is about to be.
+    async fn take_back(&self, _run: &Run, _id: &str) -> Result<(), ChannelError> {
+        Err(ChannelError::Gone)
+    }
 }
 
 /// Nobody is written to; the page shows everything.
@@ -46,6 +131,17 @@ pub struct Silent;
 
 #[async_trait]
 impl Channel for Silent {
+    async fn turn(
+        &self,
+        _run: &Run,
+        _urgency: Urgency,
+        _message: &Message,
+        _posted: Option<&Posted>,
+        _within: Duration,
+    ) -> Result<bool, ChannelError> {
+        Ok(false)
+    }
+
     async fn show(
         &self,
         _run: &Run,

@@ -1,16 +1,22 @@
 //! Drives the domain durably: in → decide → record → effect.
 //!
 //! [`Engine::submit`] is the only way anything changes: one transaction per request. The [`outbox`] performs what was
-//! recorded; [`attempt`] does the steps' own work (preview, call, proof, probe). Whatever was interrupted is found in
-//! the outbox again and takes the same path; an attempt found open is probed, never repeated.
+//! recorded; [`attempt`] does the steps' own work (preview, call, proof, probe); `tell` shows messages, `watch` keeps the
+//! warning of the bot's silence. Whatever was interrupted is found in the outbox again and takes the same path; an
+//! attempt found open is probed, never repeated, and before any other work ([`recover`]). What runs for long is kept
+//! running by [`supervise`].
 
 pub mod attempt;
 pub mod channel;
 pub mod clock;
 pub mod outbox;
 pub mod patience;
+pub mod recover;
+mod running;
 pub mod submit;
 pub mod supervise;
+mod tell;
+mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +29,9 @@ use crate::store::Store;
 use channel::Channel;
 use clock::Clock;
 use patience::Patience;
+use running::Running;
 
+pub use running::Underway;
 pub use submit::{Asked, SubmitError, Submitted};
 
 /// Everything the engine works with.
@@ -44,6 +52,8 @@ pub struct Engine {
     name: String,
     /// How often it has looked for work.
     claims: AtomicU64,
+    /// What it is performing.
+    running: Running,
     /// Wakes the outbox.
     work: Notify,
     /// Tells the pages which run has changed.
@@ -68,6 +78,7 @@ impl Engine {
             patience: Patience::default(),
             name,
             claims: 0.into(),
+            running: Running::default(),
             work: Notify::new(),
             changes,
         }

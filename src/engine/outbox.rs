@@ -10,10 +10,9 @@ use tracing::{debug, error, warn};
 
 use super::channel::ChannelError;
 use super::patience::span;
-use super::{Asked, Engine, SubmitError, attempt};
+use super::{Asked, Engine, SubmitError, attempt, tell, watch};
 use crate::domain::actor::Actor;
-use crate::domain::comms;
-use crate::domain::run::{Effect, MessageKey, Request, Run};
+use crate::domain::run::{Effect, MessageKey, Request};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{Claimed, StoreError};
 use crate::telemetry::Chain;
@@ -28,6 +27,9 @@ const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(2);
 const BACK_OFF: Duration = Duration::from_secs(1);
 /// How often the clock on the card of an open run is moved on.
 const CARD_EVERY: Span = Span::seconds(30);
+
+/// A message whose post was not answered is looked for after so long.
+const LOOK_AFTER: Span = Span::seconds(3);
 
 /// An effect was not performed; it is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +48,7 @@ impl From<StoreError> for EffectError {
     }
 }
 
-/// Performs effects until told to end; then finishes what it began.
+/// Performs effects until told to end; then takes nothing more, and finishes what it began.
 pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
     let (mut running, mut telling) = (JoinSet::new(), JoinSet::new());
     let mut refreshed = engine.clock.now();
@@ -58,10 +60,14 @@ pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
         let room =
             AT_ONCE.saturating_sub(running.len()).min(MESSAGES.saturating_sub(telling.len()));
         let claimed = take(&engine, room).await;
+        if token.is_cancelled() {
+            give_back_all(&engine, &claimed).await;
+            break;
+        }
         let idle = claimed.is_empty();
         for claimed in claimed {
             let engine = Arc::clone(&engine);
-            let is_message = matches!(claimed.effect, Effect::Show(_));
+            let is_message = matches!(claimed.effect, Effect::Show(_) | Effect::Watch);
             let tasks = if is_message { &mut telling } else { &mut running };
             tasks.spawn(async move { perform(&engine, claimed).await });
         }
@@ -97,6 +103,27 @@ pub async fn take(engine: &Engine, room: usize) -> Vec<Claimed> {
     }
 }
 
+/// Lets go of an effect: whoever comes next takes it at once.
+pub(super) async fn hand_back(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
+    let (now, note) = (engine.clock.now(), claimed.note.as_deref());
+    Ok(engine.store.postpone(claimed, now, note, false).await?)
+}
+
+/// Nothing is to be done, or nothing any more. If the effect is somebody else's by now, it is theirs to settle.
+pub(super) async fn settle(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
+    engine.store.settle(claimed, engine.clock.now()).await?;
+    Ok(())
+}
+
+async fn give_back_all(engine: &Engine, all: &[Claimed]) {
+    for claimed in all {
+        if let Err(error) = hand_back(engine, claimed).await {
+            // The lease ends by itself.
+            warn!(run.id = %claimed.run, effect = %claimed.key, error = %error, "Could not let go");
+        }
+    }
+}
+
 async fn until_due(engine: &Engine) {
     let wait = match engine.store.next_due().await {
         Ok(Some(due)) => engine.clock.sleep(due.since(engine.clock.now()).max(Span(20))),
@@ -109,8 +136,7 @@ async fn until_due(engine: &Engine) {
 }
 
 async fn refresh_cards(engine: &Engine) {
-    let runs = engine.store.runs(50).await.unwrap_or_default();
-    for run in runs.iter().filter(|run| !run.is_closed()) {
+    for run in engine.store.open_runs().await.unwrap_or_default() {
         let wanted = Effect::Show(MessageKey::Run);
         if let Err(error) = engine.store.want(&run.id, &wanted, engine.clock.now()).await {
             warn!(run.id = %run.id, error = %error, "Could not refresh a card");
@@ -120,15 +146,17 @@ async fn refresh_cards(engine: &Engine) {
 
 /// Performs an effect once; whatever comes of it is in the store then, or its lease ends and somebody finds it again.
 pub async fn perform(engine: &Engine, claimed: Claimed) {
+    let _entered = engine.enter(&claimed);
     let key = claimed.key.clone();
     debug!(run.id = %claimed.run, effect = %key, "Performing");
     let performed = match &claimed.effect {
-        Effect::Show(message) => show(engine, &claimed, message).await,
+        Effect::Show(message) => tell::show(engine, &claimed, message).await,
         Effect::Preview { step, number } => attempt::preview(engine, &claimed, step, *number).await,
         Effect::Act { step, attempt } => attempt::act(engine, &claimed, step, *attempt).await,
         Effect::Prove { step, attempt } => attempt::prove(engine, &claimed, step, *attempt).await,
         Effect::Probe { step, attempt } => attempt::probe(engine, &claimed, step, *attempt).await,
         Effect::WakeAt(at) => tick(engine, &claimed, *at).await,
+        Effect::Watch => watch::watch(engine, &claimed).await,
     };
     match performed {
         Ok(()) => {}
@@ -143,7 +171,10 @@ async fn again_later(engine: &Engine, claimed: &Claimed, error: &EffectError) {
     let back_off = Span::seconds(1 << claimed.tries.min(6));
     let wait = match error {
         EffectError::Channel(ChannelError::Wait { wait }) => *wait,
-        EffectError::Channel(ChannelError::Failed { .. }) | EffectError::Submit(_) => back_off,
+        // What was cut off may still arrive: it is not looked for at once.
+        EffectError::Channel(ChannelError::Unknown { .. }) => back_off.max(LOOK_AFTER),
+        EffectError::Channel(ChannelError::Failed { .. } | ChannelError::Gone)
+        | EffectError::Submit(_) => back_off,
     };
     warn!(run.id = %claimed.run, effect = %claimed.key, error = %error, "Trying again in {wait}");
     let due = engine.clock.now().plus(wait);
@@ -163,40 +194,4 @@ async fn tick(engine: &Engine, claimed: &Claimed, at: Timestamp) -> Result<(), E
         Asked { key: &key, request: &Request::Tick, by: &Actor::Engine, settles: Some(claimed) };
     engine.submit(&claimed.run, asked).await?;
     Ok(())
-}
-
-async fn show(engine: &Engine, claimed: &Claimed, key: &MessageKey) -> Result<(), EffectError> {
-    let Some(stored) = engine.store.run(&claimed.run).await? else {
-        engine.store.settle(claimed, engine.clock.now()).await?;
-        return Ok(());
-    };
-    let posted = engine.store.posted(&claimed.run, key).await?;
-    if let Some(message) = content(engine, &stored.run, key).await? {
-        let shown = engine.channel.show(&stored.run, key, &message, posted.as_ref()).await?;
-        if let Some(shown) = shown.filter(|shown| Some(shown) != posted.as_ref()) {
-            engine.store.remember(&claimed.run, key, &shown).await?;
-        }
-    }
-    if !engine.store.settle(claimed, engine.clock.now()).await? {
-        // Our time was over: somebody else may have shown something newer, and we something older after it.
-        engine.store.want(&claimed.run, &claimed.effect, engine.clock.now()).await?;
-    }
-    Ok(())
-}
-
-/// The content of a message now; `None` when there is nothing to show (yet).
-async fn content(
-    engine: &Engine,
-    run: &Run,
-    key: &MessageKey,
-) -> Result<Option<comms::Message>, StoreError> {
-    let now = engine.clock.now();
-    Ok(match key {
-        MessageKey::Run => Some(comms::run_card(run, now)),
-        MessageKey::Step(step) => comms::step_card(run, step, now),
-        MessageKey::Notice(seq) => {
-            let found = engine.store.record(&run.id, seq.saturating_sub(1), 1).await?;
-            found.first().and_then(|event| comms::notice(run, event))
-        }
-    })
 }

@@ -55,7 +55,7 @@ pub enum SubmitError {
     /// The effect to be settled is somebody else's by now.
     #[error("the lease was lost")]
     LeaseLost,
-    /// It could not be recorded, so nothing was done.
+    /// It could not be recorded, so nothing was done; or nobody knows ([`StoreError::InDoubt`]).
     #[error("the request could not be recorded")]
     Store(#[from] StoreError),
     /// Others were always faster.

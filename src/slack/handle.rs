@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use super::client::SlackClientHandle;
-use super::command::{self, Command, NotACommand};
+use super::obey::{Said, obey};
 use super::payload::{self, Happening, Interaction, Kind, Sender, Slash, Unreadable};
 use super::render;
 use crate::catalog::Voice;
@@ -39,22 +39,6 @@ pub enum Reply {
     NotRecorded,
     /// Nobody can tell what it is.
     Unreadable(Unreadable),
-}
-
-/// What only the asker sees.
-struct Said {
-    text: String,
-    blocks: Vec<Value>,
-}
-
-impl Said {
-    fn ephemeral(&self) -> Value {
-        if self.blocks.is_empty() {
-            json!({"response_type": "ephemeral", "text": self.text})
-        } else {
-            json!({"response_type": "ephemeral", "text": self.text, "blocks": self.blocks})
-        }
-    }
 }
 
 /// In a form, a refusal stands beside what was written, which so is not lost.
@@ -98,7 +82,7 @@ impl Inbound {
         let by = self.actor(&sender);
         let said = match self.elsewhere(&sender, &by) {
             Some(text) => self.say(&by, &text),
-            None => self.obey(key, &by, &text).await,
+            None => obey(&self.desk, key, &by, &sender, &text).await,
         };
         Reply::With(said.ephemeral())
     }
@@ -110,7 +94,7 @@ impl Inbound {
                 let by = self.actor(&sender);
                 let said = match self.elsewhere(&sender, &by) {
                     Some(text) => self.say(&by, &text),
-                    None => self.obey(key, &by, &text).await,
+                    None => obey(&self.desk, key, &by, &sender, &text).await,
                 };
                 self.whisper(sender, said);
                 Reply::Taken
@@ -186,7 +170,7 @@ impl Inbound {
     }
 
     fn say(&self, by: &Actor, text: &Text) -> Said {
-        Said { text: self.desk.voice_of(by).mrkdwn(text), blocks: vec![] }
+        Said::new(&self.desk, by, text)
     }
 
     /// Tells the asker, after the acknowledgement. Should it fail, the record is not touched by it.
@@ -207,7 +191,7 @@ impl Inbound {
                 self.whisper(sender, self.say(by, &text));
                 Reply::Taken
             }
-            // Nothing was recorded: Slack shows its warning beside the button as well.
+            // Nothing was recorded, or nobody knows: Slack shows its warning beside the button as well.
             Answer::Failed(text) => {
                 self.whisper(sender, self.say(by, &text));
                 Reply::NotRecorded
@@ -243,60 +227,5 @@ impl Inbound {
             return self.after_click(sender, &by, answer);
         }
         Reply::Taken
-    }
-
-    /// Does what somebody typed.
-    async fn obey(&self, key: &str, by: &Actor, text: &str) -> Said {
-        match command::parse(text) {
-            Ok(Command::Start { runbook, kind }) => {
-                let now = self.desk.engine.clock.now();
-                let answer = self.desk.start(key, by, runbook.as_deref(), kind, now).await;
-                self.say(by, answer.text())
-            }
-            Ok(Command::Status) => self.status(by).await,
-            Ok(Command::Note(text)) => {
-                let answer = self.desk.note(key, by, &text).await;
-                self.say(by, answer.text())
-            }
-            Ok(Command::Help) => self.help(by),
-            Err(NotACommand::EmptyNote) => self.say(by, &Text::key("command.empty_note")),
-            Err(NotACommand::Unknown { word, near }) => {
-                let near = Text::raw(near.unwrap_or_default());
-                let args = vec![("word", Text::raw(word)), ("near", near)];
-                self.say(by, &Text::Key("command.unknown", args))
-            }
-        }
-    }
-
-    async fn status(&self, by: &Actor) -> Said {
-        // A stranger is told so, and nothing about the run.
-        if by.person().is_none() {
-            let name = match by {
-                Actor::Stranger { name, .. } => name.clone(),
-                Actor::Person { .. } | Actor::Engine => String::new(),
-            };
-            return self.say(by, &Text::Key("refused.stranger", vec![("name", Text::raw(name))]));
-        }
-        match self.desk.open_run().await {
-            Ok(Some(run)) => {
-                let voice = self.desk.voice_of(by);
-                let card = comms::run_card(&run, self.desk.engine.clock.now());
-                let blocks = render::blocks(&voice, &card);
-                Said { text: render::summary(&voice, &card), blocks }
-            }
-            Ok(None) => self.say(by, &Text::key("command.status.none")),
-            Err(_) => self.say(by, &Text::key("refused.not_stored")),
-        }
-    }
-
-    fn help(&self, by: &Actor) -> Said {
-        let voice = self.desk.voice_of(by);
-        let mut lines = vec![voice.mrkdwn(&Text::key("command.help.title"))];
-        for (_, usage, what) in command::ALL {
-            let args = vec![("usage", Text::raw(usage)), ("what", Text::key(what))];
-            lines.push(voice.mrkdwn(&Text::Key("command.help.line", args)));
-        }
-        lines.push(voice.mrkdwn(&Text::key("command.help.mention")));
-        Said { text: lines.join("\n"), blocks: vec![] }
     }
 }

@@ -1,13 +1,17 @@
 //! Slack: what comes in, by two doors ([`inbound`] for HTTP, [`socket`] for Socket Mode) that do the same ([`handle`],
-//! [`payload`], [`command`]), and what goes out ([`render`], [`client`]).
+//! [`payload`], [`command`], `obey`), and what goes out ([`render`], [`client`], [`room`]).
 //!
 //! Payloads are read leniently from JSON: a well-signed click is a click, whatever fields Slack adds or nulls. A
 //! request is committed first and acknowledged then; a refusal answers the asker alone.
 
+mod calls;
 pub mod client;
 pub mod command;
 pub mod handle;
 pub mod inbound;
+mod lane;
+mod obey;
 pub mod payload;
 pub mod render;
+pub mod room;
 pub mod socket;

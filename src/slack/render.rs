@@ -87,7 +87,7 @@ fn plain(text: &str, most: usize) -> Value {
 }
 
 fn label(voice: &Voice<'_>, button: &Button) -> String {
-    voice.plain(&Text::Named(format!("button.{}", button.press.ask.name()), vec![]))
+    voice.plain(&button.press.label())
 }
 
 fn button(voice: &Voice<'_>, button: &Button) -> Value {

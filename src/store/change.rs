@@ -1,10 +1,10 @@
 //! What a request writes, in the form in which it is written: made before a transaction begins, so that inside one
 //! there is only the database to wait for.
 
-use super::codec::{self, STATE_VERSION};
+use super::codec::{self, Moving, STATE_VERSION};
+use super::frozen::Named;
 use super::{Claimed, Commit, Posted, StoreError};
 use crate::domain::ids::RunId;
-use crate::domain::run::log::VERSION;
 use crate::domain::run::{Effect, MessageKey};
 use crate::domain::time::Timestamp;
 
@@ -20,9 +20,11 @@ pub(super) struct Change {
     pub(super) settles: Option<Held>,
     /// The run's new row; `None` where there are no events.
     pub(super) row: Option<Row>,
-    pub(super) events: Vec<EventRow>,
-    /// No two of the same key.
-    pub(super) effects: Vec<Wanted>,
+    /// As JSON arrays of their columns: what is frozen of the run and not known to be stored (hash, body), the events
+    /// (seq, version, body, previous, hash), and the effects (key, priority, due at, body), no two of the same key.
+    pub(super) frozen: String,
+    pub(super) events: String,
+    pub(super) effects: String,
 }
 
 /// The row of a run.
@@ -37,16 +39,6 @@ pub(super) struct Row {
     pub(super) started_at: i64,
     pub(super) version: i64,
     pub(super) state: String,
-}
-
-/// The row of an event.
-#[derive(Debug)]
-pub(super) struct EventRow {
-    pub(super) seq: i64,
-    pub(super) version: i64,
-    pub(super) body: String,
-    pub(super) previous: String,
-    pub(super) hash: String,
 }
 
 /// An effect to be recorded.
@@ -84,10 +76,11 @@ pub(super) struct Placed {
     pub(super) key: String,
     pub(super) channel: String,
     pub(super) ts: String,
+    pub(super) fate: &'static str,
 }
 
 impl Change {
-    pub(super) fn of(commit: &Commit<'_>) -> Result<Self, StoreError> {
+    pub(super) fn of(commit: &Commit<'_>, named: &Named) -> Result<Self, StoreError> {
         let run = commit.run;
         let row = match commit.events.last() {
             None => None,
@@ -99,46 +92,41 @@ impl Change {
                 status: if run.is_closed() { "closed" } else { "open" },
                 started_at: run.started_at.0,
                 version: STATE_VERSION,
-                state: codec::write("run", run)?,
+                state: codec::write("run", &Moving::of(run, named))?,
             }),
         };
-        let events = commit.events.iter().map(|event| {
-            Ok(EventRow {
-                seq: number(event.seq),
-                version: i64::from(VERSION),
-                body: codec::write("event", &event.entry)?,
-                previous: event.previous.to_string(),
-                hash: event.hash.to_string(),
-            })
-        });
-        let mut effects: Vec<Wanted> = Vec::with_capacity(commit.effects.len());
+        let frozen = named.rows.iter().filter(|_| row.is_some());
+        let frozen: Vec<_> = frozen.map(|row| (&row.hash, &row.body)).collect();
+        let events = commit.events.iter();
+        let events: Vec<_> = events
+            .map(|event| (event.seq, event.version, event.body(), &event.previous, &event.hash))
+            .collect();
+        let mut wanted: Vec<Wanted> = Vec::with_capacity(commit.effects.len());
         for effect in commit.effects {
-            let wanted = Wanted::of(&run.id, effect, commit.at)?;
-            effects.retain(|other| other.key != wanted.key);
-            effects.push(wanted);
+            let effect = Wanted::of(&run.id, effect, commit.at)?;
+            wanted.retain(|other| other.key != effect.key);
+            wanted.push(effect);
         }
+        let effects: Vec<_> = wanted
+            .iter()
+            .map(|effect| (&effect.key, effect.priority, effect.due_at, &effect.body))
+            .collect();
         Ok(Self {
             key: name("key of a request", commit.key)?,
             run: run.id.to_string(),
             at: commit.at.0,
             settles: commit.settles.map(Held::of),
             row,
-            events: events.collect::<Result<_, StoreError>>()?,
-            effects,
+            frozen: codec::write("frozen", &frozen)?,
+            events: codec::write("events", &events)?,
+            effects: codec::write("effects", &effects)?,
         })
     }
 }
 
 impl Wanted {
     pub(super) fn of(run: &RunId, effect: &Effect, now: Timestamp) -> Result<Self, StoreError> {
-        let due = match effect {
-            Effect::WakeAt(at) => *at,
-            Effect::Show(_)
-            | Effect::Preview { .. }
-            | Effect::Act { .. }
-            | Effect::Prove { .. }
-            | Effect::Probe { .. } => now,
-        };
+        let due = effect.wake_at().unwrap_or(now);
         Ok(Self {
             run: run.to_string(),
             key: codec::key(effect),
@@ -180,6 +168,7 @@ impl Placed {
             key: key.to_string(),
             channel: plain("channel", &at.channel)?,
             ts: plain("place of a message", &at.ts)?,
+            fate: codec::fate_name(at.fate),
         })
     }
 }

@@ -1,14 +1,102 @@
 //! How state, events and effects are written: JSON text with a version beside it.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::StoreError;
-use crate::domain::run::Effect;
-use crate::domain::run::Run;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::frozen::Named;
+use super::{Fate, StoreError};
+use crate::domain::actor::Role;
+use crate::domain::environment::Environment;
+use crate::domain::ids::{Digest, PersonId, RunId, StepId};
+use crate::domain::run::state::{Kind, Status, StepRun};
+use crate::domain::run::{Effect, Run};
+use crate::domain::runbook::Runbook;
+use crate::domain::time::Timestamp;
 
 /// Version of a run's row. A row of another version is rebuilt from its events.
-pub(super) const STATE_VERSION: i64 = 1;
+pub(super) const STATE_VERSION: i64 = 3;
+
+/// A run without what was frozen at its start: that is named here, and stands in rows of its own.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Moving<'a> {
+    pub(super) runbook: Cow<'a, Digest>,
+    pub(super) environment: Cow<'a, Digest>,
+    id: Cow<'a, RunId>,
+    kind: Kind,
+    started_by: Cow<'a, PersonId>,
+    started_at: Timestamp,
+    impact_at: Timestamp,
+    restored_at: Option<Timestamp>,
+    status: Cow<'a, Status>,
+    duty: Cow<'a, BTreeMap<Role, PersonId>>,
+    steps: Cow<'a, BTreeMap<StepId, StepRun>>,
+    evidence: Cow<'a, [Value]>,
+    seq: u64,
+    seen_at: Timestamp,
+}
+
+impl<'a> Moving<'a> {
+    pub(super) fn of(run: &'a Run, named: &'a Named) -> Self {
+        // Without `..`: a new field is to be thought about here.
+        let Run {
+            id,
+            kind,
+            runbook: _,
+            environment: _,
+            started_by,
+            started_at,
+            impact_at,
+            restored_at,
+            status,
+            duty,
+            steps,
+            evidence,
+            seq,
+            seen_at,
+        } = run;
+        Self {
+            runbook: Cow::Borrowed(&named.runbook),
+            environment: Cow::Borrowed(&named.environment),
+            id: Cow::Borrowed(id),
+            kind: *kind,
+            started_by: Cow::Borrowed(started_by),
+            started_at: *started_at,
+            impact_at: *impact_at,
+            restored_at: *restored_at,
+            status: Cow::Borrowed(status),
+            duty: Cow::Borrowed(duty),
+            steps: Cow::Borrowed(steps),
+            evidence: Cow::Borrowed(evidence),
+            seq: *seq,
+            seen_at: *seen_at,
+        }
+    }
+
+    /// The whole run, with what it names.
+    pub(super) fn with(self, runbook: Arc<Runbook>, environment: Arc<Environment>) -> Run {
+        Run {
+            id: self.id.into_owned(),
+            kind: self.kind,
+            runbook,
+            environment,
+            started_by: self.started_by.into_owned(),
+            started_at: self.started_at,
+            impact_at: self.impact_at,
+            restored_at: self.restored_at,
+            status: self.status.into_owned(),
+            duty: self.duty.into_owned(),
+            steps: self.steps.into_owned(),
+            evidence: self.evidence.into_owned(),
+            seq: self.seq,
+            seen_at: self.seen_at,
+        }
+    }
+}
 
 pub(super) fn write<T: Serialize>(what: &'static str, value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|source| StoreError::Unreadable { what, source })
@@ -16,6 +104,24 @@ pub(super) fn write<T: Serialize>(what: &'static str, value: &T) -> Result<Strin
 
 pub(super) fn read<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|source| StoreError::Unreadable { what, source })
+}
+
+/// The name of a message's fate.
+pub(super) fn fate_name(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Posted => "posted",
+        Fate::Again => "again",
+        Fate::Posting => "posting",
+        Fate::Unposted => "unposted",
+    }
+}
+
+pub(super) fn fate(name: &str) -> Result<Fate, StoreError> {
+    let all = [Fate::Posted, Fate::Again, Fate::Posting, Fate::Unposted];
+    all.into_iter().find(|fate| fate_name(*fate) == name).ok_or_else(|| StoreError::Unreadable {
+        what: "fate of a message",
+        source: serde::de::Error::custom(format!("`{name}` is none")),
+    })
 }
 
 /// The effect's key within its run: the same key is the same effect, performed once however often it is wanted.
@@ -27,6 +133,7 @@ pub(super) fn key(effect: &Effect) -> String {
         Effect::Prove { step, attempt } => format!("prove/{step}/{attempt}"),
         Effect::Probe { step, attempt } => format!("probe/{step}/{attempt}"),
         Effect::WakeAt(_) => "wake".to_owned(),
+        Effect::Watch => "watch".to_owned(),
     }
 }
 
@@ -36,9 +143,9 @@ pub(super) fn priority(effect: &Effect) -> i64 {
     match effect {
         Effect::Act { .. } | Effect::Probe { .. } | Effect::Prove { .. } => 0,
         Effect::Preview { .. } | Effect::WakeAt(_) => 1,
-        Effect::Show(MessageKey::Notice(_)) => 2,
+        Effect::Show(MessageKey::Notice(_) | MessageKey::Back(_)) => 2,
         Effect::Show(MessageKey::Step(_)) => 3,
-        Effect::Show(MessageKey::Run) => 4,
+        Effect::Show(MessageKey::Run) | Effect::Watch => 4,
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod change;
 pub mod codec;
+mod frozen;
 pub mod postgres;
 mod rows;
 mod sql;
@@ -18,7 +19,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 
 use crate::domain::ids::{Digest, RunId};
-use crate::domain::run::log::Recorded;
+use crate::domain::run::log::{NotRead, Recorded};
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
 
@@ -86,13 +87,45 @@ pub struct Stored {
     pub head: Digest,
 }
 
-/// Where a message stands.
+/// Where a message stands, or may stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posted {
     /// The channel's id.
     pub channel: String,
-    /// The message's id in it.
+    /// The message's id in it; empty before it is posted.
     pub ts: String,
+    /// What is known of it.
+    pub fate: Fate,
+}
+
+/// What is known of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It stands there.
+    Posted,
+    /// It stands there, after one that may have been lost, and says so.
+    Again,
+    /// Written before the post: until more is known, the message may stand there or not.
+    Posting,
+    /// The post certainly failed.
+    Unposted,
+}
+
+impl Posted {
+    /// A message that stands there.
+    pub fn at(channel: impl Into<String>, ts: impl Into<String>) -> Self {
+        Self { channel: channel.into(), ts: ts.into(), fate: Fate::Posted }
+    }
+
+    /// A message that is not there yet, or not known to be.
+    pub fn not_yet(channel: impl Into<String>, fate: Fate) -> Self {
+        Self { channel: channel.into(), ts: String::new(), fate }
+    }
+
+    /// Whether it is there to be edited.
+    pub fn stands(&self) -> bool {
+        matches!(self.fate, Fate::Posted | Fate::Again)
+    }
 }
 
 /// The database did not do it; nothing was changed, but for [`StoreError::InDoubt`].
@@ -144,6 +177,15 @@ pub enum StoreError {
         #[source]
         source: serde_json::Error,
     },
+    /// An event cannot be read by this version.
+    #[error("event {seq} cannot be read")]
+    UnreadableEvent {
+        /// Which.
+        seq: i64,
+        /// Why.
+        #[source]
+        source: NotRead,
+    },
     /// The schema could not be brought up to date.
     #[error("the database schema could not be brought up to date")]
     Migration {
@@ -155,6 +197,32 @@ pub enum StoreError {
 
 fn failed(what: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
     move |source| StoreError::Unavailable { what, source }
+}
+
+impl StoreError {
+    /// Whether the database may well do it a little later: it cannot be reached, starts, ends or is full. Not so with a
+    /// wrong password, a database that is not there, or what this version cannot read.
+    pub fn is_passing(&self) -> bool {
+        let source = match self {
+            Self::Unavailable { source, .. } | Self::InDoubt { source } => source,
+            Self::Migration { source: sqlx::migrate::MigrateError::Execute(source) } => source,
+            Self::Migration { .. }
+            | Self::InUse { .. }
+            | Self::Unfit { .. }
+            | Self::Unreadable { .. }
+            | Self::UnreadableEvent { .. } => return false,
+        };
+        let sqlx::Error::Database(error) = source else {
+            use sqlx::Error::{Io, PoolTimedOut, Protocol};
+            return matches!(source, Io(_) | PoolTimedOut | Protocol(_));
+        };
+        let code = error.code().unwrap_or_default();
+        // PostgreSQL: connection, resources, operator intervention, system error, a standby. SQLite: busy, locked,
+        // input or output, full.
+        let classes = ["08", "53", "57", "58", "25006"];
+        let is_passing = |class: &&str| code.len() == 5 && code.starts_with(class);
+        classes.iter().any(is_passing) || matches!(&*code, "5" | "6" | "10" | "13" | "778")
+    }
 }
 
 /// Durable state. Every method is one transaction: after an error, nothing has changed. A caller that goes away while
@@ -172,6 +240,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// The newest runs, newest first.
     async fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError>;
+
+    /// All runs that are not closed, oldest first.
+    async fn open_runs(&self) -> Result<Vec<Run>, StoreError>;
 
     /// Events of a run after the one numbered `after`, oldest first.
     async fn record(
@@ -193,6 +264,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         lease: Span,
         limit: u32,
     ) -> Result<Vec<Claimed>, StoreError>;
+
+    /// Takes this one effect, due or not, if it is owed and nobody's: as [`Store::claim`] does.
+    async fn claim_one(
+        &self,
+        run: &RunId,
+        effect: &Effect,
+        holder: &str,
+        now: Timestamp,
+        lease: Span,
+    ) -> Result<Option<Claimed>, StoreError>;
 
     /// The effect is done, unless it was wanted again meanwhile: then it is due again. False if it is somebody else's
     /// by now; nothing was changed then.
@@ -220,10 +301,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         std::future::pending::<()>().await;
     }
 
-    /// Where a message stands, if it was posted.
+    /// Where a message stands, if a post of it was begun.
     async fn posted(&self, run: &RunId, key: &MessageKey) -> Result<Option<Posted>, StoreError>;
 
-    /// Remembers where a message stands.
+    /// Remembers where a message stands, or what is known of its post.
     async fn remember(
         &self,
         run: &RunId,

@@ -2,32 +2,35 @@
 
 use tracing::error;
 
-use super::codec::{self, STATE_VERSION};
-use super::{Claimed, StoreError};
+use super::codec::{self, Moving, STATE_VERSION};
+use super::{Claimed, Posted, StoreError};
 use crate::domain::ids::{Digest, RunId};
 use crate::domain::run::Run;
-use crate::domain::run::log::Recorded;
+use crate::domain::run::log::{Place, Recorded};
 use crate::domain::time::Timestamp;
 
 /// id, head, version, state
 pub(super) type RunRow = (String, String, i64, String);
-/// seq, body, previous, hash
-pub(super) type EventRow = (i64, String, String, String);
+/// seq, version, body, previous, hash
+pub(super) type EventRow = (i64, i64, String, String, String);
 /// priority, due at, run, key, version, tries, note, body
 pub(super) type DueRow = (i64, i64, String, String, i64, i64, Option<String>, String);
+
+/// channel, ts, fate
+pub(super) type PostedRow = (String, String, String);
 
 /// What the row of a run holds.
 #[derive(Debug)]
 pub(super) enum State {
     /// The state.
-    Ready(Box<Run>),
+    Ready(Box<Moving<'static>>),
     /// It was written by another version: the state follows from the record.
     Outdated(RunId),
 }
 
 pub(super) fn state((run, _, version, state): &RunRow) -> Result<State, StoreError> {
     if *version == STATE_VERSION {
-        return codec::read("run", state).map(|run| State::Ready(Box::new(run)));
+        return codec::read("run", state).map(|moving| State::Ready(Box::new(moving)));
     }
     id(run).map(State::Outdated)
 }
@@ -37,13 +40,17 @@ pub(super) fn replay(record: &[Recorded]) -> Result<Run, StoreError> {
         .ok_or_else(|| unreadable("record", "it does not begin with the start of a run"))
 }
 
-pub(super) fn event((seq, body, previous, hash): &EventRow) -> Result<Recorded, StoreError> {
-    Ok(Recorded {
+pub(super) fn event(
+    (seq, version, body, previous, hash): &EventRow,
+) -> Result<Recorded, StoreError> {
+    let place = Place {
         seq: u64::try_from(*seq).unwrap_or(0),
-        entry: codec::read("event", body)?,
+        version: u32::try_from(*version).unwrap_or(u32::MAX),
         previous: digest(previous)?,
         hash: digest(hash)?,
-    })
+    };
+    Recorded::read(place, body)
+        .map_err(|error| StoreError::UnreadableEvent { seq: *seq, source: error })
 }
 
 /// What was leased, the important first. An effect that this version cannot read (a newer replica left it) is not in
@@ -70,6 +77,10 @@ pub(super) fn claimed(mut rows: Vec<DueRow>, holder: &str, until: Timestamp) -> 
         }
     }
     claimed
+}
+
+pub(super) fn posted((channel, ts, fate): PostedRow) -> Result<Posted, StoreError> {
+    Ok(Posted { channel, ts, fate: codec::fate(&fate)? })
 }
 
 pub(super) fn digest(text: &str) -> Result<Digest, StoreError> {

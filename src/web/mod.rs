@@ -6,7 +6,7 @@
 //! which the war room is [`room`]). Nothing there decides, reads the clock, touches a socket or holds a word that
 //! people read: words come through [`Say`], names of people through [`Names`], everything else as plain values.
 //!
-//! [`access`] says who is looking, [`scene`] makes the values of a page from a run, [`router`] serves; signing in and the settings in
+//! [`door`] is the way in: health, and shut until the process may be worked with. [`access`] says who is looking, [`scene`] makes the values of a page from a run, [`router`] serves; signing in and the settings in
 //! the bar are `session`'s.
 //!
 //! Every text goes through maud's escaping; `PreEscaped` appears nowhere but around the doctype maud itself writes.
@@ -14,6 +14,7 @@
 
 pub mod access;
 pub mod blockkit;
+pub mod door;
 pub mod form;
 pub mod frame;
 pub mod glyph;

@@ -38,7 +38,7 @@ impl Demo {
         eventually("the demo answers", 30, || {
             program.must_live();
             let get = http.get(&base).send();
-            async { get.await.ok() }
+            async { get.await.ok().filter(|answer| answer.status() != 503) }
         })
         .await;
         Self { _program: program, _folder: folder, base, http, room: String::new() }

@@ -6,33 +6,25 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use dr_buddy::domain::comms::Message;
 use dr_buddy::domain::run::{MessageKey, Run};
-use dr_buddy::domain::time::{Span, Timestamp};
+use dr_buddy::domain::time::Span;
 use dr_buddy::engine::channel::{Channel, ChannelError};
-use dr_buddy::engine::clock::Clock;
 use dr_buddy::store::Posted;
 
-use crate::fate::{Fate, SimClock};
+use crate::fate::Fate;
 
-/// What is seen of a message: its content, and the time it was made at.
-#[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    pub(crate) message: Message,
-    pub(crate) at: Timestamp,
-    pub(crate) seq: u64,
-}
-
-/// What everybody sees.
+/// What everybody sees: of each message, its posts, and the run as each of them shows it.
 #[derive(Debug, Default)]
 pub(crate) struct Wall {
-    seen: Mutex<BTreeMap<MessageKey, Seen>>,
+    posts: Mutex<BTreeMap<MessageKey, Vec<Run>>>,
     /// Messages that somebody who had been stopped wrote over with something older.
     late: Mutex<BTreeSet<MessageKey>>,
-    posts: Mutex<u64>,
 }
 
 impl Wall {
-    pub(crate) fn seen(&self, key: &MessageKey) -> Option<Seen> {
-        self.seen.lock().unwrap().get(key).cloned()
+    /// The run as this post of a message shows it.
+    pub(crate) fn seen(&self, key: &MessageKey, posted: &Posted) -> Option<Run> {
+        let place: usize = posted.ts.parse().ok()?;
+        self.posts.lock().unwrap().get(key)?.get(place).cloned()
     }
 
     /// Whether something older was written over something newer, and not put right since.
@@ -40,15 +32,21 @@ impl Wall {
         self.late.lock().unwrap().contains(key)
     }
 
-    fn write(&self, key: &MessageKey, seen: Seen) {
-        let (mut all, mut late) = (self.seen.lock().unwrap(), self.late.lock().unwrap());
-        let seq = seen.seq;
-        let is_late = all.insert(key.clone(), seen).is_some_and(|before| before.seq > seq);
-        if is_late {
-            late.insert(key.clone())
+    /// Posts the message, or edits a post of it; which one it is.
+    fn write(&self, key: &MessageKey, run: &Run, place: Option<usize>) -> usize {
+        let (mut posts, mut late) = (self.posts.lock().unwrap(), self.late.lock().unwrap());
+        let posts = posts.entry(key.clone()).or_default();
+        let newest = posts.iter().map(|run| run.seq).max();
+        if newest > Some(run.seq) {
+            late.insert(key.clone());
         } else {
-            late.remove(key)
-        };
+            late.remove(key);
+        }
+        match place.and_then(|place| posts.get_mut(place)) {
+            Some(post) => *post = run.clone(),
+            None => posts.push(run.clone()),
+        }
+        place.unwrap_or(posts.len() - 1)
     }
 }
 
@@ -57,20 +55,10 @@ impl Wall {
 pub(crate) struct Writer {
     pub(crate) wall: Arc<Wall>,
     pub(crate) fate: Arc<Fate>,
-    pub(crate) clock: Arc<SimClock>,
 }
 
-impl Writer {
-    fn trouble(&self) -> Result<(), ChannelError> {
-        if !self.fate.strikes(self.fate.weather.channel) {
-            return Ok(());
-        }
-        Err(if self.fate.below(2) == 0 {
-            ChannelError::Wait { wait: Span::seconds(3) }
-        } else {
-            ChannelError::Failed { detail: "a bad day".to_owned() }
-        })
-    }
+fn at(place: usize) -> Posted {
+    Posted::at("C1", place.to_string())
 }
 
 #[async_trait]
@@ -79,22 +67,34 @@ impl Channel for Writer {
         &self,
         run: &Run,
         key: &MessageKey,
-        message: &Message,
+        _message: &Message,
         posted: Option<&Posted>,
     ) -> Result<Option<Posted>, ChannelError> {
-        let at = self.clock.now();
         self.fate.step().await;
-        self.trouble()?;
-        let seen = Seen { message: message.clone(), at, seq: run.seq };
-        self.fate.say(|| format!("       shown: {key} as of event {}", run.seq));
-        self.wall.write(key, seen);
-        self.fate.step().await;
-        self.trouble()?;
-        if let Some(posted) = posted {
-            return Ok(Some(posted.clone()));
+        let trouble = self.fate.weather.channel;
+        if self.fate.strikes(trouble) {
+            return Err(match self.fate.below(2) {
+                0 => ChannelError::Wait { wait: Span::seconds(3) },
+                _ => ChannelError::Failed { detail: "a bad day".to_owned() },
+            });
         }
-        let mut posts = self.wall.posts.lock().unwrap();
-        *posts += 1;
-        Ok(Some(Posted { channel: "C1".to_owned(), ts: posts.to_string() }))
+        let place = posted.and_then(|posted| posted.ts.parse().ok());
+        let place = self.wall.write(key, run, place);
+        self.fate.say(|| format!("       shown: {key} as of event {}", run.seq));
+        self.fate.step().await;
+        if self.fate.strikes(trouble) {
+            return Err(ChannelError::Unknown { detail: "a bad day".to_owned() });
+        }
+        Ok(Some(at(place)))
+    }
+
+    async fn find(&self, _run: &Run, key: &MessageKey) -> Result<Vec<Posted>, ChannelError> {
+        self.fate.step().await;
+        if self.fate.strikes(self.fate.weather.channel) {
+            return Err(ChannelError::Failed { detail: "a bad day".to_owned() });
+        }
+        let posts = self.wall.posts.lock().unwrap();
+        let posts = posts.get(key).map_or(0, Vec::len);
+        Ok((0..posts).rev().map(at).collect())
     }
 }

@@ -90,7 +90,7 @@ pub(crate) fn judge(fate: &Fate, store: &MemoryStore, world: &World, wall: &Wall
         }
     }
     kept(fate, store, ledger, &record);
-    told(fate, &run, wall, &record);
+    told(fate, store, &run, wall, &record);
     let owed = store.owed();
     if !owed.is_empty() {
         fate.broke(format!("still owed: {owed:?}"));
@@ -133,26 +133,28 @@ fn kept(fate: &Fate, store: &MemoryStore, ledger: &Ledger, record: &[Recorded]) 
 }
 
 /// Everything that must be told was, and what is seen last is how it is.
-fn told(fate: &Fate, run: &Run, wall: &Wall, record: &[Recorded]) {
-    let check = |key: MessageKey, wanted: &dyn Fn(Timestamp) -> Option<comms::Message>| {
-        let seen = wall.seen(&key);
-        let at = seen.as_ref().map_or(run.started_at, |seen| seen.at);
+fn told(fate: &Fate, store: &MemoryStore, run: &Run, wall: &Wall, record: &[Recorded]) {
+    let at = run.seen_at;
+    let check = |key: MessageKey, says: &dyn Fn(&Run) -> Option<comms::Message>| {
         // Who was stopped in the middle of showing, shows something old when it goes on, and then is killed or finds no
         // database, leaves it: the old buttons are refused, and the next change puts it right.
         if wall.is_late(&key) && fate.weather.kills + fate.weather.store > 0 {
             return;
         }
-        if seen.as_ref().map(|seen| &seen.message) != wanted(at).as_ref() {
+        // The post that is remembered: two who post at once leave a second one, which nobody moves on.
+        let place = store.place(&run.id, &key);
+        let seen = place.and_then(|place| wall.seen(&key, &place));
+        if seen.as_ref().and_then(says) != says(run) {
             let (as_of, is) = (seen.map(|seen| seen.seq), run.seq);
             fate.broke(format!("{key} is seen as of event {as_of:?}, and it is {is}"));
         }
     };
-    check(MessageKey::Run, &|at| Some(comms::run_card(run, at)));
+    check(MessageKey::Run, &|run| Some(comms::run_card(run, at)));
     for step in run.steps.keys() {
-        check(MessageKey::Step(step.clone()), &|at| comms::step_card(run, step, at));
+        check(MessageKey::Step(step.clone()), &|run| comms::step_card(run, step, at));
     }
     for one in record.iter().filter(|one| tells_the_room(&one.entry.event)) {
-        check(MessageKey::Notice(one.seq), &|_| comms::notice(run, one));
+        check(MessageKey::Notice(one.seq), &|run| comms::notice(run, one));
     }
 }
 

@@ -28,6 +28,22 @@ pub(crate) struct Row {
     note: Option<String>,
 }
 
+impl Row {
+    fn lend(&mut self, (run, key): &(RunId, String), holder: &str, until: Timestamp) -> Claimed {
+        (self.lease, self.lease_until) = (Some(holder.to_owned()), until);
+        Claimed {
+            run: run.clone(),
+            key: key.clone(),
+            effect: self.effect.clone(),
+            version: self.version,
+            tries: self.tries,
+            note: self.note.clone(),
+            lease: holder.to_owned(),
+            until,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Tables {
     inbox: BTreeMap<String, RunId>,
@@ -54,6 +70,7 @@ fn key(effect: &Effect) -> String {
         Effect::Prove { step, attempt } => format!("prove/{step}/{attempt}"),
         Effect::Probe { step, attempt } => format!("probe/{step}/{attempt}"),
         Effect::WakeAt(_) => "wake".to_owned(),
+        Effect::Watch => "watch".to_owned(),
     }
 }
 
@@ -61,9 +78,9 @@ fn priority(effect: &Effect) -> u8 {
     match effect {
         Effect::Act { .. } | Effect::Probe { .. } | Effect::Prove { .. } => 0,
         Effect::Preview { .. } | Effect::WakeAt(_) => 1,
-        Effect::Show(MessageKey::Notice(_)) => 2,
+        Effect::Show(MessageKey::Notice(_) | MessageKey::Back(_)) => 2,
         Effect::Show(MessageKey::Step(_)) => 3,
-        Effect::Show(MessageKey::Run) => 4,
+        Effect::Show(MessageKey::Run) | Effect::Watch => 4,
     }
 }
 
@@ -172,6 +189,11 @@ impl MemoryStore {
         self.tables.lock().unwrap().inbox.contains_key(key)
     }
 
+    /// Where a message stands, as far as is remembered.
+    pub(crate) fn place(&self, run: &RunId, key: &MessageKey) -> Option<Posted> {
+        self.tables.lock().unwrap().messages.get(&(run.clone(), key.clone())).cloned()
+    }
+
     /// What is owed, by key.
     pub(crate) fn owed(&self) -> Vec<String> {
         self.tables.lock().unwrap().outbox.keys().map(|(_, key)| key.clone()).collect()
@@ -252,6 +274,15 @@ impl Store for MemoryStore {
         Ok(runs)
     }
 
+    async fn open_runs(&self) -> Result<Vec<Run>, StoreError> {
+        self.before("list runs").await?;
+        let tables = self.tables.lock().unwrap();
+        let open = tables.runs.values().filter(|(run, _)| !run.is_closed());
+        let mut runs: Vec<Run> = open.map(|(run, _)| Run::clone(run)).collect();
+        runs.sort_by_key(|run| (run.started_at, run.id.clone()));
+        Ok(runs)
+    }
+
     async fn record(
         &self,
         run: &RunId,
@@ -285,20 +316,26 @@ impl Store for MemoryStore {
             let mut rows: Vec<_> = tables.outbox.iter_mut().filter(|(_, row)| due(row)).collect();
             rows.sort_by_key(|(_, row)| (row.priority, row.due_at));
             rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-            let take = |((run, key), row): (&(RunId, String), &mut Row)| {
-                (row.lease, row.lease_until) = (Some(holder.to_owned()), now.plus(lease));
-                Claimed {
-                    run: run.clone(),
-                    key: key.clone(),
-                    effect: row.effect.clone(),
-                    version: row.version,
-                    tries: row.tries,
-                    note: row.note.clone(),
-                    lease: holder.to_owned(),
-                    until: now.plus(lease),
-                }
-            };
-            rows.into_iter().map(take).collect()
+            rows.into_iter().map(|(name, row)| row.lend(name, holder, now.plus(lease))).collect()
+        };
+        self.after("lease work").await?;
+        Ok(claimed)
+    }
+
+    async fn claim_one(
+        &self,
+        run: &RunId,
+        effect: &Effect,
+        holder: &str,
+        now: Timestamp,
+        lease: Span,
+    ) -> Result<Option<Claimed>, StoreError> {
+        self.before("lease work").await?;
+        let name = (run.clone(), key(effect));
+        let claimed = {
+            let mut tables = self.tables.lock().unwrap();
+            let row = tables.outbox.get_mut(&name).filter(|row| row.lease_until <= now);
+            row.map(|row| row.lend(&name, holder, now.plus(lease)))
         };
         self.after("lease work").await?;
         Ok(claimed)

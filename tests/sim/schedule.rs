@@ -142,7 +142,7 @@ impl Schedule {
     fn boot(&self, ahead: i64) -> Replica {
         let clock = Arc::new(SimClock::new(&self.fate, ahead));
         let (wall, fate) = (Arc::clone(&self.wall), Arc::clone(&self.fate));
-        let channel: Arc<dyn Channel> = Arc::new(Writer { wall, fate, clock: Arc::clone(&clock) });
+        let channel: Arc<dyn Channel> = Arc::new(Writer { wall, fate });
         let store: Arc<dyn Store> = Arc::<MemoryStore>::clone(&self.store);
         let acts = Arc::new(actions(&self.fate, &self.world));
         let patience = self.seeded.map_or_else(Patience::default, Seeded::patience);

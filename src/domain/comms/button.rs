@@ -1,8 +1,10 @@
 //! What a press means. A button carries ids and a digest, never state: the state is looked up when it is pressed.
 
+use crate::domain::actor::Role;
 use crate::domain::ids::{Digest, RunId, StepId};
 use crate::domain::run::protocol::Request;
 use crate::domain::run::state::Choice;
+use crate::domain::text::Text;
 
 /// What a button asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +39,8 @@ pub enum Ask {
     Hold,
     /// Resume the run.
     Resume,
+    /// Go on duty for a role.
+    Take,
     /// A note, with its text.
     Note,
     /// Close the run, with a reason if steps are open.
@@ -54,6 +58,8 @@ pub struct Press {
     pub step: Option<StepId>,
     /// What was shown beside it, if it agrees to something.
     pub digest: Option<Digest>,
+    /// Which role, if it is about one.
+    pub role: Option<Role>,
 }
 
 /// The button is not one of ours, or of an older version.
@@ -63,7 +69,7 @@ pub struct NotOurs;
 
 impl Ask {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Run,
         Self::Approve,
         Self::Done,
@@ -79,6 +85,7 @@ impl Ask {
         Self::Undo,
         Self::Hold,
         Self::Resume,
+        Self::Take,
         Self::Note,
         Self::Close,
     ];
@@ -101,6 +108,7 @@ impl Ask {
             Self::Undo => "undo",
             Self::Hold => "hold",
             Self::Resume => "resume",
+            Self::Take => "take",
             Self::Note => "note",
             Self::Close => "close",
         }
@@ -125,6 +133,7 @@ impl Ask {
             | Self::Go
             | Self::Retry
             | Self::LookAgain
+            | Self::Take
             | Self::Resume => false,
         }
     }
@@ -138,28 +147,44 @@ impl Ask {
 impl Press {
     /// A press that is about the whole run.
     pub fn of_run(ask: Ask, run: &RunId) -> Self {
-        Self { ask, run: run.clone(), step: None, digest: None }
+        Self { ask, run: run.clone(), step: None, digest: None, role: None }
+    }
+
+    /// A press that is about a role in the run.
+    pub fn of_role(ask: Ask, run: &RunId, role: Role) -> Self {
+        Self { role: Some(role), ..Self::of_run(ask, run) }
     }
 
     /// A press that is about a step and what it shows.
     pub fn of_step(ask: Ask, run: &RunId, step: &StepId, digest: Option<&Digest>) -> Self {
-        Self { ask, run: run.clone(), step: Some(step.clone()), digest: digest.cloned() }
+        let (run, step, digest) = (run.clone(), Some(step.clone()), digest.cloned());
+        Self { ask, run, step, digest, role: None }
     }
 
-    /// `run`, or `ask-skip` for one that opens a form.
+    /// `run`, `ask-skip` for one that opens a form, `take-comms` for one of several on the same card.
     pub fn action_id(&self) -> String {
-        if self.ask.wants_words() {
+        if let Some(role) = self.role {
+            format!("{}-{}", self.ask.name(), role.name())
+        } else if self.ask.wants_words() {
             format!("ask-{}", self.ask.name())
         } else {
             self.ask.name().to_owned()
         }
     }
 
-    /// `run|step|digest`, the last two possibly empty.
+    /// What is on the button.
+    pub fn label(&self) -> Text {
+        let role = self.role.map(|role| Text::Named(format!("role.{}", role.name()), vec![]));
+        let args = role.into_iter().map(|role| ("role".to_owned(), role)).collect();
+        Text::Named(format!("button.{}", self.ask.name()), args)
+    }
+
+    /// `run|step|digest`, the last two possibly empty; a fourth part names a role.
     pub fn value(&self) -> String {
         let step = self.step.as_ref().map_or("", StepId::as_str);
         let digest = self.digest.as_ref().map_or("", Digest::as_str);
-        format!("{}|{step}|{digest}", self.run)
+        let role = self.role.map_or_else(String::new, |role| format!("|{}", role.name()));
+        format!("{}|{step}|{digest}{role}", self.run)
     }
 
     /// Reads what [`Self::action_id`] and [`Self::value`] wrote.
@@ -167,14 +192,20 @@ impl Press {
     /// # Errors
     /// When it is anything else.
     pub fn parse(action_id: &str, value: &str) -> Result<Self, NotOurs> {
-        let name = action_id.strip_prefix("ask-").unwrap_or(action_id);
-        let ask = Ask::ALL.into_iter().find(|ask| ask.name() == name).ok_or(NotOurs)?;
-        let mut parts = value.split('|');
-        let (Some(run), Some(step), Some(digest), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(NotOurs);
+        let parts: Vec<_> = value.split('|').collect();
+        let (run, step, digest, role) = match *parts.as_slice() {
+            [run, step, digest] => (run, step, digest, None),
+            [run, step, digest, role] => {
+                (run, step, digest, Some(Role::parse(role).ok_or(NotOurs)?))
+            }
+            _ => return Err(NotOurs),
         };
+        let name = action_id.strip_prefix("ask-").unwrap_or(action_id);
+        let name = match role {
+            Some(role) => name.strip_suffix(role.name()).and_then(|name| name.strip_suffix('-')),
+            None => Some(name),
+        };
+        let ask = Ask::ALL.into_iter().find(|ask| Some(ask.name()) == name).ok_or(NotOurs)?;
         let run = RunId::parse(run).map_err(|_| NotOurs)?;
         let step = match step {
             "" => None,
@@ -184,7 +215,7 @@ impl Press {
             "" => None,
             digest => Some(Digest::parse(digest).map_err(|_| NotOurs)?),
         };
-        Ok(Self { ask, run, step, digest })
+        Ok(Self { ask, run, step, digest, role })
     }
 
     /// The request it makes, with the words that were asked for.
@@ -215,6 +246,7 @@ impl Press {
             Ask::Undo => Request::Undo { step: step()?, reason },
             Ask::Hold => Request::Hold { reason },
             Ask::Resume => Request::Resume,
+            Ask::Take => Request::TakeRole { role: self.role.ok_or(NotOurs)?, person: None },
             Ask::Note => Request::Note { text: reason },
             Ask::Close => Request::Close { reason },
         })
@@ -231,7 +263,8 @@ mod tests {
         let step = StepId::parse("promote-database").unwrap();
         let digest = Digest::of(b"this");
         for ask in Ask::ALL {
-            let press = Press::of_step(ask, &run, &step, Some(&digest));
+            let role = (ask == Ask::Take).then_some(Role::Comms);
+            let press = Press { role, ..Press::of_step(ask, &run, &step, Some(&digest)) };
             assert_eq!(Press::parse(&press.action_id(), &press.value()), Ok(press.clone()));
             assert!(press.request("why").is_ok());
             assert_eq!(press.action_id().starts_with("ask-"), ask.wants_words());
@@ -240,9 +273,14 @@ mod tests {
 
     #[test]
     fn anything_else_is_not_ours() {
-        for (action, value) in
-            [("launch", "a||"), ("run", ""), ("run", "a|b"), ("run", "a|b|c|d"), ("run", "a b||")]
-        {
+        for (action, value) in [
+            ("launch", "a||"),
+            ("run", ""),
+            ("run", "a|b"),
+            ("run", "a|b|c|d"),
+            ("run", "a b||"),
+            ("take", "a|||king"),
+        ] {
             assert_eq!(Press::parse(action, value), Err(NotOurs), "{action} {value}");
         }
         let no_step = Press::parse("run", "a||").unwrap();

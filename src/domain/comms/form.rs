@@ -40,6 +40,7 @@ pub fn form(run: &Run, press: &Press, now: Timestamp) -> Option<Form> {
         | Ask::Go
         | Ask::Retry
         | Ask::LookAgain
+        | Ask::Take
         | Ask::Resume => return None,
     };
     let mut intro = Vec::new();

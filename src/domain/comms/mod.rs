@@ -8,12 +8,15 @@ pub mod form;
 mod notice;
 mod question;
 mod run_card;
+mod silence;
 mod step_card;
 
 pub use button::{Ask, Press};
 pub use form::Form;
+pub use silence::{back, silence};
 
 use crate::domain::actor::{Right, roles_for};
+use crate::domain::environment::Person;
 use crate::domain::ids::{PersonId, StepId};
 use crate::domain::run::decide::somebody_may;
 use crate::domain::run::log::Recorded;
@@ -128,15 +131,6 @@ fn banner(kind: Kind) -> Option<Text> {
     }
 }
 
-/// Who of those asked has not answered yet.
-fn awaited<'a>(run: &'a Run, step: &Step, at: &StepRun) -> Vec<&'a PersonId> {
-    let approved = at.approvals.iter().map(|approval| &approval.by);
-    let said: Vec<_> = approved.chain(at.votes.iter().map(|vote| &vote.by)).collect();
-    let roles = step.gate.roles(step.owner);
-    let holders = run.environment.people.iter().filter(|person| person.holds_one_of(&roles));
-    holders.map(|person| &person.id).filter(|id| !said.contains(id)).collect()
-}
-
 /// How many agreed, and how many must.
 fn agreed(step: &Step, at: &StepRun) -> (usize, usize) {
     let go = at.votes.iter().filter(|vote| vote.choice == Choice::Go).count();
@@ -147,12 +141,17 @@ fn agreed(step: &Step, at: &StepRun) -> (usize, usize) {
 /// Who can get a step out of trouble.
 fn steerers<'a>(run: &'a Run, step: &Step) -> Vec<&'a PersonId> {
     let roles = roles_for(Right::Steer, &[], step.owner).unwrap_or_default();
-    let holders = run.environment.people.iter().filter(|person| person.holds_one_of(&roles));
-    holders.map(|person| &person.id).collect()
+    let may = |person: &&Person| person.holds_one_of(&roles) || run.is_on_duty(&person.id, &roles);
+    run.environment.people.iter().filter(may).map(|person| &person.id).collect()
+}
+
+/// What waits for whom, a line each: the run card's, without the card.
+pub fn waiting(run: &Run, now: Timestamp) -> Vec<Text> {
+    run_card::open_lines(run, now)
 }
 
 /// `14:18:20 UTC (15:18 Paris)`.
-fn clock(run: &Run, at: Timestamp) -> Text {
+pub fn clock(run: &Run, at: Timestamp) -> Text {
     let zone = &run.environment.chat.time_zone;
     let utc = at.time_of_day();
     match at.minute_in(zone) {

@@ -1,7 +1,10 @@
 //! The card of a run: what is happening, what is waited for, from whom, how much time is left.
 
+use std::collections::BTreeSet;
+
 use super::button::{Ask, Press};
-use super::{Block, Button, Message, Style, agreed, awaited, banner, clock};
+use super::{Block, Button, Message, Style, agreed, banner, clock};
+use crate::domain::actor::Role;
 use crate::domain::environment::EnvironmentKind;
 use crate::domain::run::refusal::roles;
 use crate::domain::run::state::{Kind, Proof, Run, Seen, Skip, Status, StepRun, StepState};
@@ -12,6 +15,8 @@ use crate::domain::time::{Span, Timestamp};
 /// Most lines of open steps on the card; the rest are counted.
 const MOST_LINES: usize = 12;
 const BAR: u64 = 15;
+/// Most buttons for roles that nobody has taken.
+const MOST_ROLES: usize = 3;
 
 pub(super) fn message(run: &Run, now: Timestamp) -> Message {
     let title = title(run);
@@ -36,6 +41,7 @@ pub(super) fn message(run: &Run, now: Timestamp) -> Message {
     if !run.is_closed() {
         blocks.push(Block::Rule);
         blocks.push(Block::Lines(open_lines(run, now)));
+        blocks.push(Block::Lines(vec![team(run)]));
         blocks.push(Block::Buttons(buttons(run)));
     }
     blocks.push(Block::Small(vec![
@@ -166,7 +172,7 @@ fn urgency(run: &Run, step: &Step, at: &StepRun) -> u8 {
     }
 }
 
-fn open_lines(run: &Run, now: Timestamp) -> Vec<Text> {
+pub(super) fn open_lines(run: &Run, now: Timestamp) -> Vec<Text> {
     let mut lines: Vec<(u8, Text)> = run
         .each_step()
         .filter_map(|(step, at)| Some((urgency(run, step, at), open_line(run, step, at, now)?)))
@@ -213,7 +219,7 @@ fn open_line(run: &Run, step: &Step, at: &StepRun, now: Timestamp) -> Option<Tex
                 Gate::People { .. } => Text::raw(needed),
                 Gate::None | Gate::Confirm => Text::raw(""),
             };
-            let who = Text::people(awaited(run, step, at));
+            let who = Text::people(run.still_asked(step, at));
             let roles = roles(&step.gate.roles(step.owner));
             let given = Text::raw(given);
             let asked = vec![("roles", roles), ("who", who), ("given", given), ("of", of)];
@@ -257,9 +263,45 @@ fn open_line(run: &Run, step: &Step, at: &StepRun, now: Timestamp) -> Option<Tex
     }
 }
 
+/// The roles this run needs: the commander's, and those its steps belong to.
+fn needed_roles(run: &Run) -> Vec<Role> {
+    let owners = run.runbook.steps.iter().map(|step| step.owner);
+    let needed: BTreeSet<Role> = std::iter::once(Role::Ic).chain(owners).collect();
+    needed.into_iter().collect()
+}
+
+/// Who is on duty, and what nobody is on duty for.
+fn team(run: &Run) -> Text {
+    let on_duty = |role: Role| {
+        let name = ("role", roles(&[role]));
+        match run.duty.get(&role) {
+            Some(person) => Text::Key("run.duty", vec![name, ("who", person.into())]),
+            None => Text::Key("run.duty.nobody", vec![name]),
+        }
+    };
+    let taken = run.duty.keys().copied();
+    let all: BTreeSet<Role> = needed_roles(run).into_iter().chain(taken).collect();
+    Text::Key("run.team", vec![("roles", Text::List(all.into_iter().map(on_duty).collect()))])
+}
+
+/// Roles without anybody that open steps belong to come first: somebody is missing there now.
+fn unmanned(run: &Run) -> Vec<Role> {
+    let is_open = |role: &Role| {
+        run.each_step().any(|(step, at)| {
+            step.owner == *role && at.state != StepState::Waiting && !run.is_settled(&step.id)
+        })
+    };
+    let mut free: Vec<Role> =
+        needed_roles(run).into_iter().filter(|role| !run.duty.contains_key(role)).collect();
+    free.sort_by_key(|role| !is_open(role));
+    free
+}
+
 fn buttons(run: &Run) -> Vec<Button> {
     let press = |ask| Button::plain(Press::of_run(ask, &run.id));
-    let mut buttons = vec![press(Ask::Note)];
+    let take = |role| Button::plain(Press::of_role(Ask::Take, &run.id, role));
+    let mut buttons: Vec<_> = unmanned(run).into_iter().take(MOST_ROLES).map(take).collect();
+    buttons.push(press(Ask::Note));
     match run.status {
         Status::Held { .. } => buttons.push(press(Ask::Resume)),
         Status::Open => buttons.push(press(Ask::Hold)),

@@ -1,7 +1,7 @@
 //! The card of a step: what would change, who agreed, what was seen. It collapses to a line when it is settled.
 
 use super::button::{Ask, Press};
-use super::{Block, Button, Message, Style, agreed, awaited, banner, clock, question, steerers};
+use super::{Block, Button, Message, Style, agreed, banner, clock, question, steerers};
 use crate::domain::action::{Danger, Undo};
 use crate::domain::ids::StepId;
 use crate::domain::run::preview::Direction;
@@ -206,7 +206,7 @@ impl Card<'_> {
         let (given, needed) = agreed(self.step, self.at);
         let args = |mut more: Args| {
             more.push(("roles", roles(&self.step.gate.roles(self.step.owner))));
-            more.push(("who", Text::people(awaited(self.run, self.step, self.at))));
+            more.push(("who", Text::people(self.run.still_asked(self.step, self.at))));
             more
         };
         let mut lines = Vec::new();

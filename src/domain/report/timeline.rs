@@ -5,7 +5,7 @@ use crate::domain::actor::Actor;
 use crate::domain::ids::StepId;
 use crate::domain::run::log::Recorded;
 use crate::domain::run::protocol::{Event, Voided};
-use crate::domain::run::refusal::verdict_text;
+use crate::domain::run::refusal::{roles, verdict_text};
 use crate::domain::run::state::{Choice, Doubt, Proof, Run, Skip};
 use crate::domain::text::Text;
 
@@ -109,6 +109,25 @@ fn sentence(event: &Event) -> (&'static str, Args) {
         },
         Event::UndoAsked { reason, .. } => ("timeline.undo_asked", reason_arg(reason)),
         Event::StepUndone { .. } => ("timeline.step_undone", vec![]),
+        Event::PeopleCalled { people, unmanned, waited, .. } => (
+            "timeline.people_called",
+            vec![
+                ("who", Text::people(people)),
+                ("unmanned", roles(unmanned)),
+                ("waited", Text::raw(waited.clock())),
+            ],
+        ),
+        Event::StepLate { worst, .. } => {
+            ("timeline.step_late", vec![("worst", Text::raw(worst.clock()))])
+        }
+        Event::RoleTaken { role, person, from } => (
+            "timeline.role_taken",
+            vec![
+                ("role", roles(&[*role])),
+                ("person", person.into()),
+                ("from", from.as_ref().map_or_else(|| Text::raw(""), Text::from)),
+            ],
+        ),
         Event::RunHeld { reason } => ("timeline.run_held", reason_arg(reason)),
         Event::RunResumed {} => ("timeline.run_resumed", vec![]),
         Event::NoteAdded { text } => ("timeline.note_added", vec![("text", Text::raw(text))]),

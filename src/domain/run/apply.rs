@@ -1,9 +1,11 @@
 //! How events change the state: the table of transitions. Total: what is in the log has happened.
 
+use std::sync::Arc;
+
 use super::preview::Direction;
 use super::protocol::{Entry, Event, Start};
 use super::state::{Approval, DoneAs, Doubt, Happened, Run, Status, StepRun, StepState, Vote};
-use crate::domain::actor::{Actor, Surface};
+use crate::domain::actor::{Actor, Role, Surface};
 use crate::domain::ids::{PersonId, StepId};
 use crate::domain::time::Timestamp;
 
@@ -14,19 +16,24 @@ pub fn open(entry: &Entry) -> Option<Run> {
     };
     let Start { id, kind, runbook, environment, impact_at } = start.as_ref().clone();
     let steps = runbook.steps.iter().map(|step| (step.id.clone(), StepRun::waiting(entry.at)));
+    // Whoever may command and starts a run commands it, until somebody else does.
+    let commands = environment.person(by).is_some_and(|person| person.roles.contains(&Role::Ic));
+    let duty = commands.then(|| (Role::Ic, by.clone())).into_iter().collect();
     Some(Run {
         id,
         kind,
         steps: steps.collect(),
-        runbook,
-        environment,
+        runbook: Arc::new(runbook),
+        environment: Arc::new(environment),
         started_by: by.clone(),
         started_at: entry.at,
         impact_at,
         restored_at: None,
+        duty,
         status: Status::Open,
         evidence: Vec::new(),
         seq: 1,
+        seen_at: entry.at,
     })
 }
 
@@ -43,6 +50,7 @@ pub fn replay<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Option<Run> {
 /// Changes the state as the entry says.
 pub fn apply(run: &mut Run, entry: &Entry) {
     run.seq += 1;
+    run.seen_at = run.seen_at.max(entry.at);
     let at = entry.at;
     let by = entry.by.person();
     match &entry.event {
@@ -53,6 +61,9 @@ pub fn apply(run: &mut Run, entry: &Entry) {
             }
         }
         Event::RunResumed {} => run.status = Status::Open,
+        Event::RoleTaken { role, person, .. } => {
+            run.duty.insert(*role, person.clone());
+        }
         Event::RunClosed { .. } => {
             if let Some(by) = by {
                 run.status = Status::Closed { by: by.clone(), at };
@@ -86,7 +97,9 @@ pub fn apply(run: &mut Run, entry: &Entry) {
         | Event::StepFailed { .. }
         | Event::StepSkipped { .. }
         | Event::UndoAsked { .. }
-        | Event::StepUndone { .. } => {}
+        | Event::StepUndone { .. }
+        | Event::PeopleCalled { .. }
+        | Event::StepLate { .. } => {}
     }
     if let Some(step) = entry.event.step().cloned()
         && let Some(step) = run.steps.get_mut(&step)
@@ -111,11 +124,14 @@ fn apply_to_step(
 ) {
     match event {
         Event::RunStarted(_)
+        | Event::RoleTaken { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::RunClosed { .. }
         | Event::NoteAdded { .. }
         | Event::ProbeAsked { .. } => {}
+        Event::PeopleCalled { .. } => step.calls += 1,
+        Event::StepLate { .. } => step.late = true,
         Event::StepOpened { .. } | Event::StepReopened { .. } => {
             step.direction = Direction::Do;
             step.opened_at = at;
@@ -201,6 +217,8 @@ impl StepRun {
     fn enter(&mut self, state: StepState, at: Timestamp) {
         self.state = state;
         self.since = at;
+        self.calls = 0;
+        self.late = false;
     }
 
     fn ask_again(&mut self, at: Timestamp) {
@@ -249,6 +267,7 @@ impl Event {
     pub fn step(&self) -> Option<&StepId> {
         match self {
             Self::RunStarted(_)
+            | Self::RoleTaken { .. }
             | Self::RunHeld { .. }
             | Self::RunResumed {}
             | Self::NoteAdded { .. }
@@ -269,6 +288,8 @@ impl Event {
             | Self::OutcomeUnknown { step, .. }
             | Self::OutcomeProbed { step, .. }
             | Self::ProbeAsked { step }
+            | Self::PeopleCalled { step, .. }
+            | Self::StepLate { step, .. }
             | Self::StepDone { step, .. }
             | Self::StepFailed { step, .. }
             | Self::StepSkipped { step, .. }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::decide::due_at;
 use super::protocol::{Effect, Event, MessageKey};
-use super::state::{Proof, Run, Skip, StepRun, StepState};
+use super::state::{Kind, Proof, Run, Skip, StepRun, StepState};
 use crate::domain::ids::StepId;
 use crate::domain::runbook::Step;
 
@@ -20,8 +20,17 @@ pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
         if tells_the_room(event) {
             effects.insert(Effect::Show(MessageKey::Notice(*seq)));
         }
-        if matches!(event, Event::RunHeld { .. } | Event::RunResumed {} | Event::RunClosed { .. }) {
+        if matches!(
+            event,
+            Event::RunHeld { .. }
+                | Event::RunResumed {}
+                | Event::RunClosed { .. }
+                | Event::RoleTaken { .. }
+        ) {
             effects.extend(asking(run, |_| true));
+        }
+        if is_watched(run.kind) && matches!(event, Event::RunStarted(_) | Event::RunClosed { .. }) {
+            effects.insert(Effect::Watch);
         }
         // What was ready to go while the run was held goes now.
         if matches!(event, Event::RunResumed {}) {
@@ -46,12 +55,20 @@ pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
     }
     if !events.is_empty() {
         effects.insert(Effect::Show(MessageKey::Run));
-        let due = run.each_step().filter_map(|(step, at)| due_at(step, at)).min();
+        let due = run.each_step().filter_map(|(step, at)| due_at(run, step, at)).min();
         if let Some(due) = due.filter(|_| !run.is_closed()) {
             effects.insert(Effect::WakeAt(due));
         }
     }
     effects.into_iter().collect()
+}
+
+/// Whether the room is warned when the bot falls silent during such a run. Nothing hangs on a tabletop.
+fn is_watched(kind: Kind) -> bool {
+    match kind {
+        Kind::Incident | Kind::Exercise => true,
+        Kind::Tabletop => false,
+    }
 }
 
 /// The cards of other steps that ask for something else, or no longer, since `event`.
@@ -84,6 +101,9 @@ fn touched(run: &Run, id: &StepId, event: &Event) -> Vec<Effect> {
         | Event::OutcomeUnknown { .. }
         | Event::OutcomeProbed { .. }
         | Event::ProbeAsked { .. }
+        | Event::PeopleCalled { .. }
+        | Event::StepLate { .. }
+        | Event::RoleTaken { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
@@ -158,6 +178,9 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
         | Event::StepFailed { .. }
         | Event::StepSkipped { .. }
         | Event::StepUndone { .. }
+        | Event::PeopleCalled { .. }
+        | Event::StepLate { .. }
+        | Event::RoleTaken { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
@@ -174,6 +197,9 @@ pub fn tells_the_room(event: &Event) -> bool {
         | Event::OutcomeUnknown { .. }
         | Event::StepFailed { .. }
         | Event::UndoAsked { .. }
+        | Event::PeopleCalled { .. }
+        | Event::StepLate { .. }
+        | Event::RoleTaken { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::RunClosed { .. } => true,

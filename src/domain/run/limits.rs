@@ -10,6 +10,8 @@ pub const PREVIEWS: u32 = 500;
 pub const EVENTS: u64 = 50_000;
 /// Events after those, after which people can only hold or close.
 pub const RESERVE: u64 = 10_000;
+/// How often people are called for while a step asks, at doubling distances.
+pub const CALLS: u32 = 4;
 /// Characters of a reason, a note, what somebody says.
 pub const TEXT: usize = 2000;
 /// How far back an impact may lie.

@@ -21,10 +21,12 @@ pub mod decide;
 pub mod effects;
 pub mod limits;
 pub mod log;
+pub mod plan;
 pub mod preview;
 pub mod protocol;
 pub mod questions;
 pub mod refusal;
+pub mod report;
 pub mod state;
 
 pub use protocol::{Effect, Entry, Event, MessageKey, Report, Request, Start};

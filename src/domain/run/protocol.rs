@@ -1,16 +1,17 @@
-//! What goes in and what comes out: requests, events, effects.
+//! What goes in and what comes out: requests, events, effects. What the engine [`Report`]s is beside.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::preview::{Difference, Preview};
+use super::preview::Difference;
+pub use super::report::{Report, Returned};
 use super::state::{Choice, Kind, Proof, Seen, Shown, Skip};
-use crate::domain::actor::Actor;
+use crate::domain::actor::{Actor, Role};
 use crate::domain::environment::Environment;
 use crate::domain::ids::{Digest, PersonId, RunId, StepId};
 use crate::domain::runbook::Runbook;
 use crate::domain::runbook::condition::Verdict;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 
 /// Opens a run. Everything a run depends on is in it, and stays as it is now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,6 +112,13 @@ pub enum Request {
     },
     /// Go on.
     Resume,
+    /// Go on duty for a role, or put somebody on duty.
+    TakeRole {
+        /// Which role.
+        role: Role,
+        /// Who; the asker unless told.
+        person: Option<PersonId>,
+    },
     /// Add to the timeline.
     Note {
         /// What.
@@ -125,118 +133,6 @@ pub enum Request {
     Report(Report),
     /// Time has passed.
     Tick,
-}
-
-/// What the engine did or saw.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Report {
-    /// A preview was made.
-    Previewed {
-        /// Which step.
-        step: StepId,
-        /// Which preview.
-        number: u32,
-        /// The preview.
-        preview: Preview,
-    },
-    /// A preview could not be made.
-    NotPreviewed {
-        /// Which step.
-        step: StepId,
-        /// Which preview.
-        number: u32,
-        /// Why.
-        error: String,
-        /// Nothing answered.
-        unreachable: bool,
-    },
-    /// Everything was measured again; may the call go out? Answered by [`Event::AttemptStarted`] or
-    /// [`Event::ApprovalsVoided`].
-    Begin {
-        /// Which step.
-        step: StepId,
-        /// Which attempt.
-        attempt: u32,
-        /// What would be sent now.
-        preview: Preview,
-    },
-    /// What would be sent now could not be measured.
-    CannotBegin {
-        /// Which step.
-        step: StepId,
-        /// Which attempt.
-        attempt: u32,
-        /// Why.
-        error: String,
-        /// Nothing answered.
-        unreachable: bool,
-    },
-    /// The call came back.
-    Returned {
-        /// Which step.
-        step: StepId,
-        /// Which attempt.
-        attempt: u32,
-        /// How.
-        returned: Returned,
-    },
-    /// Somebody looked whether an attempt in doubt has happened.
-    Probed {
-        /// Which step.
-        step: StepId,
-        /// Which attempt.
-        attempt: u32,
-        /// What was seen.
-        seen: Seen,
-        /// The facts.
-        facts: Map<String, Value>,
-    },
-    /// The effect was seen, long enough.
-    Proved {
-        /// Which step.
-        step: StepId,
-        /// Which attempt.
-        attempt: u32,
-        /// The facts that prove it.
-        facts: Map<String, Value>,
-    },
-    /// The effect did not show in time.
-    NotProved {
-        /// Which step.
-        step: StepId,
-        /// Which attempt.
-        attempt: u32,
-        /// The facts instead.
-        facts: Map<String, Value>,
-        /// One line for people.
-        saw: String,
-    },
-}
-
-/// How a call came back.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Returned {
-    /// The system took it.
-    Accepted {
-        /// Request ids and the like.
-        evidence: Value,
-    },
-    /// It certainly did nothing.
-    Failed {
-        /// Why.
-        error: String,
-        /// Nothing answered.
-        unreachable: bool,
-    },
-    /// It may have happened.
-    Unknown {
-        /// What was seen.
-        error: String,
-        /// What is known all the same.
-        evidence: Value,
-    },
-    /// The process stopped in the middle; another one found the attempt open.
-    Interrupted,
 }
 
 /// A recorded fact; the only thing that changes state. The timeline *is* the events.
@@ -288,6 +184,12 @@ pub enum Event {
     UndoAsked { step: StepId, reason: String },
     /// Put back.
     StepUndone { step: StepId, facts: Map<String, Value> },
+    /// A step has waited long enough for these people; `unmanned`: roles it asks for that nobody is on duty for.
+    PeopleCalled { step: StepId, people: Vec<PersonId>, unmanned: Vec<Role>, waited: Span },
+    /// A step takes longer than its `worst`.
+    StepLate { step: StepId, worst: Span },
+    /// Somebody is on duty for a role, in place of whoever was.
+    RoleTaken { role: Role, person: PersonId, from: Option<PersonId> },
     /// Nothing new begins.
     RunHeld { reason: String },
     /// It goes on.
@@ -368,6 +270,23 @@ pub enum Effect {
     },
     /// Ask `Tick` not before then.
     WakeAt(Timestamp),
+    /// Keep a message waiting that tells the room when the bot falls silent; put it off while the run is open.
+    Watch,
+}
+
+impl Effect {
+    /// When it asks to be woken, if that is what it asks.
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::WakeAt(at) => Some(*at),
+            Self::Show(_)
+            | Self::Preview { .. }
+            | Self::Act { .. }
+            | Self::Prove { .. }
+            | Self::Probe { .. }
+            | Self::Watch => None,
+        }
+    }
 }
 
 /// Which message of a run. The same key is the same message: shown again, it is edited in place.
@@ -380,6 +299,8 @@ pub enum MessageKey {
     Step(StepId),
     /// One line that tells the room of the event with this number.
     Notice(u64),
+    /// One line that takes back the warning of silence that was due then: the bot is there again.
+    Back(Timestamp),
 }
 
 impl std::fmt::Display for MessageKey {
@@ -388,6 +309,7 @@ impl std::fmt::Display for MessageKey {
             Self::Run => f.write_str("run"),
             Self::Step(step) => write!(f, "step/{step}"),
             Self::Notice(seq) => write!(f, "notice/{seq}"),
+            Self::Back(warned) => write!(f, "back/{}", warned.0),
         }
     }
 }

@@ -4,9 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::preview::{Direction, Subject};
 use super::state::{Run, Status, StepRun, StepState};
-use crate::domain::ids::StepId;
+use crate::domain::actor::Role;
+use crate::domain::environment::Person;
+use crate::domain::ids::{PersonId, StepId};
 use crate::domain::runbook::condition::Scope;
-use crate::domain::runbook::{OnFailure, Step};
+use crate::domain::runbook::{Gate, OnFailure, Step};
 use crate::domain::time::{Span, Timestamp};
 
 impl StepRun {
@@ -23,6 +25,8 @@ impl StepRun {
             shown: None,
             approvals: Vec::new(),
             votes: Vec::new(),
+            calls: 0,
+            late: false,
             done_as: None,
             facts: Map::new(),
             facts_at: at,
@@ -164,6 +168,39 @@ impl Run {
         self.each_step()
             .find(|(step, at)| step.point_of_no_return && at.begun > 0)
             .map(|(step, _)| step)
+    }
+
+    /// Whether this person is on duty for one of the roles.
+    pub fn is_on_duty(&self, person: &PersonId, roles: &[Role]) -> bool {
+        roles.iter().any(|role| self.duty.get(role) == Some(person))
+    }
+
+    /// Whether this person may speak for one of the roles at a step: those who hold it by the environment file; where
+    /// one person is enough, also who took it for this run.
+    pub fn speaks_for(&self, person: &Person, roles: &[Role], gate: &Gate) -> bool {
+        person.holds_one_of(roles)
+            || match gate {
+                Gate::None | Gate::Confirm => self.is_on_duty(&person.id, roles),
+                Gate::People { .. } => false,
+            }
+    }
+
+    /// The steps that wait for an answer of this person, in the order of the runbook.
+    pub fn waits_for<'a>(&'a self, person: &'a PersonId) -> impl Iterator<Item = &'a Step> {
+        let asked = move |(step, at): &(&Step, &StepRun)| {
+            at.state == StepState::Ready && self.still_asked(step, at).contains(&person)
+        };
+        self.each_step().filter(asked).map(|(step, _)| step)
+    }
+
+    /// Who of those a step asks has not answered yet.
+    pub fn still_asked<'a>(&'a self, step: &Step, at: &StepRun) -> Vec<&'a PersonId> {
+        let approved = at.approvals.iter().map(|approval| &approval.by);
+        let said: Vec<_> = approved.chain(at.votes.iter().map(|vote| &vote.by)).collect();
+        let roles = step.gate.roles(step.owner);
+        let asked = self.environment.people.iter();
+        let asked = asked.filter(|person| self.speaks_for(person, &roles, &step.gate));
+        asked.map(|person| &person.id).filter(|id| !said.contains(id)).collect()
     }
 
     /// What the digest of a step's present preview is bound to.

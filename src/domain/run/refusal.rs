@@ -15,6 +15,12 @@ pub enum Refusal {
     Stranger { name: String },
     /// Not with these roles.
     NotAllowed { needs: Vec<Role>, who: Vec<PersonId> },
+    /// The environment file does not give this person a role that gates ask for.
+    NotQualified { role: Role, person: PersonId, who: Vec<PersonId> },
+    /// That person is on duty already.
+    OnDuty { role: Role, person: PersonId },
+    /// The environment does not know the person who was named.
+    NoSuchPerson { name: String },
     /// The step is not in a state for that.
     NotNow { step: Localized, state: &'static str },
     /// No such step in this run.
@@ -86,6 +92,21 @@ impl Refusal {
                 "refused.not_allowed",
                 vec![("needs", roles(needs)), ("who", Text::people(who))],
             ),
+            Self::NotQualified { role, person, who } => Text::Key(
+                "refused.not_qualified",
+                vec![
+                    ("role", roles(&[*role])),
+                    ("person", person.into()),
+                    ("who", Text::people(who)),
+                ],
+            ),
+            Self::OnDuty { role, person } => Text::Key(
+                "refused.on_duty",
+                vec![("role", roles(&[*role])), ("person", person.into())],
+            ),
+            Self::NoSuchPerson { name } => {
+                Text::Key("refused.no_such_person", vec![("name", Text::raw(name))])
+            }
             Self::NotNow { step, state } => Text::Key(
                 "refused.not_now",
                 vec![

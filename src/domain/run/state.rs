@@ -1,12 +1,13 @@
 //! The state of a run and of its steps. What can be read off it is in [`questions`](super::questions).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::preview::{Direction, Preview};
-use crate::domain::actor::Surface;
+use crate::domain::actor::{Role, Surface};
 use crate::domain::environment::Environment;
 use crate::domain::ids::{Digest, PersonId, RunId, StepId};
 use crate::domain::runbook::Runbook;
@@ -39,17 +40,17 @@ impl Kind {
     }
 }
 
-/// One execution of a runbook.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One execution of a runbook. What was frozen at the start is shared by all copies of the state.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// Its id.
     pub id: RunId,
     /// What it is for.
     pub kind: Kind,
     /// The runbook as it was at the start.
-    pub runbook: Runbook,
+    pub runbook: Arc<Runbook>,
     /// The environment as it was at the start.
-    pub environment: Environment,
+    pub environment: Arc<Environment>,
     /// Who started it.
     pub started_by: PersonId,
     /// When it was started.
@@ -60,12 +61,16 @@ pub struct Run {
     pub restored_at: Option<Timestamp>,
     /// Open, held or closed.
     pub status: Status,
+    /// Who is on duty for a role: the one who is called.
+    pub duty: BTreeMap<Role, PersonId>,
     /// By step id.
     pub steps: BTreeMap<StepId, StepRun>,
     /// What every call so far left as evidence, oldest first.
     pub evidence: Vec<Value>,
     /// How many events it has; the sequence number of the last.
     pub seq: u64,
+    /// The largest time on its record: a clock that shows less has gone back.
+    pub seen_at: Timestamp,
 }
 
 /// Whether the run goes on.
@@ -116,6 +121,12 @@ pub struct StepRun {
     pub approvals: Vec<Approval>,
     /// Who said what at a decision; the last word of each counts.
     pub votes: Vec<Vote>,
+    /// How often people were called for while it asks.
+    #[serde(default)]
+    pub calls: u32,
+    /// Whether the room was told that it takes longer than its `worst`.
+    #[serde(default)]
+    pub late: bool,
     /// What the attempt that is done was approved as; an undo goes back to what it saw.
     pub done_as: Option<DoneAs>,
     /// Facts seen last, for conditions of other steps.

@@ -72,6 +72,9 @@ pub struct Step {
     pub typical: Span,
     /// How long before people are told that it is late.
     pub worst: Span,
+    /// How long it waits for people before they are called by name.
+    #[serde(default = "nag")]
+    pub nag: Span,
     /// After it there is no way back.
     pub point_of_no_return: bool,
     /// An unreachable system is an outcome here, shown as a risk, and does not stop what follows.
@@ -176,4 +179,9 @@ pub enum OnFailure {
     Continue,
     /// That step opens; when it is done, this one counts as settled.
     Fallback(StepId),
+}
+
+/// How long a step waits for people before they are called by name, unless the runbook says.
+pub fn nag() -> Span {
+    Span::minutes(2)
 }

@@ -40,6 +40,8 @@ pub const STEP: &[Field] = &[
     field("verify", Shape::Defined("verify")).doc("what must be seen afterwards"),
     field("typical", Shape::Span).required().doc("how long it usually takes"),
     field("worst", Shape::Span).required().doc("how long before people are told that it is late"),
+    field("nag", Shape::Span)
+        .doc("how long it waits for people before they are called by name; 2m unless told"),
     field("point_of_no_return", Shape::Flag).doc("after it there is no way back"),
     field("best_effort", Shape::Flag)
         .doc("an unreachable system is an outcome here and does not stop what follows"),

@@ -81,9 +81,15 @@ async fn listen(pool: PgPool, name: String, heard: Arc<Notify>) {
                 warn!(error = %error, "Cannot listen to the other replicas; trying again");
             }
         }
-        sleep(wait).await;
+        sleep(scattered(wait, uuid::Uuid::new_v4().as_u128())).await;
         wait = (wait * 2).min(BACK_OFF.1);
     }
+}
+
+/// Between half of it and all of it: replicas that lost their lines at the same moment do not all come back in one.
+fn scattered(wait: Duration, random: u128) -> Duration {
+    let part = u32::try_from(random % 1024).unwrap_or_default();
+    wait / 2 + wait / 2 * part / 1024
 }
 
 async fn connect(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
@@ -107,5 +113,19 @@ async fn hear(line: &mut PgListener, name: &str, heard: &Notify) -> sqlx::Error 
                 Err(_) => return session::silent(),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_wait_as_long_do_not_come_at_once() {
+        let wait = Duration::from_secs(4);
+        let waits: Vec<_> = (0..1024).map(|random| scattered(wait, random)).collect();
+        assert_eq!(waits[0], wait / 2);
+        assert!(waits.is_sorted() && waits[1023] <= wait && waits[1023] > wait * 9 / 10);
+        assert!(waits.iter().zip(&waits[1..]).all(|(one, other)| one != other));
     }
 }

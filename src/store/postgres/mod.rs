@@ -3,35 +3,39 @@
 //!
 //! A server that restarts or fails over costs an error or two: connections are made anew as they are needed, each
 //! conversation has a limit (`session`). The one error that says too little is a connection lost in the moment of
-//! the commit: then the request's key is asked for, under which the commit is found or certainly is not.
+//! the commit: then the request is handed in once more under its key, which does it once or finds it done (`writer`).
 
 mod bell;
 mod session;
 mod write;
+mod writer;
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgRow};
 use sqlx::query::{Query, QueryAs};
 use sqlx::{ConnectOptions, Connection, FromRow, Postgres};
 
 use super::change::{Change, Held, Placed, Postponed, Wanted, number};
-use super::rows::{self, DueRow, EventRow, RunRow, State};
-use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, failed, sql};
-use crate::domain::ids::RunId;
+use super::frozen::{Frozen, Shelf};
+use super::rows::{self, DueRow, EventRow, PostedRow, RunRow, State};
+use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, codec, failed, sql};
+use crate::domain::ids::{Digest, RunId};
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
 use bell::Bell;
 use session::{Session, bounded};
+use writer::Writer;
 
 /// Longest that bringing the schema up to date may take; another replica may be at it.
 const MIGRATION: Duration = Duration::from_secs(120);
-/// How often a transaction is tried that the server gave up for the sake of another.
-const TRIES: u32 = 5;
 
 const CLAIM: &str = "with due as materialized (select run_id, key from outbox \
      where due_at <= $1 and lease_until <= $1 order by priority, due_at limit $4 \
@@ -45,6 +49,8 @@ const NEXT: &str = "select min(greatest(due_at, lease_until)) from outbox";
 #[derive(Debug)]
 pub struct PostgresStore {
     pool: PgPool,
+    writer: Writer,
+    frozen: Frozen,
     bell: Bell,
 }
 
@@ -66,7 +72,8 @@ impl PostgresStore {
             .map_err(|source| StoreError::Migration { source })?;
         connection.close().await.map_err(failed("open"))?;
         let bell = Bell::hang(options.clone());
-        Ok(Self { pool: session::main_pool(options), bell })
+        let pool = session::main_pool(options);
+        Ok(Self { writer: Writer::start(pool.clone()), pool, frozen: Frozen::default(), bell })
     }
 
     async fn session(&self, what: &'static str) -> Result<Session, StoreError> {
@@ -105,71 +112,48 @@ impl PostgresStore {
     }
 
     async fn state(&self, row: &RunRow) -> Result<Run, StoreError> {
-        match rows::state(row)? {
-            State::Ready(run) => Ok(*run),
-            State::Outdated(run) => rows::replay(&self.record(&run, 0, u32::MAX).await?),
+        let run = match rows::state(row)? {
+            State::Ready(moving) => {
+                let runbook = self.thaw(&self.frozen.runbooks, &moving.runbook).await?;
+                let environment = self.thaw(&self.frozen.environments, &moving.environment).await?;
+                if let (Some(runbook), Some(environment)) = (runbook, environment) {
+                    return Ok(moving.with(runbook, environment));
+                }
+                rows::id(&row.0)?
+            }
+            State::Outdated(run) => run,
+        };
+        rows::replay(&self.record(&run, 0, u32::MAX).await?)
+    }
+
+    async fn thaw<T: Serialize + DeserializeOwned>(
+        &self,
+        shelf: &Shelf<T>,
+        hash: &Digest,
+    ) -> Result<Option<Arc<T>>, StoreError> {
+        if let Some(thing) = shelf.get(hash) {
+            return Ok(Some(thing));
         }
+        let query = sqlx::query_as::<_, (String,)>(sql::FROZEN).bind(hash.as_str());
+        let body = self.fetch("read a run", query).await?.pop();
+        body.map(|(body,)| shelf.read(hash, &body)).transpose()
     }
-
-    /// Writes everything of a commit, but does not end the transaction.
-    async fn prepare(&self, change: &Change) -> Result<(Session, Committed), StoreError> {
-        let mut db = self.session("begin").await?;
-        db.begin().await.map_err(failed("begin"))?;
-        let outcome = write::write(&mut db, change).await?;
-        Ok((db, outcome))
-    }
-
-    /// Whether a commit whose answer was lost has happened. Whoever is still committing that key is waited for.
-    async fn has_happened(&self, change: &Change) -> Result<bool, StoreError> {
-        bounded("ask after a commit", async {
-            let mut db = self.session("begin").await?;
-            db.begin().await.map_err(failed("begin"))?;
-            let is_new = write::new_key(&mut db, change).await?;
-            db.roll_back().await.map_err(failed("roll back"))?;
-            Ok(!is_new)
-        })
-        .await
-    }
-}
-
-/// The server took this transaction back for the sake of another; it may be tried again.
-fn is_given_up(error: &StoreError) -> bool {
-    let StoreError::Unavailable { source: sqlx::Error::Database(error), .. } = error else {
-        return false;
-    };
-    // deadlock_detected, serialization_failure
-    matches!(error.code().as_deref(), Some("40P01" | "40001"))
 }
 
 #[async_trait]
 impl Store for PostgresStore {
     async fn commit(&self, commit: &Commit<'_>) -> Result<Committed, StoreError> {
-        let change = Change::of(commit)?;
-        let mut tries = 1;
-        let (db, outcome) = loop {
-            match bounded("commit", self.prepare(&change)).await {
-                Err(error) if tries < TRIES && is_given_up(&error) => tries += 1,
-                prepared => break prepared?,
+        let named = self.frozen.name(commit.run)?;
+        let outcome = self.writer.commit(Change::of(commit, &named)?).await?;
+        if outcome == Committed::Done {
+            if !commit.events.is_empty() {
+                self.frozen.keep(commit.run, &named);
             }
-        };
-        if outcome != Committed::Done {
-            bounded("roll back", async { db.roll_back().await.map_err(failed("roll back")) })
-                .await?;
-            return Ok(outcome);
+            if !commit.effects.is_empty() {
+                self.bell.ring();
+            }
         }
-        let ended = bounded("commit", async { db.commit().await.map_err(failed("commit")) }).await;
-        if let Err(lost) = ended {
-            return match self.has_happened(&change).await {
-                Ok(true) => Ok(Committed::Done),
-                Ok(false) => Err(lost),
-                Err(StoreError::Unavailable { source, .. }) => Err(StoreError::InDoubt { source }),
-                Err(other) => Err(other),
-            };
-        }
-        if !change.effects.is_empty() {
-            self.bell.ring();
-        }
-        Ok(Committed::Done)
+        Ok(outcome)
     }
 
     async fn is_known(&self, key: &str) -> Result<bool, StoreError> {
@@ -186,6 +170,16 @@ impl Store for PostgresStore {
     async fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError> {
         let query = sqlx::query_as::<_, RunRow>(sql::RUNS).bind(i64::from(limit));
         let rows = self.fetch("list runs", query).await?;
+        let mut runs = Vec::with_capacity(rows.len());
+        for row in &rows {
+            runs.push(self.state(row).await?);
+        }
+        Ok(runs)
+    }
+
+    async fn open_runs(&self) -> Result<Vec<Run>, StoreError> {
+        let query = sqlx::query_as::<_, RunRow>(sql::OPEN_RUNS);
+        let rows = self.fetch("list open runs", query).await?;
         let mut runs = Vec::with_capacity(rows.len());
         for row in &rows {
             runs.push(self.state(row).await?);
@@ -210,7 +204,7 @@ impl Store for PostgresStore {
         let wanted = Wanted::of(run, effect, at)?;
         bounded("record an effect", async {
             let mut db = self.session("record an effect").await?;
-            write::want(&mut db, run.as_str(), &[wanted]).await?;
+            write::want(&mut db, &wanted).await?;
             db.done();
             Ok(())
         })
@@ -234,13 +228,30 @@ impl Store for PostgresStore {
         Ok(rows::claimed(self.fetch("lease work", query).await?, holder, now.plus(lease)))
     }
 
+    async fn claim_one(
+        &self,
+        run: &RunId,
+        effect: &Effect,
+        holder: &str,
+        now: Timestamp,
+        lease: Span,
+    ) -> Result<Option<Claimed>, StoreError> {
+        let key = codec::key(effect);
+        let query = sqlx::query_as::<_, DueRow>(sql::CLAIM_ONE)
+            .bind(now.0)
+            .bind(holder)
+            .bind(now.plus(lease).0)
+            .bind(run.as_str())
+            .bind(&key);
+        Ok(rows::claimed(self.fetch("lease work", query).await?, holder, now.plus(lease)).pop())
+    }
+
     async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<bool, StoreError> {
         let held = Held::of(claimed);
         bounded("settle an effect", async {
             let mut db = self.session("settle an effect").await?;
-            db.begin().await.map_err(failed("begin"))?;
             let is_ours = write::settle(&mut db, &held).await?;
-            db.commit().await.map_err(failed("settle an effect"))?;
+            db.done();
             Ok(is_ours)
         })
         .await
@@ -280,11 +291,10 @@ impl Store for PostgresStore {
     }
 
     async fn posted(&self, run: &RunId, key: &MessageKey) -> Result<Option<Posted>, StoreError> {
-        let query = sqlx::query_as::<_, (String, String)>(sql::POSTED)
-            .bind(run.as_str())
-            .bind(key.to_string());
+        let query =
+            sqlx::query_as::<_, PostedRow>(sql::POSTED).bind(run.as_str()).bind(key.to_string());
         let row = self.fetch("look up a message", query).await?.pop();
-        Ok(row.map(|(channel, ts)| Posted { channel, ts }))
+        row.map(rows::posted).transpose()
     }
 
     async fn remember(
@@ -298,7 +308,8 @@ impl Store for PostgresStore {
             .bind(&placed.run)
             .bind(&placed.key)
             .bind(&placed.channel)
-            .bind(&placed.ts);
+            .bind(&placed.ts)
+            .bind(placed.fate);
         self.execute("remember a message", query).await
     }
 

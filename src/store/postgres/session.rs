@@ -22,7 +22,7 @@ const ACQUIRE: Duration = Duration::from_secs(3);
 /// Longest a first connection may take.
 pub(super) const CONNECT: Duration = Duration::from_secs(10);
 /// Longest a conversation may take, borrowing included.
-const LIMIT: Duration = Duration::from_secs(8);
+pub(super) const LIMIT: Duration = Duration::from_secs(8);
 /// A connection that rested longer than this is asked whether it is alive before it is used.
 const RESTED: Duration = Duration::from_secs(1);
 
@@ -85,25 +85,6 @@ impl Session {
     /// Borrows a connection.
     pub(super) async fn open(pool: &PgPool) -> Result<Self, sqlx::Error> {
         Ok(Self { connection: pool.acquire().await?, is_clean: false })
-    }
-
-    /// Begins a transaction.
-    pub(super) async fn begin(&mut self) -> Result<(), sqlx::Error> {
-        sqlx::raw_sql("begin").execute(&mut **self).await.map(drop)
-    }
-
-    /// Ends the transaction; it is durable.
-    pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
-        sqlx::raw_sql("commit").execute(&mut *self).await?;
-        self.done();
-        Ok(())
-    }
-
-    /// Ends the transaction; nothing has changed.
-    pub(super) async fn roll_back(mut self) -> Result<(), sqlx::Error> {
-        sqlx::raw_sql("rollback").execute(&mut *self).await?;
-        self.done();
-        Ok(())
     }
 
     /// Gives the connection back: no transaction is open, every answer was read.

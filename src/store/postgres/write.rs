@@ -1,163 +1,116 @@
-//! One commit, statement by statement.
-//!
-//! The run's row comes first: whoever writes it has the run, so that two commits of one run never wait for each other
-//! over anything else. A claim skips what is locked and waits for nobody.
+//! What is written, each in one statement: one trip, and a transaction of the server's own.
 
 use sqlx::PgConnection;
+use sqlx::postgres::PgPool;
 
 use crate::store::change::{Change, Held, Row, Wanted};
-use crate::store::{Committed, StoreError, failed, rows, sql};
+use crate::store::{Committed, StoreError, failed, rows};
 
-const NEW_EVENTS: &str = "insert into events (run_id, seq, version, body, previous, hash) \
-     select $1, event.seq, event.version, event.body, event.previous, event.hash \
-     from unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[]) \
-     as event (seq, version, body, previous, hash)";
+/// One row each, in order; the rules are in `commit_request`, beside the tables.
+const COMMIT: &str = "select made.outcome, made.other \
+     from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], \
+     $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[], \
+     $13::bigint[], $14::bigint[], $15::text[], $16::text[], $17::text[], $18::text[]) \
+     with ordinality as asked (key, run, at, held_run, held_key, held_lease, held_version, \
+     after, seq, head, slot, status, started_at, version, state, frozen, events, effects, n), \
+     lateral commit_request(asked.key, asked.run, asked.at, asked.held_run, asked.held_key, \
+     asked.held_lease, asked.held_version, asked.after, asked.seq, asked.head, asked.slot, \
+     asked.status, asked.started_at, asked.version, asked.state, asked.frozen::json, \
+     asked.events::json, asked.effects::json) as made order by asked.n";
+const IS_OURS: &str =
+    "select exists (select from events where run_id = $1 and seq = $2 and hash = $3)";
 const WANT: &str = "insert into outbox (run_id, key, priority, due_at, version, tries, lease, \
-     lease_until, note, body) \
-     select $1, effect.key, effect.priority, effect.due_at, 1, 0, null, 0, null, effect.body \
-     from unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[]) \
-     as effect (key, priority, due_at, body) \
+     lease_until, note, body) values ($1, $2, $3, $4, 1, 0, null, 0, null, $5) \
      on conflict (run_id, key) do update set version = outbox.version + 1, \
      due_at = excluded.due_at, body = excluded.body";
-const IS_HELD: &str = "select count(*) from outbox where run_id = $1 and key = $2 and lease = $3";
+const SETTLE: &str = "select settle_effect($1, $2, $3, $4)";
 
-/// Writes everything, inside a transaction that is kept if, and only if, this says `Done`.
-pub(super) async fn write(db: &mut PgConnection, change: &Change) -> Result<Committed, StoreError> {
-    if let Some(row) = &change.row
-        && !write_row(db, change, row).await?
-    {
-        return refused(db, change, row).await;
-    }
-    if !new_key(db, change).await? {
-        return duplicate(db, change).await.map(|known| known.unwrap_or(Committed::LostRace));
-    }
-    if let Some(held) = &change.settles
-        && !settle(db, held).await?
-    {
-        return Ok(Committed::LeaseLost);
-    }
-    if !change.events.is_empty() {
-        write_events(db, change).await?;
-    }
-    if !change.effects.is_empty() {
-        want(db, &change.run, &change.effects).await?;
-    }
-    Ok(Committed::Done)
-}
-
-/// Why the row of the run could not be written: in the order in which SQLite finds out.
-async fn refused(
+/// Does each or refuses it, in order; durable when this returns.
+pub(super) async fn commit(
     db: &mut PgConnection,
-    change: &Change,
-    row: &Row,
-) -> Result<Committed, StoreError> {
-    if let Some(known) = duplicate(db, change).await? {
-        return Ok(known);
+    changes: &[&Change],
+) -> Result<Vec<Committed>, sqlx::Error> {
+    fn all<'a, T>(changes: &[&'a Change], what: impl Fn(&'a Change) -> T) -> Vec<T> {
+        changes.iter().map(|change| what(change)).collect()
     }
-    if let Some(held) = &change.settles {
-        let ours: i64 = sqlx::query_scalar(IS_HELD)
-            .bind(&held.run)
-            .bind(&held.key)
-            .bind(&held.lease)
-            .fetch_one(&mut *db)
-            .await
-            .map_err(failed("look up a lease"))?;
-        if ours == 0 {
-            return Ok(Committed::LeaseLost);
-        }
+    fn held(change: &Change) -> Option<&Held> {
+        change.settles.as_ref()
     }
-    let taken: Option<String> = sqlx::query_scalar(sql::SLOT)
-        .bind(&row.slot)
-        .bind(&change.run)
-        .fetch_optional(db)
-        .await
-        .map_err(failed("look for an open run"))?;
-    Ok(match taken {
-        Some(taken) => Committed::SlotTaken(rows::id(&taken)?),
-        None => Committed::LostRace,
-    })
+    fn row(change: &Change) -> Option<&Row> {
+        change.row.as_ref()
+    }
+    let outcomes: Vec<(String, Option<String>)> = sqlx::query_as(COMMIT)
+        .bind(all(changes, |change| change.key.as_str()))
+        .bind(all(changes, |change| change.run.as_str()))
+        .bind(all(changes, |change| change.at))
+        .bind(all(changes, |change| held(change).map(|held| held.run.as_str())))
+        .bind(all(changes, |change| held(change).map(|held| held.key.as_str())))
+        .bind(all(changes, |change| held(change).map(|held| held.lease.as_str())))
+        .bind(all(changes, |change| held(change).map(|held| held.version)))
+        .bind(all(changes, |change| row(change).map(|row| row.after)))
+        .bind(all(changes, |change| row(change).map(|row| row.seq)))
+        .bind(all(changes, |change| row(change).map(|row| row.head.as_str())))
+        .bind(all(changes, |change| row(change).and_then(|row| row.slot.as_deref())))
+        .bind(all(changes, |change| row(change).map(|row| row.status)))
+        .bind(all(changes, |change| row(change).map(|row| row.started_at)))
+        .bind(all(changes, |change| row(change).map(|row| row.version)))
+        .bind(all(changes, |change| row(change).map(|row| row.state.as_str())))
+        .bind(all(changes, |change| change.frozen.as_str()))
+        .bind(all(changes, |change| change.events.as_str()))
+        .bind(all(changes, |change| change.effects.as_str()))
+        .fetch_all(db)
+        .await?;
+    outcomes.into_iter().map(outcome).collect()
 }
 
-async fn duplicate(
-    db: &mut PgConnection,
-    change: &Change,
-) -> Result<Option<Committed>, StoreError> {
-    let known: Option<String> = sqlx::query_scalar(sql::DUPLICATE)
-        .bind(&change.key)
-        .fetch_optional(db)
-        .await
-        .map_err(failed("look up the request"))?;
-    known.map(|known| Ok(Committed::Duplicate(rows::id(&known)?))).transpose()
+fn outcome((outcome, other): (String, Option<String>)) -> Result<Committed, sqlx::Error> {
+    let run = || {
+        let id = rows::id(other.as_deref().unwrap_or_default());
+        id.map_err(|error| sqlx::Error::Decode(error.into()))
+    };
+    match outcome.as_str() {
+        "done" => Ok(Committed::Done),
+        "duplicate" => run().map(Committed::Duplicate),
+        "lost_race" => Ok(Committed::LostRace),
+        "slot_taken" => run().map(Committed::SlotTaken),
+        "lease_lost" => Ok(Committed::LeaseLost),
+        other => Err(sqlx::Error::Decode(format!("an outcome `{other}` is not known").into())),
+    }
 }
 
-/// Waits for whoever is committing the same key just now; false if they did.
-pub(super) async fn new_key(db: &mut PgConnection, change: &Change) -> Result<bool, StoreError> {
-    let done = sqlx::query(sql::NEW_KEY)
-        .bind(&change.key)
-        .bind(&change.run)
-        .bind(change.at)
-        .execute(db)
-        .await
-        .map_err(failed("record the request"))?;
-    Ok(done.rows_affected() == 1)
-}
-
-async fn write_row(db: &mut PgConnection, change: &Change, row: &Row) -> Result<bool, StoreError> {
-    let query = sqlx::query(if row.after == 0 { sql::NEW_RUN } else { sql::CHANGE_RUN })
+/// Whether what was committed under the key of this change is this change: its last event is where it belongs.
+pub(super) async fn is_ours(pool: &PgPool, change: &Change) -> Result<bool, sqlx::Error> {
+    let Some(row) = &change.row else { return Ok(true) };
+    sqlx::query_scalar(IS_OURS)
         .bind(&change.run)
         .bind(row.seq)
         .bind(&row.head)
-        .bind(&row.slot)
-        .bind(row.status)
-        .bind(row.started_at)
-        .bind(change.at)
-        .bind(row.version)
-        .bind(&row.state);
-    let query = if row.after == 0 { query } else { query.bind(row.after) };
-    let done = query.execute(db).await.map_err(failed("write the run"))?;
-    Ok(done.rows_affected() == 1)
-}
-
-async fn write_events(db: &mut PgConnection, change: &Change) -> Result<(), StoreError> {
-    let events = &change.events;
-    sqlx::query(NEW_EVENTS)
-        .bind(&change.run)
-        .bind(events.iter().map(|event| event.seq).collect::<Vec<_>>())
-        .bind(events.iter().map(|event| event.version).collect::<Vec<_>>())
-        .bind(events.iter().map(|event| event.body.as_str()).collect::<Vec<_>>())
-        .bind(events.iter().map(|event| event.previous.as_str()).collect::<Vec<_>>())
-        .bind(events.iter().map(|event| event.hash.as_str()).collect::<Vec<_>>())
-        .execute(db)
+        .fetch_one(pool)
         .await
-        .map(drop)
-        .map_err(failed("write the events"))
 }
 
-/// Records effects of one run, no two of the same key.
-pub(super) async fn want(
-    db: &mut PgConnection,
-    run: &str,
-    effects: &[Wanted],
-) -> Result<(), StoreError> {
+/// Records an effect.
+pub(super) async fn want(db: &mut PgConnection, effect: &Wanted) -> Result<(), StoreError> {
     sqlx::query(WANT)
-        .bind(run)
-        .bind(effects.iter().map(|effect| effect.key.as_str()).collect::<Vec<_>>())
-        .bind(effects.iter().map(|effect| effect.priority).collect::<Vec<_>>())
-        .bind(effects.iter().map(|effect| effect.due_at).collect::<Vec<_>>())
-        .bind(effects.iter().map(|effect| effect.body.as_str()).collect::<Vec<_>>())
+        .bind(&effect.run)
+        .bind(&effect.key)
+        .bind(effect.priority)
+        .bind(effect.due_at)
+        .bind(&effect.body)
         .execute(db)
         .await
         .map(drop)
-        .map_err(failed("record the effects"))
+        .map_err(failed("record an effect"))
 }
 
 /// Removes the effect, or makes it due again if it was wanted meanwhile; false if the lease is not ours any more.
 pub(super) async fn settle(db: &mut PgConnection, held: &Held) -> Result<bool, StoreError> {
-    let bind = |sql| sqlx::query(sql).bind(&held.run).bind(&held.key).bind(&held.lease);
-    let settled = bind(sql::SETTLE).bind(held.version).execute(&mut *db).await;
-    if settled.map_err(failed("settle an effect"))?.rows_affected() == 1 {
-        return Ok(true);
-    }
-    let released = bind(sql::RELEASE).execute(&mut *db).await;
-    Ok(released.map_err(failed("release an effect"))?.rows_affected() == 1)
+    sqlx::query_scalar(SETTLE)
+        .bind(&held.run)
+        .bind(&held.key)
+        .bind(&held.lease)
+        .bind(held.version)
+        .fetch_one(db)
+        .await
+        .map_err(failed("settle an effect"))
 }

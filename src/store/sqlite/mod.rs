@@ -7,23 +7,27 @@ mod write;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection};
 
 use super::change::{Change, Held, Placed, Postponed, Wanted, number};
-use super::rows::{self, EventRow, RunRow, State};
-use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, failed, sql};
-use crate::domain::ids::RunId;
+use super::frozen::{Frozen, Shelf};
+use super::rows::{self, EventRow, PostedRow, RunRow, State};
+use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, codec, failed, sql};
+use crate::domain::ids::{Digest, RunId};
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
 use lock::Lock;
-use write::{Check, Claim, ReleaseAll, Settle};
+use write::{Check, Claim, ClaimOne, ReleaseAll, Settle};
 use writer::Writer;
 
 /// The store in one file.
@@ -31,6 +35,7 @@ use writer::Writer;
 pub struct SqliteStore {
     writer: Writer,
     reader: SqlitePool,
+    frozen: Frozen,
     /// Absent in a process that performs nothing.
     _lock: Option<Lock>,
 }
@@ -75,21 +80,50 @@ impl SqliteStore {
             .connect_with(options.clone().read_only(true).create_if_missing(false))
             .await
             .map_err(failed("open for reading"))?;
-        Ok(Self { writer: Writer::start(options), reader, _lock: lock })
+        Ok(Self { writer: Writer::start(options), reader, frozen: Frozen::default(), _lock: lock })
     }
 
     async fn state(&self, row: &RunRow) -> Result<Run, StoreError> {
-        match rows::state(row)? {
-            State::Ready(run) => Ok(*run),
-            State::Outdated(run) => rows::replay(&self.record(&run, 0, u32::MAX).await?),
+        let run = match rows::state(row)? {
+            State::Ready(moving) => {
+                let runbook = self.thaw(&self.frozen.runbooks, &moving.runbook).await?;
+                let environment = self.thaw(&self.frozen.environments, &moving.environment).await?;
+                if let (Some(runbook), Some(environment)) = (runbook, environment) {
+                    return Ok(moving.with(runbook, environment));
+                }
+                rows::id(&row.0)?
+            }
+            State::Outdated(run) => run,
+        };
+        rows::replay(&self.record(&run, 0, u32::MAX).await?)
+    }
+
+    async fn thaw<T: Serialize + DeserializeOwned>(
+        &self,
+        shelf: &Shelf<T>,
+        hash: &Digest,
+    ) -> Result<Option<Arc<T>>, StoreError> {
+        if let Some(thing) = shelf.get(hash) {
+            return Ok(Some(thing));
         }
+        let body: Option<String> = sqlx::query_scalar(sql::FROZEN)
+            .bind(hash.as_str())
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(failed("read a run"))?;
+        body.map(|body| shelf.read(hash, &body)).transpose()
     }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     async fn commit(&self, commit: &Commit<'_>) -> Result<Committed, StoreError> {
-        self.writer.write(Change::of(commit)?).await
+        let named = self.frozen.name(commit.run)?;
+        let outcome = self.writer.write(Change::of(commit, &named)?).await?;
+        if outcome == Committed::Done && !commit.events.is_empty() {
+            self.frozen.keep(commit.run, &named);
+        }
+        Ok(outcome)
     }
 
     async fn is_known(&self, key: &str) -> Result<bool, StoreError> {
@@ -117,6 +151,18 @@ impl Store for SqliteStore {
             .fetch_all(&self.reader)
             .await
             .map_err(failed("list runs"))?;
+        let mut runs = Vec::with_capacity(rows.len());
+        for row in &rows {
+            runs.push(self.state(row).await?);
+        }
+        Ok(runs)
+    }
+
+    async fn open_runs(&self) -> Result<Vec<Run>, StoreError> {
+        let rows: Vec<RunRow> = sqlx::query_as(sql::OPEN_RUNS)
+            .fetch_all(&self.reader)
+            .await
+            .map_err(failed("list open runs"))?;
         let mut runs = Vec::with_capacity(rows.len());
         for row in &rows {
             runs.push(self.state(row).await?);
@@ -154,6 +200,19 @@ impl Store for SqliteStore {
         self.writer.write(Claim { holder: holder.to_owned(), now, lease, limit }).await
     }
 
+    async fn claim_one(
+        &self,
+        run: &RunId,
+        effect: &Effect,
+        holder: &str,
+        now: Timestamp,
+        lease: Span,
+    ) -> Result<Option<Claimed>, StoreError> {
+        let (run, key) = (run.to_string(), codec::key(effect));
+        let claim = ClaimOne { run, key, holder: holder.to_owned(), now, lease };
+        Ok(self.writer.write(claim).await?.pop())
+    }
+
     async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<bool, StoreError> {
         self.writer.write(Settle(Held::of(claimed))).await
     }
@@ -181,13 +240,13 @@ impl Store for SqliteStore {
     }
 
     async fn posted(&self, run: &RunId, key: &MessageKey) -> Result<Option<Posted>, StoreError> {
-        let row: Option<(String, String)> = sqlx::query_as(sql::POSTED)
+        let row: Option<PostedRow> = sqlx::query_as(sql::POSTED)
             .bind(run.as_str())
             .bind(key.to_string())
             .fetch_optional(&self.reader)
             .await
             .map_err(failed("look up a message"))?;
-        Ok(row.map(|(channel, ts)| Posted { channel, ts }))
+        row.map(rows::posted).transpose()
     }
 
     async fn remember(
@@ -201,5 +260,55 @@ impl Store for SqliteStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.writer.write(Check).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::SqliteConnection;
+    use writer::Write;
+
+    const HOW: &str = "select synchronous, journal_mode, foreign_keys \
+         from pragma_synchronous, pragma_journal_mode, pragma_foreign_keys";
+
+    struct Ask;
+
+    #[async_trait]
+    impl Write for Ask {
+        type Output = (i64, String, i64);
+
+        async fn write(&self, db: &mut SqliteConnection) -> Result<Self::Output, StoreError> {
+            sqlx::query_as(HOW).fetch_one(db).await.map_err(failed("ask"))
+        }
+    }
+
+    #[tokio::test]
+    async fn every_connection_is_durable_and_readers_cannot_write() {
+        const FULL: i64 = 2;
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("runs.db")).await.unwrap();
+        let durable = (FULL, "wal".to_owned(), 1);
+        assert_eq!(store.writer.write(Ask).await.unwrap(), durable);
+        let mut readers = Vec::new();
+        for _ in 0..4 {
+            let mut reader = store.reader.acquire().await.unwrap();
+            let how: (i64, String, i64) =
+                sqlx::query_as(HOW).fetch_one(&mut *reader).await.unwrap();
+            assert_eq!(how, durable);
+            sqlx::query(sql::CHECK).execute(&mut *reader).await.unwrap_err();
+            readers.push(reader);
+        }
+        // A connection that was given up is made anew in the same way.
+        struct Fail;
+        #[async_trait]
+        impl Write for Fail {
+            type Output = ();
+            async fn write(&self, _: &mut SqliteConnection) -> Result<(), StoreError> {
+                Err(failed("fail")(sqlx::Error::PoolClosed))
+            }
+        }
+        store.writer.write(Fail).await.unwrap_err();
+        assert_eq!(store.writer.write(Ask).await.unwrap(), durable);
     }
 }

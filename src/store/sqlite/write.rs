@@ -7,7 +7,7 @@ use super::writer::Write;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::change::{Change, Held, Placed, Postponed, Row, Wanted};
 use crate::store::rows::{self, DueRow};
-use crate::store::{Claimed, Committed, StoreError, codec, failed, sql};
+use crate::store::{Claimed, Committed, StoreError, failed, sql};
 
 /// Everything a commit can be refused for. Nobody else writes meanwhile, so what it finds stays so.
 const FOUND: &str = "select (select run_id from inbox where key = $1), \
@@ -21,6 +21,8 @@ const WRITE: &str = "delete from outbox \
      update outbox set lease = null, lease_until = 0 \
      where run_id = $1 and key = $2 and lease = $3; \
      insert into inbox (key, run_id, at) values ($5, $6, $7); \
+     insert into frozen (hash, body) select value ->> 0, value ->> 1 from json_each($10) \
+     where true on conflict (hash) do nothing; \
      insert into events (run_id, seq, version, body, previous, hash) \
      select $6, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
      from json_each($8); \
@@ -30,6 +32,17 @@ const WRITE: &str = "delete from outbox \
      from json_each($9) where true \
      on conflict (run_id, key) do update set version = outbox.version + 1, \
      due_at = excluded.due_at, body = excluded.body";
+const NEW_RUN: &str = "insert into runs (id, seq, head, open_slot, status, started_at, \
+     updated_at, version, state) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+     on conflict do nothing";
+const CHANGE_RUN: &str = "update runs set seq = $2, head = $3, open_slot = $4, \
+     status = $5, started_at = $6, updated_at = $7, version = $8, state = $9 \
+     where id = $1 and seq = $10 \
+     and not exists (select 1 from runs as other where other.open_slot = $4 and other.id <> $1)";
+const SETTLE: &str =
+    "delete from outbox where run_id = $1 and key = $2 and lease = $3 and version = $4";
+const RELEASE: &str = "update outbox set lease = null, lease_until = 0 \
+     where run_id = $1 and key = $2 and lease = $3";
 const WANT: &str = "insert into outbox (run_id, key, priority, due_at, version, tries, lease, \
      lease_until, note, body) values ($1, $2, $3, $4, 1, 0, null, 0, null, $5) \
      on conflict (run_id, key) do update set version = outbox.version + 1, \
@@ -51,16 +64,6 @@ impl Write for Change {
         if let Some(row) = &self.row {
             write_row(db, self, row).await?;
         }
-        let events: Vec<_> = self
-            .events
-            .iter()
-            .map(|event| (event.seq, event.version, &event.body, &event.previous, &event.hash))
-            .collect();
-        let effects: Vec<_> = self
-            .effects
-            .iter()
-            .map(|effect| (&effect.key, effect.priority, effect.due_at, &effect.body))
-            .collect();
         let held = self.settles.as_ref();
         sqlx::query(WRITE)
             .bind(held.map(|held| &held.run))
@@ -70,8 +73,9 @@ impl Write for Change {
             .bind(&self.key)
             .bind(&self.run)
             .bind(self.at)
-            .bind(codec::write("events", &events)?)
-            .bind(codec::write("effects", &effects)?)
+            .bind(&self.events)
+            .bind(&self.effects)
+            .bind(&self.frozen)
             .execute(db)
             .await
             .map_err(failed("write a commit"))?;
@@ -114,7 +118,7 @@ async fn write_row(
     change: &Change,
     row: &Row,
 ) -> Result<(), StoreError> {
-    let query = sqlx::query(if row.after == 0 { sql::NEW_RUN } else { sql::CHANGE_RUN })
+    let query = sqlx::query(if row.after == 0 { NEW_RUN } else { CHANGE_RUN })
         .bind(&change.run)
         .bind(row.seq)
         .bind(&row.head)
@@ -144,11 +148,11 @@ async fn want(db: &mut SqliteConnection, effect: &Wanted) -> Result<(), StoreErr
 /// Removes the effect, or makes it due again if it was wanted meanwhile; false if the lease is not ours any more.
 async fn settle(db: &mut SqliteConnection, held: &Held) -> Result<bool, StoreError> {
     let bind = |sql| sqlx::query(sql).bind(&held.run).bind(&held.key).bind(&held.lease);
-    let settled = bind(sql::SETTLE).bind(held.version).execute(&mut *db).await;
+    let settled = bind(SETTLE).bind(held.version).execute(&mut *db).await;
     if settled.map_err(failed("settle an effect"))?.rows_affected() == 1 {
         return Ok(true);
     }
-    let released = bind(sql::RELEASE).execute(&mut *db).await;
+    let released = bind(RELEASE).execute(&mut *db).await;
     Ok(released.map_err(failed("release an effect"))?.rows_affected() == 1)
 }
 
@@ -180,6 +184,34 @@ impl Write for Claim {
             .bind(&self.holder)
             .bind(self.now.plus(self.lease).0)
             .bind(i64::from(self.limit))
+            .fetch_all(db)
+            .await
+            .map_err(failed("lease work"))?;
+        Ok(rows::claimed(claimed, &self.holder, self.now.plus(self.lease)))
+    }
+}
+
+/// Takes one effect.
+#[derive(Debug)]
+pub(super) struct ClaimOne {
+    pub(super) run: String,
+    pub(super) key: String,
+    pub(super) holder: String,
+    pub(super) now: Timestamp,
+    pub(super) lease: Span,
+}
+
+#[async_trait]
+impl Write for ClaimOne {
+    type Output = Vec<Claimed>;
+
+    async fn write(&self, db: &mut SqliteConnection) -> Result<Vec<Claimed>, StoreError> {
+        let claimed: Vec<DueRow> = sqlx::query_as(sql::CLAIM_ONE)
+            .bind(self.now.0)
+            .bind(&self.holder)
+            .bind(self.now.plus(self.lease).0)
+            .bind(&self.run)
+            .bind(&self.key)
             .fetch_all(db)
             .await
             .map_err(failed("lease work"))?;
@@ -229,6 +261,7 @@ impl Write for Placed {
             .bind(&self.key)
             .bind(&self.channel)
             .bind(&self.ts)
+            .bind(self.fate)
             .execute(db)
             .await
             .map(drop)

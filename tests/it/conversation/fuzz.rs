@@ -61,7 +61,7 @@ impl Doors {
             api_url: "http://127.0.0.1:9/api".to_owned(),
         };
         let slack = SlackClientHandle::new(&settings, Arc::clone(&catalog)).expect("a client");
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let actions = Arc::new(Actions::new(ActionSettings::default()));
         let engine = Engine::new(Arc::new(store), actions, Arc::new(Silent), clock);
         let desk = Desk { engine: Arc::new(engine), catalog, environment: Arc::new(environment) };

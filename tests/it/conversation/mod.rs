@@ -1,7 +1,9 @@
 //! Conversations: people drive the real binary through Slack, and afterwards the servers are asked what happened.
 
 mod changed_world;
+mod commands;
 mod doubt;
+mod ends;
 mod failover;
 mod full_disk;
 mod fuzz;

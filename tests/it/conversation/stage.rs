@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -38,6 +39,8 @@ pub(super) struct Script {
     pub(super) api_url: Option<String>,
     /// Where the database is, if not in the stage's folder.
     pub(super) database: Option<PathBuf>,
+    /// More settings of the product.
+    pub(super) more: Vec<(&'static str, String)>,
     /// A shell that starts the product with the signal of a file too large ignored.
     pub(super) through: Option<PathBuf>,
 }
@@ -58,6 +61,7 @@ pub(super) struct Stage {
     api_url: String,
     door: Door,
     through: Option<PathBuf>,
+    more: Vec<(&'static str, String)>,
     process: RefCell<Option<Child>>,
     said: RefCell<String>,
     starts: RefCell<u32>,
@@ -115,6 +119,7 @@ impl Stage {
         Self {
             door: script.door,
             through: script.through,
+            more: script.more,
             api_url: sockets.as_ref().map_or(api_url, |sockets| sockets.api_url.clone()),
             sockets,
             database: script.database.unwrap_or_else(|| folder.path().join("dr.db")),
@@ -197,6 +202,7 @@ impl Stage {
             ("NO_COLOR", "1".to_owned()),
         ];
         settings.extend(doors);
+        settings.extend(self.more.iter().cloned());
         settings
     }
 
@@ -205,6 +211,31 @@ impl Stage {
         let child = self.process.borrow_mut().take().expect("it runs");
         self.said.borrow_mut().push_str(&child.said());
         drop(child);
+    }
+
+    /// Sends the product a signal.
+    pub(super) fn signal(&self, name: &str) {
+        let id = self.pid().to_string();
+        let ran = Command::new("kill").args([&format!("-{name}"), &id]).status();
+        assert!(ran.expect("kill runs").success());
+    }
+
+    /// Waits until the product has ended; its exit code.
+    pub(super) async fn ended(&self) -> Option<i32> {
+        let code = eventually("it ends", 60, || {
+            let code = self.process.borrow_mut().as_mut().expect("it runs").ended_with();
+            async move { code }
+        })
+        .await;
+        self.kill();
+        code
+    }
+
+    /// Whether it says that it is not ready, and this why.
+    pub(super) async fn not_ready(&self, why: &str) -> Option<()> {
+        let answer = http().get(format!("{}/readyz", self.base)).send().await.ok()?;
+        let status = answer.status().as_u16();
+        (status == 503 && answer.text().await.ok()?.contains(why)).then_some(())
     }
 
     /// The product's process id.

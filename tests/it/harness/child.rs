@@ -61,6 +61,11 @@ impl Child {
         matches!(self.process.try_wait(), Ok(Some(_)))
     }
 
+    /// Its exit code once it has ended; inside it nothing if a signal ended it.
+    pub(crate) fn ended_with(&mut self) -> Option<Option<i32>> {
+        self.process.try_wait().ok().flatten().map(|status| status.code())
+    }
+
     /// What it has said so far.
     pub(crate) fn said(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()

@@ -19,6 +19,8 @@ mod relay;
 mod screens;
 mod signing;
 mod slack_limits;
+mod slack_rates;
+mod slack_schedule;
 mod tap;
 mod tools;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dr_buddy::actions::{ActionSettings, Actions};
 use dr_buddy::domain::run::log::verify;
+use dr_buddy::domain::run::state::Status;
 use dr_buddy::domain::run::{Event, Kind, Request};
 use dr_buddy::engine::channel::Silent;
 use dr_buddy::engine::clock::SystemClock;
@@ -11,19 +12,20 @@ use dr_buddy::engine::{Asked, Engine, Submitted};
 use dr_buddy::store::{Committed, Store};
 use tokio::task::JoinSet;
 
-use super::draft::{Draft, antoine, begun};
+use super::draft::{Draft, NOW, antoine, begun};
 use super::{Bed, on_both};
 
 on_both![
     of_thirty_two_submitters_at_once_none_is_lost,
     of_many_who_open_a_run_at_once_one_does,
     a_key_handed_in_many_times_at_once_counts_once,
+    requests_that_wait_at_the_same_moment_share_transactions,
     a_caller_that_goes_away_leaves_the_whole_commit_or_nothing,
 ];
 
 pub(super) fn engine(store: Arc<dyn Store>) -> Arc<Engine> {
     let actions = Arc::new(Actions::new(ActionSettings::default()));
-    Arc::new(Engine::new(store, actions, Arc::new(Silent), Arc::new(SystemClock)))
+    Arc::new(Engine::new(store, actions, Arc::new(Silent), Arc::new(SystemClock::default())))
 }
 
 async fn of_thirty_two_submitters_at_once_none_is_lost(bed: Bed) {
@@ -89,6 +91,35 @@ async fn a_key_handed_in_many_times_at_once_counts_once(bed: Bed) {
     assert_eq!((done, refused), (1, 7), "{outcomes:?}");
 }
 
+async fn requests_that_wait_at_the_same_moment_share_transactions(bed: Bed) {
+    const CROWD: usize = 60;
+    let store = bed.open().await;
+    let mut drafts = vec![];
+    for n in 0..CROWD {
+        // A closed run holds nobody's place; each has a run of its own, so that nobody loses a race.
+        let mut draft = Draft::new(&format!("run/{n}"), Kind::Tabletop);
+        draft.run.status = Status::Closed { by: draft.run.started_by.clone(), at: NOW };
+        drafts.push(draft);
+    }
+    // The statement is known to the server, and the connection open.
+    assert_eq!(drafts[0].commit(&*store, "run/0").await, Committed::Done);
+    let before = bed.transactions().await;
+    let handed_in = drafts.iter().enumerate().skip(1).map(|(n, draft)| {
+        let store = &store;
+        async move { draft.commit(&**store, &format!("run/{n}")).await }
+    });
+    // Whatever the first to come may write, it does not get to before all have been handed in.
+    let held = bed.hold_up().await;
+    let mut outcomes = Box::pin(futures_util::future::join_all(handed_in));
+    assert!(futures_util::poll!(&mut outcomes).is_pending());
+    drop(held);
+    let outcomes = outcomes.await;
+    assert!(outcomes.iter().all(|outcome| *outcome == Committed::Done));
+    let shared = bed.transactions().await - before;
+    println!("{CROWD} requests at the same moment: {shared} transactions");
+    assert!((1..=2).contains(&shared), "{CROWD} requests took {shared} transactions");
+}
+
 async fn a_caller_that_goes_away_leaves_the_whole_commit_or_nothing(bed: Bed) {
     let store = bed.open().await;
     let mut stored = begun(&*store).await;
@@ -106,7 +137,8 @@ async fn a_caller_that_goes_away_leaves_the_whole_commit_or_nothing(bed: Bed) {
             }
         }
         // Behind whatever the store is still at.
-        store.check().await.unwrap();
+        let behind = Draft { events: vec![], effects: vec![], ..draft.clone() };
+        assert_eq!(behind.commit(&*store, &format!("behind/{looks}")).await, Committed::Done);
         let is_known = store.is_known(&key).await.unwrap();
         let now = store.run(&stored.run.id).await.unwrap().unwrap();
         let events = store.record(&stored.run.id, stored.run.seq, 9).await.unwrap().len();

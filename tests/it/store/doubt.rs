@@ -11,6 +11,9 @@ use tokio::task::JoinSet;
 use super::draft::{Draft, begun, show};
 use crate::harness::{eventually, postgres};
 
+/// What the keys of those commits begin with that are cut: it goes over the line as it is.
+const KEY: &[u8] = b"cut-me/";
+
 /// What happens to the next commit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Cut {
@@ -61,7 +64,7 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, cut: Arc<Mutex<Cut>
         tokio::select! {
             n = client.read(&mut asked) => {
                 let Ok(n @ 1..) = n else { return };
-                let is_commit = asked[..n].windows(7).any(|bytes| bytes == b"commit\0");
+                let is_commit = asked[..n].windows(KEY.len()).any(|bytes| bytes == KEY);
                 let now = *cut.lock().unwrap();
                 if now == Cut::Dead { return }
                 if is_commit && now != Cut::Not {
@@ -83,7 +86,7 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, cut: Arc<Mutex<Cut>
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_whose_answer_is_lost_is_asked_for_by_its_key() {
+async fn a_commit_whose_answer_is_lost_is_handed_in_again_under_its_key() {
     let url = postgres().await.database().await;
     let (before, after) = url.split_once("127.0.0.1:").unwrap();
     let (port, database) = after.split_once('/').unwrap();
@@ -92,26 +95,29 @@ async fn a_commit_whose_answer_is_lost_is_asked_for_by_its_key() {
     let store = PostgresStore::open(&url.into()).await.unwrap();
     let mut stored = begun(&store).await;
 
+    // Whether the server heard of it or not: it is done, once.
+    for (cut, key) in [(Cut::After, "cut-me/after"), (Cut::Before, "cut-me/before")] {
+        proxy.next(cut);
+        let draft = Draft::note(&stored, key).with(&[show()]);
+        assert_eq!(draft.commit(&store, key).await, Committed::Done, "{cut:?}");
+        assert_eq!(*proxy.cut.lock().unwrap(), Cut::Not, "it was cut");
+        stored = store.run(&stored.run.id).await.unwrap().unwrap();
+        assert_eq!(stored.run, draft.run);
+    }
+    // What somebody else did under that key is not taken for ours.
     proxy.next(Cut::After);
-    let draft = Draft::note(&stored, "done").with(&[show()]);
-    assert_eq!(draft.commit(&store, "done").await, Committed::Done);
-    stored = store.run(&stored.run.id).await.unwrap().unwrap();
-    assert_eq!(stored.run, draft.run);
-
-    proxy.next(Cut::Before);
-    let draft = Draft::note(&stored, "not done").with(&[show()]);
-    let lost = draft.try_commit(&store, "not done", None).await;
-    assert!(matches!(lost, Err(StoreError::Unavailable { .. })), "{lost:?}");
-    assert!(!store.is_known("not done").await.unwrap());
-    assert_eq!(store.run(&stored.run.id).await.unwrap(), Some(stored));
+    let repeat = Draft::note(&stored, "repeat").commit(&store, "cut-me/after").await;
+    assert_eq!(repeat, Committed::Duplicate(stored.run.id.clone()));
+    assert_eq!(store.run(&stored.run.id).await.unwrap().as_ref(), Some(&stored));
 
     proxy.next(Cut::ForGood);
-    let lost = draft.try_commit(&store, "in doubt", None).await;
+    let draft = Draft::note(&stored, "in doubt").with(&[show()]);
+    let lost = draft.try_commit(&store, "cut-me/in doubt", None).await;
     assert!(matches!(lost, Err(StoreError::InDoubt { .. })), "{lost:?}");
     proxy.next(Cut::Not);
     eventually("it can be reached again", 20, || async { store.check().await.ok() }).await;
     // Handed in again, it turns out to be done.
     let again = Committed::Duplicate(draft.run.id.clone());
-    assert_eq!(draft.commit(&store, "in doubt").await, again);
+    assert_eq!(draft.commit(&store, "cut-me/in doubt").await, again);
     assert_eq!(store.run(&draft.run.id).await.unwrap().unwrap().run, draft.run);
 }

@@ -9,7 +9,7 @@ use dr_buddy::domain::run::{Effect, Entry, Event, Kind, MessageKey, Run, Start};
 use dr_buddy::domain::time::Timestamp;
 use dr_buddy::store::{Claimed, Commit, Committed, Store, StoreError, Stored};
 
-pub(super) const NOW: Timestamp = Timestamp(1_795_184_300_000);
+pub(crate) const NOW: Timestamp = Timestamp(1_795_184_300_000);
 
 /// A commit on its way.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ pub(super) fn antoine() -> Actor {
 }
 
 /// What a run of the demo begins with.
-pub(super) fn start(key: &str, kind: Kind) -> Start {
+pub(crate) fn start(key: &str, kind: Kind) -> Start {
     let catalog = Catalog::load(&CatalogSources::default()).expect("the embedded one is right");
     let environment = EnvironmentId::parse("demo").expect("an id");
     let opening = Opening { key, runbook: None, environment: &environment, kind, impact_at: NOW };

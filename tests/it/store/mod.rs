@@ -2,7 +2,7 @@
 
 mod crowd;
 mod doubt;
-mod draft;
+pub(crate) mod draft;
 mod outbox;
 mod record;
 mod schema;
@@ -64,6 +64,43 @@ impl Bed {
         }
     }
 
+    /// Nobody commits a request while this is held.
+    pub(crate) async fn hold_up(&self) -> HeldUp {
+        match self {
+            Self::Sqlite(folder) => {
+                let url = format!("sqlite://{}", Self::file(folder).display());
+                let mut db = SqliteConnection::connect(&url).await.expect("it is there");
+                sqlx::raw_sql("begin immediate").execute(&mut db).await.expect("nobody has it");
+                HeldUp::Sqlite { _db: db }
+            }
+            Self::Postgres(url) => {
+                let mut db = PgConnection::connect(url).await.expect("it is there");
+                let lock = sqlx::raw_sql("begin; lock table inbox in exclusive mode");
+                lock.execute(&mut db).await.expect("nobody has it");
+                HeldUp::Postgres { _db: db }
+            }
+        }
+    }
+
+    /// How many transactions have written so far: of PostgreSQL, by its own account; of SQLite, by the frames of its
+    /// write-ahead log that end one.
+    pub(crate) async fn transactions(&self) -> usize {
+        match self {
+            Self::Sqlite(folder) => {
+                let log = std::fs::read(folder.path().join("runs.db-wal")).expect("it is there");
+                // 32 bytes of header; each frame has 24 and a page. The second number says how large the database is
+                // after a commit, or 0.
+                let page: [u8; 4] = log[8..12].try_into().expect("four bytes");
+                let frame = 24 + usize::try_from(u32::from_be_bytes(page)).expect("a page size");
+                log[32..].chunks_exact(frame).filter(|frame| frame[4..8] != [0; 4]).count()
+            }
+            Self::Postgres(_) => {
+                let wrote = "select count(distinct xmin::text)::text from inbox";
+                self.texts(wrote).await[0].parse().expect("a number")
+            }
+        }
+    }
+
     /// Reads texts behind the product's back.
     pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
         let sql = sqlx::AssertSqlSafe(sql.to_owned());
@@ -79,6 +116,13 @@ impl Bed {
             }
         }
     }
+}
+
+/// See [`Bed::hold_up`]. The lock goes with the connection.
+#[derive(Debug)]
+pub(crate) enum HeldUp {
+    Sqlite { _db: SqliteConnection },
+    Postgres { _db: PgConnection },
 }
 
 /// Makes a test on each database of each function `async fn name(bed: Bed)`.

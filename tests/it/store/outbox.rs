@@ -22,6 +22,7 @@ on_both![
     two_workers_never_hold_the_same_effect,
     a_postponed_effect_keeps_its_note_and_counts_its_tries,
     leases_of_a_process_that_is_gone_end_as_the_database_can_know,
+    one_effect_can_be_taken_before_it_is_due_unless_somebody_has_it,
 ];
 
 fn step(name: &str) -> StepId {
@@ -210,4 +211,29 @@ async fn leases_of_a_process_that_is_gone_end_as_the_database_can_know(bed: Bed)
         Bed::Sqlite(_) => assert_eq!(claimed, 1, "this process is the only one"),
         Bed::Postgres(_) => assert_eq!(claimed, 0, "the other one may be alive"),
     }
+}
+
+async fn one_effect_can_be_taken_before_it_is_due_unless_somebody_has_it(bed: Bed) {
+    let store = bed.open().await;
+    let run = begun(&*store).await.run.id;
+    let probe = |attempt| Effect::Probe { step: step("a"), attempt };
+    store.want(&run, &probe(1), NOW).await.unwrap();
+    let claimed = store.claim("first", NOW, LEASE, 1).await.unwrap().remove(0);
+    assert_eq!(claimed.effect, probe(1));
+    let take = |holder: &'static str, effect: Effect, at: Timestamp| {
+        let (store, run) = (store.clone(), run.clone());
+        async move { store.claim_one(&run, &effect, holder, at, LEASE).await.unwrap() }
+    };
+    assert_eq!(take("second", probe(1), NOW).await, None, "the first has it");
+    assert_eq!(take("second", probe(2), NOW).await, None, "nobody wants that");
+    let later = NOW.plus(Span::minutes(60));
+    store.postpone(&claimed, later, Some("note"), true).await.unwrap();
+    let taken = take("second", probe(1), NOW).await.expect("it is nobody's, and owed");
+    assert_eq!(
+        (taken.lease.as_str(), taken.tries, taken.note.as_deref()),
+        ("second", 1, Some("note"))
+    );
+    assert_eq!(take("third", probe(1), NOW).await, None);
+    store.settle(&taken, NOW).await.unwrap();
+    assert_eq!(take("third", probe(1), later).await, None, "it is settled");
 }

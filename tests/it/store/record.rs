@@ -1,10 +1,12 @@
 //! What is committed: all or nothing, once, in order, and as it was.
 
+use std::sync::Arc;
+
 use dr_buddy::domain::ids::StepId;
 use dr_buddy::domain::run::log::verify;
 use dr_buddy::domain::run::{Effect, Event, Kind, MessageKey};
 use dr_buddy::domain::time::{Span, Timestamp};
-use dr_buddy::store::{Committed, Posted, StoreError};
+use dr_buddy::store::{Committed, Fate, Posted, Store, StoreError};
 use serde_json::json;
 
 use super::draft::{Draft, NOW, begun, show};
@@ -17,6 +19,9 @@ on_both![
     one_run_of_a_kind_is_open_in_an_environment,
     events_are_neither_changed_nor_removed,
     a_state_of_another_version_follows_from_the_record,
+    asking_whether_it_can_write_grows_nothing,
+    what_is_frozen_is_written_once_and_not_with_every_event,
+    an_event_of_a_newer_version_is_refused_by_name,
     numbers_are_kept_to_the_last_digit,
     texts_are_kept_to_the_last_byte_or_refused,
     what_was_committed_is_there_after_opening_again,
@@ -77,6 +82,9 @@ async fn one_run_of_a_kind_is_open_in_an_environment(bed: Bed) {
     let ids: Vec<_> = store.runs(9).await.unwrap().into_iter().map(|run| run.id).collect();
     assert_eq!(ids.len(), 3);
     assert_eq!(store.runs(1).await.unwrap().len(), 1);
+    let open: Vec<_> = store.open_runs().await.unwrap().into_iter().map(|run| run.id).collect();
+    assert_eq!(open.len(), 2);
+    assert!(open.contains(&other.run.id) && open.contains(&second.run.id), "{open:?}");
 }
 
 async fn events_are_neither_changed_nor_removed(bed: Bed) {
@@ -105,6 +113,73 @@ async fn a_state_of_another_version_follows_from_the_record(bed: Bed) {
     let next = Draft::note(&stored.unwrap(), "next");
     assert_eq!(next.commit(&*store, "next").await, Committed::Done);
     assert_eq!(bed.texts("select state from runs where version = 0").await.len(), 0);
+}
+
+async fn asking_whether_it_can_write_grows_nothing(bed: Bed) {
+    const ROWS: &str = "select 'inbox ' || count(*) from inbox union all \
+         select 'outbox ' || count(*) from outbox union all \
+         select 'events ' || count(*) from events union all \
+         select 'runs ' || count(*) from runs";
+    let store = bed.open().await;
+    begun(&*store).await;
+    store.check().await.unwrap();
+    let rows = bed.texts(ROWS).await;
+    for _ in 0..20 {
+        store.check().await.unwrap();
+    }
+    assert_eq!(bed.texts(ROWS).await, rows);
+}
+
+async fn what_is_frozen_is_written_once_and_not_with_every_event(bed: Bed) {
+    let store = bed.open().await;
+    let stored = begun(&*store).await;
+    let other = Draft::new("other", Kind::Incident);
+    assert_eq!(other.commit(&*store, "other").await, Committed::Done);
+    // The two have the same runbook and the same environment.
+    let frozen = bed.texts("select body from frozen order by length(body)").await;
+    assert_eq!(frozen.len(), 2);
+    let state = bed.texts("select state from runs").await.remove(0);
+    assert!(state.len() < frozen[1].len() / 2, "{} bytes: {state}", state.len());
+    let id = &stored.run.id;
+    let (one, two) = (store.run(id).await.unwrap(), store.run(&other.run.id).await.unwrap());
+    let (one, two) = (one.unwrap().run, two.unwrap().run);
+    assert!(Arc::ptr_eq(&one.runbook, &two.runbook), "shared in memory, too");
+    // Who has not seen them reads them, and writes them no second time.
+    let elsewhere = reopened(store, &bed).await;
+    let stored = elsewhere.run(id).await.unwrap().unwrap();
+    assert_eq!(stored.run, one);
+    let note = Draft::note(&stored, "x");
+    assert_eq!(note.commit(&*elsewhere, "x").await, Committed::Done);
+    assert_eq!(bed.texts("select hash from frozen").await.len(), 2);
+    // Lost, as by a standby that was behind: the record has them still.
+    bed.raw("delete from frozen").await.unwrap();
+    let elsewhere = reopened(elsewhere, &bed).await;
+    let stored = elsewhere.run(id).await.unwrap().unwrap();
+    assert_eq!(stored.run, note.run);
+    assert_eq!(Draft::note(&stored, "y").commit(&*elsewhere, "y").await, Committed::Done);
+    assert_eq!(bed.texts("select hash from frozen").await.len(), 2);
+}
+
+async fn reopened(store: Arc<dyn Store>, bed: &Bed) -> Arc<dyn Store> {
+    drop(store);
+    bed.open().await
+}
+
+async fn an_event_of_a_newer_version_is_refused_by_name(bed: Bed) {
+    let store = bed.open().await;
+    let stored = begun(&*store).await;
+    let id = &stored.run.id;
+    let hash = "0".repeat(64);
+    bed.raw(&format!(
+        "insert into events (run_id, seq, version, body, previous, hash) \
+         values ('{id}', 2, 9, '{{\"moods\": 3}}', '{hash}', '{hash}')"
+    ))
+    .await
+    .unwrap();
+    assert_eq!(store.record(id, 0, 1).await.unwrap()[0].version, 1);
+    let refused = anyhow::Error::from(store.record(id, 0, 9).await.unwrap_err());
+    let refused = format!("{refused:#}");
+    assert!(refused.contains("event 2") && refused.contains("newer dr-buddy"), "{refused}");
 }
 
 async fn numbers_are_kept_to_the_last_digit(bed: Bed) {
@@ -158,7 +233,7 @@ async fn texts_are_kept_to_the_last_byte_or_refused(bed: Bed) {
         let refused = Draft::note(&stored, "x").try_commit(&*store, key, None).await;
         assert!(matches!(refused, Err(StoreError::Unfit { .. })), "{refused:?}");
     }
-    let place = Posted { channel: "C\0".to_owned(), ts: "1".to_owned() };
+    let place = Posted::at("C\0", "1");
     let refused = store.remember(&stored.run.id, &MessageKey::Run, &place).await;
     assert!(matches!(refused, Err(StoreError::Unfit { .. })), "{refused:?}");
     assert_eq!(store.run(&stored.run.id).await.unwrap(), Some(stored));
@@ -179,8 +254,13 @@ async fn messages_are_found_where_they_were_put_last(bed: Bed) {
     let run = begun(&*store).await.run.id;
     let key = MessageKey::Step(StepId::parse("fence-primary").unwrap());
     assert_eq!(store.posted(&run, &key).await.unwrap(), None);
-    for ts in ["1795184300.000100", "1795184300.000200"] {
-        let place = Posted { channel: "C1".to_owned(), ts: ts.to_owned() };
+    let places = [
+        Posted::not_yet("C1", Fate::Posting),
+        Posted::not_yet("C1", Fate::Unposted),
+        Posted::at("C1", "1795184300.000100"),
+        Posted { fate: Fate::Again, ..Posted::at("C1", "1795184300.000200") },
+    ];
+    for place in places {
         store.remember(&run, &key, &place).await.unwrap();
         assert_eq!(store.posted(&run, &key).await.unwrap(), Some(place));
     }

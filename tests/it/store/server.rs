@@ -7,9 +7,11 @@ use std::time::Duration;
 use dr_buddy::domain::ids::RunId;
 use dr_buddy::domain::run::Request;
 use dr_buddy::domain::run::log::verify;
+use dr_buddy::domain::time::Span;
 use dr_buddy::engine::{Asked, Engine, SubmitError, Submitted};
 use dr_buddy::store::postgres::PostgresStore;
-use dr_buddy::store::{Store, StoreError};
+use dr_buddy::store::{Committed, Store, StoreError};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -151,6 +153,58 @@ async fn a_server_killed_and_restarted_in_the_middle_loses_nothing_and_repeats_n
     let other = open(&url).await;
     other.want(&run, &show(), NOW).await.unwrap();
     woken(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_that_takes_no_writes_is_an_error_until_it_is_promoted() {
+    let url = postgres().await.database().await;
+    let (server, database) = url.rsplit_once('/').unwrap();
+    let store = open(&url).await;
+    let stored = begun(&*store).await;
+    let claimed = store.claim("a", NOW, Span::seconds(60), 9).await.unwrap().remove(0);
+    // As after a fail-over to the wrong side: sessions end, and new ones may only read.
+    let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
+    let turn = async |admin: &mut PgConnection, read_only: &str| {
+        let sql = format!(
+            "alter database {database} set default_transaction_read_only = {read_only}; \
+             select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database}'"
+        );
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(admin).await.unwrap();
+    };
+    turn(&mut admin, "on").await;
+    eventually("it is seen to take no writes", 10, || async {
+        store.check().await.err().filter(says_read_only).map(drop)
+    })
+    .await;
+    let draft = Draft::note(&stored, "x").with(&[show()]);
+    for error in [
+        draft.try_commit(&*store, "x", None).await.unwrap_err(),
+        store.want(&stored.run.id, &show(), NOW).await.unwrap_err(),
+        store.settle(&claimed, NOW).await.unwrap_err(),
+        store.claim("b", NOW, Span::seconds(60), 9).await.unwrap_err(),
+    ] {
+        assert!(says_read_only(&error), "{error:?}");
+    }
+    // It can be read meanwhile, and nothing has changed.
+    assert_eq!(store.run(&stored.run.id).await.unwrap().as_ref(), Some(&stored));
+    assert!(!store.is_known("x").await.unwrap());
+
+    turn(&mut admin, "off").await;
+    eventually("it takes writes again", 10, || async { store.check().await.ok() }).await;
+    assert_eq!(draft.commit(&*store, "x").await, Committed::Done);
+    store.settle(&claimed, NOW).await.unwrap();
+    // The line to the other replicas is up again.
+    let other = open(&url).await;
+    eventually("one hears the other", 10, || async {
+        other.want(&stored.run.id, &show(), NOW).await.unwrap();
+        timeout(Duration::from_millis(200), store.woken()).await.ok()
+    })
+    .await;
+}
+
+/// Nothing was done, for that reason and no other.
+fn says_read_only(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable { source, .. } if source.to_string().contains("read-only"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,6 +11,7 @@ mod rights;
 mod run_wide;
 mod start;
 mod steering;
+mod team;
 
 pub use reports::is_proven;
 pub(super) use run_wide::due_at;
@@ -67,6 +68,7 @@ fn alone(run: &Run, request: &Request, by: &Actor, now: Timestamp) -> Result<Vec
         Request::Undo { step, reason } => steering::undo(run, step, reason, by)?,
         Request::Hold { reason } => run_wide::hold(run, reason, by)?,
         Request::Resume => run_wide::resume(run, by)?,
+        Request::TakeRole { role, person } => team::take(run, *role, person.as_ref(), by)?,
         Request::Note { text } => run_wide::note(run, text, by)?,
         Request::Close { reason } => run_wide::close(run, reason, by)?,
         Request::Report(report) => reports::report(run, report, by, now)?,

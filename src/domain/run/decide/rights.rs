@@ -21,7 +21,16 @@ pub(super) fn check<'a>(
     let person = person(&run.environment, by)?;
     let owner = step.map_or(Role::Ic, |step| step.owner);
     let gate = step.map(|step| step.gate.roles(step.owner)).unwrap_or_default();
-    allow(&run.environment, person, roles_for(right, &gate, owner))?;
+    let roles = roles_for(right, &gate, owner);
+    // Where one person is enough, whoever took a role for this run may speak for it.
+    let took = step.zip(roles.as_ref()).is_some_and(|(step, roles)| match right {
+        Right::Answer => run.speaks_for(person, roles, &step.gate),
+        Right::Steer => run.is_on_duty(&person.id, roles),
+        Right::Start | Right::Note | Right::Hold | Right::Command => false,
+    });
+    if !took {
+        allow(&run.environment, person, roles)?;
+    }
     Ok(person)
 }
 
@@ -80,6 +89,7 @@ pub(super) fn not_full(run: &Run, request: &Request) -> Result<(), Refusal> {
         | Request::MarkDone { .. }
         | Request::StartAgain { .. }
         | Request::Undo { .. }
+        | Request::TakeRole { .. }
         | Request::Resume => limits::EVENTS + limits::RESERVE,
     };
     if run.seq >= most { Err(Refusal::Full { most }) } else { Ok(()) }

@@ -1,6 +1,6 @@
 //! What concerns the whole run: hold, resume, notes, the end, the passing of time.
 
-use super::rights;
+use super::{rights, team};
 use crate::domain::actor::{Actor, Right};
 use crate::domain::run::limits;
 use crate::domain::run::protocol::{Event, Voided};
@@ -54,7 +54,11 @@ pub(super) fn tick(run: &Run, now: Timestamp) -> Vec<Event> {
     if run.is_closed() {
         return Vec::new();
     }
-    run.each_step().filter_map(|(step, at)| overdue(step, at, now)).collect()
+    let mut events = expired(run, now);
+    let struck: Vec<_> = events.iter().filter_map(Event::step).cloned().collect();
+    let others = run.each_step().filter(|(step, _)| !struck.contains(&step.id));
+    events.extend(others.filter_map(|(step, at)| overdue(run, step, at, now)));
+    events
 }
 
 /// The approvals that have run out.
@@ -66,22 +70,23 @@ pub(super) fn expired(run: &Run, now: Timestamp) -> Vec<Event> {
         .collect()
 }
 
-fn overdue(step: &Step, at: &StepRun, now: Timestamp) -> Option<Event> {
-    let due = due_at(step, at)?;
+/// What is owed besides approvals that have run out: people to be called, a preview to be tried again, a late step.
+fn overdue(run: &Run, step: &Step, at: &StepRun, now: Timestamp) -> Option<Event> {
+    let due = due_at(run, step, at)?;
     if due > now {
         return None;
     }
     let id = step.id.clone();
     match &at.state {
-        StepState::Ready => Some(Event::ApprovalsVoided { step: id, why: Voided::Expired }),
-        StepState::Blind { .. } if at.previews >= limits::PREVIEWS => None,
+        StepState::Ready => Some(team::call(run, step, at, now)),
         StepState::Blind { .. } => Some(Event::PreviewAsked { step: id }),
+        StepState::Calling { .. } | StepState::Proving { .. } => {
+            Some(Event::StepLate { step: id, worst: step.worst })
+        }
         StepState::Waiting
         | StepState::Previewing
         | StepState::Declined { .. }
         | StepState::Approved { .. }
-        | StepState::Calling { .. }
-        | StepState::Proving { .. }
         | StepState::InDoubt { .. }
         | StepState::Done { .. }
         | StepState::Failed { .. }
@@ -90,17 +95,20 @@ fn overdue(step: &Step, at: &StepRun, now: Timestamp) -> Option<Event> {
     }
 }
 
-/// When time alone will move this step, if it will.
-pub(in crate::domain::run) fn due_at(step: &Step, at: &StepRun) -> Option<Timestamp> {
+/// When time alone will move this step, if it will. Never a time at which nothing follows: that would be the run's
+/// next tick for ever, and no other step's would come.
+pub(in crate::domain::run) fn due_at(run: &Run, step: &Step, at: &StepRun) -> Option<Timestamp> {
     match &at.state {
-        StepState::Ready => at.expires_at(step),
+        StepState::Ready => {
+            at.expires_at(step).into_iter().chain(team::call_at(run, step, at)).min()
+        }
+        StepState::Blind { .. } if at.previews >= limits::PREVIEWS => None,
         StepState::Blind { .. } => Some(at.since.plus(limits::BLIND_RETRY)),
+        StepState::Calling { .. } | StepState::Proving { .. } => team::late_at(step, at),
         StepState::Waiting
         | StepState::Previewing
         | StepState::Declined { .. }
         | StepState::Approved { .. }
-        | StepState::Calling { .. }
-        | StepState::Proving { .. }
         | StepState::InDoubt { .. }
         | StepState::Done { .. }
         | StepState::Failed { .. }

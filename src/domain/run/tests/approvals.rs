@@ -9,7 +9,7 @@ use crate::domain::run::protocol::{Effect, Event, Report, Request, Voided};
 use crate::domain::run::refusal::Refusal;
 use crate::domain::run::state::{Choice, StepState};
 use crate::domain::runbook::condition::Verdict;
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Timestamp};
 
 #[test]
 fn two_people_make_a_call_and_one_does_not() {
@@ -63,8 +63,15 @@ fn a_button_of_an_older_preview_is_refused() {
 fn the_first_approval_waits_only_so_long_for_the_last() {
     let mut world = World::ready("promote");
     world.approve("antoine", "promote").unwrap();
-    assert!(world.effects.contains(&Effect::WakeAt(world.now.plus(EXPIRES))));
-    world.wait(Span(EXPIRES.ms() - 1));
+    let given = world.now;
+    // Woken to call people, again and again, and then because it has run out.
+    let wake = |world: &World| world.effects.iter().find_map(Effect::wake_at).unwrap();
+    while wake(&world) < given.plus(EXPIRES) {
+        world.now = wake(&world);
+        assert!(world.tick().iter().all(|event| variant(event) == "PeopleCalled"));
+    }
+    assert_eq!(wake(&world), given.plus(EXPIRES));
+    world.now = Timestamp(given.plus(EXPIRES).0 - 1);
     assert!(world.clone().approve("mia", "promote").is_ok());
     assert!(world.tick().is_empty());
     world.wait(Span(1));
@@ -92,6 +99,19 @@ fn what_has_run_out_stays_so_when_the_clock_goes_back() {
         world.previewed("promote");
         assert_eq!(variants(&world.approve("mia", "promote").unwrap()), ["ApprovalGiven"]);
     }
+}
+
+#[test]
+fn a_tick_strikes_what_was_agreed_by_everybody_and_has_run_out_since() {
+    let mut world = World::ready("promote");
+    world.agreed("promote");
+    assert!(world.tick().is_empty());
+    let mut back = world.clone();
+    world.wait(EXPIRES);
+    assert_eq!(variants(&world.tick()), ["ApprovalsVoided"]);
+    // Nobody can tell how old they are.
+    back.now = crate::domain::time::Timestamp(back.now.0 - 86_400_000);
+    assert_eq!(variants(&back.tick()), ["ApprovalsVoided"]);
 }
 
 #[test]
@@ -205,7 +225,7 @@ fn a_right_that_is_gone_before_the_call_does_not_count() {
             person.roles.clear();
         }
     };
-    world.run.environment.people.iter_mut().for_each(without);
+    std::sync::Arc::make_mut(&mut world.run.environment).people.iter_mut().for_each(without);
     assert_eq!(variants(&world.begin("promote").unwrap()), ["ApprovalsVoided"]);
 }
 

@@ -7,9 +7,9 @@ use crate::domain::comms::{Ask, Block, Message, Press, notice, run_card, step_ca
 use crate::domain::report::measures::measure;
 use crate::domain::report::timeline::line;
 use crate::domain::run::decide::decide;
-use crate::domain::run::effects::tells_the_room;
-use crate::domain::run::protocol::{Effect, Event, MessageKey, Report, Request, Returned};
-use crate::domain::run::state::{Choice, Happened, StepState};
+use crate::domain::run::effects::{effects, tells_the_room};
+use crate::domain::run::protocol::{Effect, Event, MessageKey, Report, Request, Returned, Start};
+use crate::domain::run::state::{Choice, Happened, Kind, StepState};
 use crate::domain::text::Text;
 use crate::domain::time::Span;
 
@@ -277,7 +277,7 @@ fn the_work_that_follows_from_events_is_ordered_once() {
     );
     world.approve("mia", "promote").unwrap();
     assert_eq!(work(&world), []);
-    assert!(world.effects.contains(&Effect::WakeAt(START.plus(Span::seconds(601)))));
+    assert!(world.effects.contains(&Effect::WakeAt(START.plus(Span::minutes(2)))), "the nag time");
     world.approve("antoine", "promote").unwrap();
     assert_eq!(work(&world), [Effect::Act { step: step.clone(), attempt: 1 }]);
     world.begin("promote").unwrap();
@@ -289,4 +289,28 @@ fn the_work_that_follows_from_events_is_ordered_once() {
     assert_eq!(work(&world).len(), opened.count(), "a preview for each step that opened");
     world.ask("clara", &Request::Note { text: "hm".into() }).unwrap();
     assert_eq!(world.effects, [Effect::Show(MessageKey::Run)]);
+}
+
+#[test]
+fn the_room_is_warned_of_silence_while_something_hangs_on_the_run() {
+    let of = |kind: Kind, event: &Event| {
+        let mut run = World::new().run;
+        run.kind = kind;
+        effects(&run, &[(9, event)]).contains(&Effect::Watch)
+    };
+    let start = World::new().run;
+    let close = Event::RunClosed { reason: "over".into() };
+    let note = Event::NoteAdded { text: "hm".into() };
+    let begin = Event::RunStarted(Box::new(Start {
+        id: start.id,
+        kind: Kind::Incident,
+        runbook: start.runbook.as_ref().clone(),
+        environment: start.environment.as_ref().clone(),
+        impact_at: START,
+    }));
+    for kind in [Kind::Incident, Kind::Exercise] {
+        assert!(of(kind, &begin) && of(kind, &close), "begun, and looked at once more at the end");
+        assert!(!of(kind, &note), "it moves on by itself");
+    }
+    assert!(!of(Kind::Tabletop, &begin) && !of(Kind::Tabletop, &close));
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::sample::{World, after, id, preview, who};
 use super::words::{accepted, column, refused, row};
+use crate::domain::actor::Role;
 use crate::domain::ids::{Digest, StepId};
 use crate::domain::run::decide::decide;
 use crate::domain::run::preview::Direction;
@@ -30,6 +31,7 @@ fn requests(step: &StepId, digest: &Digest, number: u32, attempt: u32) -> Vec<Re
         Request::Undo { step: step(), reason: why() },
         Request::Hold { reason: why() },
         Request::Resume,
+        Request::TakeRole { role: Role::Platform, person: None },
         Request::Note { text: why() },
         Request::Close { reason: why() },
     ];

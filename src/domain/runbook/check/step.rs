@@ -8,7 +8,7 @@ use crate::domain::action::Danger;
 use crate::domain::actor::Role;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{PhaseId, StepId};
-use crate::domain::runbook::document::{Gate, OnFailure, Step, Verify};
+use crate::domain::runbook::document::{self, Gate, OnFailure, Step, Verify};
 use crate::domain::runbook::fields;
 use crate::domain::runbook::shape::Shape;
 use crate::domain::runbook::tree::{Node, Place, Tree};
@@ -67,6 +67,7 @@ pub(super) fn read(
     let guard = mapping.text("guard", problems);
     let (verify, expect) = read_verify(mapping, problems);
     let times = times(mapping, problems);
+    let nag = mapping.span("nag", problems).map_or_else(document::nag, |(nag, _)| nag);
     let (on_failure, fallback) = read_failure(mapping, problems);
     let note = mapping.localized("note", problems);
     unfilled(mapping, problems);
@@ -101,6 +102,7 @@ pub(super) fn read(
             verify,
             typical,
             worst,
+            nag,
             point_of_no_return,
             best_effort,
             on_failure,

@@ -1,7 +1,7 @@
 //! A Slack Web API that is as strict as Slack and can be made to fail: it refuses what breaks Slack's limits with
 //! Slack's own error codes, answers 429, answers late, or not at all, and keeps every call in order.
 //!
-//! It only answers; what Slack *sends* comes from [`super::local_slack`] or from a test with [`super::signed`].
+//! It only answers; what Slack *sends* comes from [`crate::harness::local_slack`] or from a test with [`crate::harness::signed`].
 #![expect(
     clippy::disallowed_methods,
     reason = "triggers expire, and it ends with the value that holds it"
@@ -20,7 +20,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::slack_limits::{Surface, violations};
+use crate::harness::signing::now_s;
+use crate::harness::slack_limits::{Surface, violations};
+use crate::harness::slack_rates::Rates;
+use crate::harness::slack_schedule::{Schedule, Scheduled};
 
 /// One call, as it came.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +52,10 @@ pub(crate) enum Fault {
     Delay(Duration),
     /// It is done, and the answer is lost: the connection stays open until the client gives up.
     AnswerLost,
+    /// It is done, and the connection is cut instead of an answer.
+    AnswerCut,
+    /// The connection is cut; nothing is done.
+    Cut,
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +64,11 @@ struct Inner {
     users: BTreeMap<String, String>,
     calls: Vec<Call>,
     faults: VecDeque<(String, Fault)>,
+    always: Option<(String, Fault)>,
+    schedule: Schedule,
+    rates: Rates,
+    /// Its clock: so many seconds ahead of ours.
+    ahead: i64,
     messages: BTreeMap<(String, String), Value>,
     triggers: BTreeMap<String, Instant>,
     next: u64,
@@ -104,12 +116,41 @@ impl FakeSlack {
 
     /// The messages as they stand now, `(channel, ts)` first.
     pub(crate) fn messages(&self) -> BTreeMap<(String, String), Value> {
-        self.with(|inner| inner.messages.clone())
+        self.with(|inner| {
+            inner.deliver();
+            inner.messages.clone()
+        })
+    }
+
+    /// The scheduled messages that wait, by their id.
+    pub(crate) fn scheduled(&self) -> BTreeMap<String, Scheduled> {
+        self.with(|inner| {
+            inner.deliver();
+            inner.schedule.pending.clone()
+        })
+    }
+
+    /// Moves its clock on.
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.with(|inner| inner.ahead += seconds);
+    }
+
+    /// Panics if anything was called more often than Slack promises to take it, or before a 429 was over.
+    #[track_caller]
+    pub(crate) fn no_violation(&self) {
+        let found = self.with(|inner| inner.rates.violations.clone());
+        assert!(found.is_empty(), "{found:#?}");
     }
 
     /// Spoils the next call of this method; `*` means any. Several are used up in order.
     pub(crate) fn spoil_next(&self, method: &str, fault: Fault) {
         self.with(|inner| inner.faults.push_back((method.to_owned(), fault)));
+    }
+
+    /// Spoils every call of this method (`*`: of any), until told otherwise.
+    pub(crate) fn spoil(&self, fault: Option<(&str, Fault)>) {
+        let fault = fault.map(|(method, fault)| (method.to_owned(), fault));
+        self.with(|inner| inner.always = fault);
     }
 
     /// A trigger for `views.open`, good for three seconds and one use, as Slack hands out.
@@ -172,12 +213,22 @@ async fn handle(
         .map(str::to_owned);
     let (fault, answer) = {
         let mut inner = inner.lock().expect("nobody panics while holding it");
+        inner.deliver();
+        let channel = arguments["channel"].as_str().unwrap_or_default().to_owned();
+        inner.rates.called(&method, &channel, Instant::now());
         let hit = inner.faults.iter().position(|(wanted, _)| wanted == "*" || *wanted == method);
-        let fault = hit.and_then(|hit| inner.faults.remove(hit)).map(|(_, fault)| fault);
+        let fault = hit.and_then(|hit| inner.faults.remove(hit)).or_else(|| {
+            inner.always.clone().filter(|(wanted, _)| wanted == "*" || *wanted == method)
+        });
+        let fault = fault.map(|(_, fault)| fault);
+        if let Some(Fault::RateLimited { retry_after }) = fault {
+            let until = Instant::now() + Duration::from_secs(retry_after);
+            inner.rates.stop(&method, &channel, until);
+        }
         let answer = match &fault {
             Some(Fault::Error(error)) => refuse(error),
-            Some(Fault::RateLimited { .. } | Fault::Unavailable) => Value::Null,
-            Some(Fault::Delay(_) | Fault::AnswerLost) | None => {
+            Some(Fault::RateLimited { .. } | Fault::Unavailable | Fault::Cut) => Value::Null,
+            Some(Fault::Delay(_) | Fault::AnswerLost | Fault::AnswerCut) | None => {
                 perform(&mut inner, bearer.as_deref(), &method, &arguments)
             }
         };
@@ -193,6 +244,11 @@ async fn handle(
         Some(Fault::Unavailable) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
         Some(Fault::AnswerLost) => std::future::pending().await,
+        Some(Fault::AnswerCut | Fault::Cut) => {
+            let cut = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+            let body = futures_util::stream::once(async { Err::<Bytes, _>(cut) });
+            return axum::body::Body::from_stream(body).into_response();
+        }
         Some(Fault::Error(_)) | None => {}
     }
     axum::Json(answer).into_response()
@@ -227,8 +283,70 @@ fn perform(inner: &mut Inner, bearer: Option<&str>, method: &str, arguments: &Va
             message(inner, method, arguments)
         }
         "views.open" => view(inner, arguments),
+        "chat.scheduleMessage" => match content(arguments) {
+            Ok(()) => {
+                let now = inner.now_s();
+                inner.schedule.schedule(arguments, now)
+            }
+            Err(refused) => refused,
+        },
+        "chat.deleteScheduledMessage" => {
+            let now = inner.now_s();
+            inner.schedule.delete(arguments, now)
+        }
+        "chat.scheduledMessages.list" => inner.schedule.list(arguments),
+        "conversations.history" => history(inner, arguments),
         _ => refuse("unknown_method"),
     }
+}
+
+fn system_s() -> i64 {
+    i64::try_from(now_s()).expect("it is a time of this age")
+}
+
+impl Inner {
+    fn now_s(&self) -> i64 {
+        system_s() + self.ahead
+    }
+
+    fn new_ts(&mut self) -> String {
+        self.next += 1;
+        format!("{}.{:06}", self.now_s(), self.next)
+    }
+
+    /// Posts the scheduled messages that are due.
+    fn deliver(&mut self) {
+        let now = self.now_s();
+        for due in self.schedule.due(now) {
+            let ts = self.new_ts();
+            let message = json!({
+                "type": "message", "user": "U0BOT", "bot_id": "B0BOT", "ts": ts, "text": due.text,
+                "blocks": due.blocks,
+            });
+            self.messages.insert((due.channel, ts), message);
+        }
+    }
+}
+
+/// The newest messages first; metadata only where they are asked for.
+fn history(inner: &Inner, arguments: &Value) -> Value {
+    let channel = arguments["channel"].as_str().unwrap_or_default();
+    let limit = arguments["limit"].as_str().and_then(|limit| limit.parse().ok()).unwrap_or(100);
+    let before = arguments["cursor"].as_str().filter(|cursor| !cursor.is_empty());
+    let here = inner.messages.iter().filter(|((at, _), _)| at == channel);
+    let older = here.filter(|((_, ts), _)| before.is_none_or(|before| ts.as_str() < before));
+    let mut found: Vec<Value> = older.map(|(_, message)| message.clone()).rev().collect();
+    let more = found.len() > limit;
+    found.truncate(limit);
+    if arguments["include_all_metadata"] != "true" {
+        for message in found.iter_mut().filter_map(Value::as_object_mut) {
+            message.remove("metadata");
+        }
+    }
+    let last = found.last().map(|message| message["ts"].clone()).unwrap_or_default();
+    let next = if more { last } else { json!("") };
+    json!({ "ok": true, "messages": found, "has_more": more,
+        "response_metadata": { "next_cursor": next } })
 }
 
 /// The error of a message's content, if Slack would refuse it.
@@ -276,8 +394,7 @@ fn message(inner: &mut Inner, method: &str, arguments: &Value) -> Value {
         }
         ts
     } else {
-        inner.next += 1;
-        format!("1790000000.{:06}", inner.next)
+        inner.new_ts()
     };
     if method == "chat.postEphemeral" {
         return json!({ "ok": true, "message_ts": ts });
@@ -290,7 +407,14 @@ fn message(inner: &mut Inner, method: &str, arguments: &Value) -> Value {
             message[name] = value.clone();
         }
     }
-    inner.messages.insert((channel.to_owned(), ts.clone()), message.clone());
+    let at = (channel.to_owned(), ts.clone());
+    // An edit that names no metadata leaves them as they are.
+    if let Some(kept) = inner.messages.get(&at).and_then(|before| before.get("metadata"))
+        && message.get("metadata").is_none()
+    {
+        message["metadata"] = kept.clone();
+    }
+    inner.messages.insert(at, message.clone());
     json!({ "ok": true, "channel": channel, "ts": ts, "text": arguments["text"], "message": message })
 }
 
@@ -320,119 +444,4 @@ fn view(inner: &mut Inner, arguments: &Value) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn call(slack: &FakeSlack, method: &str, arguments: Value) -> Value {
-        let request = super::super::http().post(format!("{}/{method}", slack.api_url));
-        let sent = request.bearer_auth("xoxb-1").json(&arguments).send().await.unwrap();
-        sent.json().await.unwrap()
-    }
-
-    fn button(action_id: &str) -> Value {
-        let text = json!({ "type": "plain_text", "text": "Run" });
-        json!({ "type": "button", "text": text, "action_id": action_id, "value": "r1.s1" })
-    }
-
-    #[tokio::test]
-    async fn it_keeps_messages_and_every_call_in_order() {
-        let slack = fake_slack("xoxb-1", &[("U1", "anna")]).await;
-        let posted =
-            call(&slack, "chat.postMessage", json!({ "channel": "C1", "text": "a" })).await;
-        let ts = posted["ts"].as_str().unwrap();
-        let updated =
-            call(&slack, "chat.update", json!({ "channel": "C1", "ts": ts, "text": "b" })).await;
-        assert_eq!(updated["ok"], true);
-        assert_eq!(slack.messages()[&("C1".into(), ts.into())]["text"], "b");
-        let gone = json!({ "channel": "C1", "ts": "1.2", "text": "b" });
-        assert_eq!(call(&slack, "chat.update", gone).await["error"], "message_not_found");
-        let whisper = json!({ "channel": "C1", "user": "U1", "text": "b" });
-        assert_eq!(call(&slack, "chat.postEphemeral", whisper).await["ok"], true);
-        assert_eq!(
-            call(&slack, "users.info", json!({ "user": "U1" })).await["user"]["name"],
-            "anna"
-        );
-        let methods: Vec<_> = slack.calls().into_iter().map(|call| call.method).collect();
-        let expected =
-            ["chat.postMessage", "chat.update", "chat.update", "chat.postEphemeral", "users.info"];
-        assert_eq!(methods, expected);
-    }
-
-    #[tokio::test]
-    async fn it_refuses_what_slack_refuses() {
-        let slack = fake_slack("xoxb-1", &[]).await;
-        let section =
-            |text: &str| json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } });
-        let named = |id: &str| json!({ "type": "divider", "block_id": id });
-        let mut long_value = button("a");
-        long_value["value"] = json!("v".repeat(2001));
-        let mut long_label = button("a");
-        long_label["text"]["text"] = json!("x".repeat(76));
-        let bad = [
-            json!(vec![json!({ "type": "divider" }); 51]),
-            json!([section(&"x".repeat(3001))]),
-            json!([section("")]),
-            json!([named("b"), named("b")]),
-            json!([{ "type": "actions", "elements": [button("a"), button("a")] }]),
-            json!([{ "type": "actions", "elements": [long_value] }]),
-            json!([{ "type": "actions", "elements": [long_label] }]),
-            json!([{ "type": "actions", "elements": vec![button("a"); 26] }]),
-            json!([{ "type": "header", "text": { "type": "mrkdwn", "text": "x" } }]),
-            json!([{ "type": "banner" }]),
-        ];
-        for blocks in bad {
-            let arguments = json!({ "channel": "C1", "text": "a", "blocks": blocks });
-            let answer = call(&slack, "chat.postMessage", arguments).await;
-            assert_eq!(answer["error"], "invalid_blocks", "{blocks}");
-        }
-        let good =
-            json!([section("x"), { "type": "actions", "elements": [button("a"), button("b")] }]);
-        let mute = json!({ "channel": "C1", "blocks": good });
-        assert_eq!(call(&slack, "chat.postMessage", mute).await["error"], "no_text");
-        let spoken = json!({ "channel": "C1", "text": "a", "blocks": good });
-        assert_eq!(call(&slack, "chat.postMessage", spoken).await["ok"], true);
-        let stranger = super::super::http().post(format!("{}/auth.test", slack.api_url));
-        let answer: Value = stranger.send().await.unwrap().json().await.unwrap();
-        assert_eq!(answer["error"], "not_authed");
-    }
-
-    #[tokio::test]
-    async fn it_opens_a_modal_only_with_a_fresh_trigger() {
-        let slack = fake_slack("xoxb-1", &[]).await;
-        let view = json!({ "type": "modal", "title": { "type": "plain_text", "text": "Why" }, "blocks": [] });
-        let open = |trigger: String| json!({ "trigger_id": trigger, "view": view });
-        let fresh = slack.trigger();
-        assert_eq!(call(&slack, "views.open", open(fresh.clone())).await["ok"], true);
-        assert_eq!(call(&slack, "views.open", open(fresh)).await["error"], "invalid_trigger_id");
-        let old = open(slack.expired_trigger());
-        assert_eq!(call(&slack, "views.open", old).await["error"], "expired_trigger_id");
-    }
-
-    #[tokio::test]
-    async fn it_fails_as_told_and_only_then() {
-        let slack = fake_slack("xoxb-1", &[]).await;
-        let client = super::super::http();
-        let post = || {
-            let request = client.post(format!("{}/chat.postMessage", slack.api_url));
-            let form = "application/x-www-form-urlencoded";
-            request.bearer_auth("xoxb-1").header("content-type", form).body("channel=C1&text=a")
-        };
-        slack.spoil_next("chat.postMessage", Fault::RateLimited { retry_after: 7 });
-        let limited = post().send().await.unwrap();
-        assert_eq!(
-            (limited.status().as_u16(), &limited.headers()["retry-after"]),
-            (429, &"7".parse().unwrap())
-        );
-        slack.spoil_next("*", Fault::Unavailable);
-        assert_eq!(post().send().await.unwrap().status(), 503);
-        slack.spoil_next("*", Fault::Error("fatal_error".into()));
-        let failed: Value = post().send().await.unwrap().json().await.unwrap();
-        assert_eq!(failed["error"], "fatal_error");
-        assert!(slack.messages().is_empty());
-        slack.spoil_next("*", Fault::AnswerLost);
-        assert!(post().timeout(Duration::from_millis(200)).send().await.is_err());
-        assert_eq!(slack.messages().len(), 1, "it was posted all the same");
-        slack.spoil_next("*", Fault::Delay(Duration::from_millis(10)));
-        assert_eq!(post().send().await.unwrap().status(), 200);
-    }
-}
+mod tests;

@@ -1,0 +1,153 @@
+//! Shows a message: what it says at the moment when it is its turn, in the place where it stands.
+//!
+//! As with calls, the intent is on the record before the first post: when the process dies or the answer is lost, the
+//! next try finds it, looks for the message, and edits it. Where none is found, it is posted again and says so: twice
+//! is a nuisance, never is a missed approval.
+
+use tracing::warn;
+
+use super::Engine;
+use super::channel::{ChannelError, Urgency};
+use super::outbox::EffectError;
+use crate::domain::comms::{self, Message};
+use crate::domain::run::{MessageKey, Run};
+use crate::faults;
+use crate::store::{Claimed, Fate, Posted, StoreError};
+
+/// A message waits for its turn no longer than this part of its lease; then it queues again with a new one.
+const PART_OF_LEASE: u32 = 4;
+
+pub(super) async fn show(
+    engine: &Engine,
+    claimed: &Claimed,
+    key: &MessageKey,
+) -> Result<(), EffectError> {
+    if let Some((run, message)) = newest(engine, claimed, key).await? {
+        let mut place = engine.store.posted(&run.id, key).await?;
+        if place.as_ref().is_some_and(|place| place.fate == Fate::Posting) {
+            place = look(engine, &run, key, &message).await?.or(place);
+        }
+        let stands = place.clone().filter(Posted::stands);
+        let urgency = urgency(key, &message, stands.is_some());
+        let within = engine.patience.lease / PART_OF_LEASE;
+        let message = marked(message, place.as_ref());
+        let has_turn =
+            engine.channel.turn(&run, urgency, &message, stands.as_ref(), within).await?;
+        if has_turn && let Some((run, message)) = newest(engine, claimed, key).await? {
+            let message = marked(message, place.as_ref());
+            put(engine, &run, key, &message, place).await?;
+        }
+    }
+    if !engine.store.settle(claimed, engine.clock.now()).await? {
+        // Our time was over: somebody else may have shown something newer, and we something older after it.
+        engine.store.want(&claimed.run, &claimed.effect, engine.clock.now()).await?;
+    }
+    Ok(())
+}
+
+/// The run and the content of its message now; `None` when there is nothing to show (yet).
+async fn newest(
+    engine: &Engine,
+    claimed: &Claimed,
+    key: &MessageKey,
+) -> Result<Option<(Run, Message)>, StoreError> {
+    let Some(stored) = engine.store.run(&claimed.run).await? else { return Ok(None) };
+    let (run, now) = (stored.run, engine.clock.now());
+    let message = match key {
+        MessageKey::Run => Some(comms::run_card(&run, now)),
+        MessageKey::Step(step) => comms::step_card(&run, step, now),
+        MessageKey::Notice(seq) => {
+            let found = engine.store.record(&run.id, seq.saturating_sub(1), 1).await?;
+            found.first().and_then(|event| comms::notice(&run, event))
+        }
+        MessageKey::Back(warned_at) => Some(comms::back(&run, *warned_at, now)),
+    };
+    Ok(message.map(|message| (run, message)))
+}
+
+fn urgency(key: &MessageKey, message: &Message, stands: bool) -> Urgency {
+    match key {
+        MessageKey::Run if stands => Urgency::Upkeep,
+        MessageKey::Step(_) if stands && !message.asks() => Urgency::Tells,
+        MessageKey::Run | MessageKey::Step(_) | MessageKey::Notice(_) | MessageKey::Back(_) => {
+            Urgency::Asks
+        }
+    }
+}
+
+/// A message that may stand twice says so, for as long as it stands.
+fn marked(message: Message, place: Option<&Posted>) -> Message {
+    match place.map(|place| place.fate) {
+        Some(Fate::Posting | Fate::Again) => message.again(),
+        Some(Fate::Posted | Fate::Unposted) | None => message,
+    }
+}
+
+/// Looks for a message whose post was begun and never answered.
+async fn look(
+    engine: &Engine,
+    run: &Run,
+    key: &MessageKey,
+    message: &Message,
+) -> Result<Option<Posted>, EffectError> {
+    let found = match engine.channel.find(run, key).await {
+        Ok(found) => found,
+        Err(wait @ ChannelError::Wait { .. }) => return Err(wait.into()),
+        Err(error) => {
+            warn!(run.id = %run.id, message = %key, error = %error, "Cannot look for a message");
+            return Ok(None);
+        }
+    };
+    let mut found = found.into_iter();
+    let Some(mut newest) = found.next() else { return Ok(None) };
+    for other in found {
+        // Two live sets of buttons would be two truths.
+        newest.fate = Fate::Again;
+        let rest = message.clone().elsewhere();
+        if let Err(error) = engine.channel.show(run, key, &rest, Some(&other)).await {
+            warn!(run.id = %run.id, message = %key, error = %error, "Could not mark a double");
+        }
+    }
+    engine.store.remember(&run.id, key, &newest).await?;
+    Ok(Some(newest))
+}
+
+async fn put(
+    engine: &Engine,
+    run: &Run,
+    key: &MessageKey,
+    message: &Message,
+    place: Option<Posted>,
+) -> Result<(), EffectError> {
+    if let Some(place) = place.as_ref().filter(|place| place.stands()) {
+        match engine.channel.show(run, key, message, Some(place)).await {
+            // Somebody deleted it, or it is too old to edit: the room gets a new one.
+            Err(ChannelError::Gone) => {}
+            shown => return shown.map(drop).map_err(Into::into),
+        }
+    }
+    let in_doubt = place.is_some_and(|place| place.fate == Fate::Posting);
+    let not_yet = |fate| Posted::not_yet(&run.environment.chat.war_room, fate);
+    engine.store.remember(&run.id, key, &not_yet(Fate::Posting)).await?;
+    faults::place("message intended");
+    let shown = engine.channel.show(run, key, message, None).await;
+    faults::place("message posted");
+    match shown {
+        Ok(None) => {}
+        Ok(Some(at)) => {
+            let fate = if in_doubt { Fate::Again } else { at.fate };
+            engine.store.remember(&run.id, key, &Posted { fate, ..at }).await?;
+        }
+        Err(error) => {
+            let was_not_posted = match &error {
+                ChannelError::Wait { .. } | ChannelError::Failed { .. } => !in_doubt,
+                ChannelError::Unknown { .. } | ChannelError::Gone => false,
+            };
+            if was_not_posted {
+                engine.store.remember(&run.id, key, &not_yet(Fate::Unposted)).await?;
+            }
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}

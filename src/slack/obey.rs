@@ -1,0 +1,207 @@
+//! Does what somebody typed, and says what came of it to them alone. What concerns a run goes to the one that is open.
+
+use serde_json::{Value, json};
+use tracing::info;
+
+use super::command::{self, Command, NotACommand, Whom};
+use super::payload::Sender;
+use super::render;
+use crate::catalog::Voice;
+use crate::desk::Desk;
+use crate::domain::actor::{Actor, Role};
+use crate::domain::comms::{self, Message};
+use crate::domain::ids::PersonId;
+use crate::domain::report::timeline;
+use crate::domain::run::{Request, Run};
+use crate::domain::text::Text;
+
+/// How many entries of the record are shown.
+const ENTRIES: u64 = 15;
+
+/// What only the asker sees.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) text: String,
+    pub(super) blocks: Vec<Value>,
+}
+
+impl Said {
+    /// In the voice of whoever asked.
+    pub(super) fn new(desk: &Desk, by: &Actor, text: &Text) -> Self {
+        Self { text: desk.voice_of(by).mrkdwn(text), blocks: vec![] }
+    }
+
+    fn message(voice: &Voice<'_>, message: &Message) -> Self {
+        Self { text: render::summary(voice, message), blocks: render::blocks(voice, message) }
+    }
+
+    fn lines(voice: &Voice<'_>, lines: &[Text]) -> Self {
+        let lines: Vec<_> = lines.iter().map(|line| voice.mrkdwn(line)).collect();
+        Self { text: lines.join("\n"), blocks: vec![] }
+    }
+
+    /// As the answer to a slash command.
+    pub(super) fn ephemeral(&self) -> Value {
+        if self.blocks.is_empty() {
+            json!({"response_type": "ephemeral", "text": self.text})
+        } else {
+            json!({"response_type": "ephemeral", "text": self.text, "blocks": self.blocks})
+        }
+    }
+}
+
+/// Does what was typed.
+pub(super) async fn obey(desk: &Desk, key: &str, by: &Actor, sender: &Sender, text: &str) -> Said {
+    let command = match command::parse(text) {
+        Ok(command) => command,
+        Err(error) => return Said::new(desk, by, &misunderstood(error)),
+    };
+    match command {
+        Command::Start { runbook, kind } => {
+            let now = desk.engine.clock.now();
+            let answer = desk.start(key, by, runbook.as_deref(), kind, now).await;
+            Said::new(desk, by, answer.text())
+        }
+        Command::Status | Command::Next | Command::Timeline => look(desk, by, &command).await,
+        Command::Note(text) => ask(desk, key, by, &Request::Note { text }).await,
+        Command::Take(role) => ask(desk, key, by, &Request::TakeRole { role, person: None }).await,
+        Command::Assign { role, whom } => assign(desk, key, by, sender, role, &whom).await,
+        Command::Hold(reason) => ask(desk, key, by, &Request::Hold { reason }).await,
+        Command::Resume => ask(desk, key, by, &Request::Resume).await,
+        Command::Close(reason) => ask(desk, key, by, &Request::Close { reason }).await,
+        Command::Runbooks => runbooks(desk, by),
+        Command::Help => help(desk, by),
+    }
+}
+
+fn misunderstood(error: NotACommand) -> Text {
+    match error {
+        NotACommand::Unknown { word, near } => {
+            let near = Text::raw(near.unwrap_or_default());
+            Text::Key("command.unknown", vec![("word", Text::raw(word)), ("near", near)])
+        }
+        NotACommand::Incomplete { usage } => {
+            Text::Key("command.incomplete", vec![("usage", Text::raw(usage))])
+        }
+        NotACommand::UnknownRole { word } => {
+            let roles = Role::ALL.map(|role| Text::raw(role.name())).to_vec();
+            let args = vec![("word", Text::raw(word)), ("roles", Text::List(roles))];
+            Text::Key("command.unknown_role", args)
+        }
+    }
+}
+
+async fn ask(desk: &Desk, key: &str, by: &Actor, request: &Request) -> Said {
+    let answer = desk.ask_open_run(key, by, request).await;
+    Said::new(desk, by, answer.text())
+}
+
+async fn assign(
+    desk: &Desk,
+    key: &str,
+    by: &Actor,
+    sender: &Sender,
+    role: Role,
+    whom: &Whom,
+) -> Said {
+    let person = match whom {
+        Whom::Mention(user) => {
+            let team = sender.home.as_deref().or(sender.team.as_deref());
+            desk.slack_actor(team, user).person().cloned()
+        }
+        Whom::Name(name) => PersonId::parse(name).ok(),
+    };
+    match person {
+        Some(person) => ask(desk, key, by, &Request::TakeRole { role, person: Some(person) }).await,
+        None => {
+            let (Whom::Mention(name) | Whom::Name(name)) = whom;
+            info!(actor = ?by, "Refused to put an unknown person on duty");
+            let args = vec![("name", Text::raw(name))];
+            Said::new(desk, by, &Text::Key("refused.no_such_person", args))
+        }
+    }
+}
+
+/// What can be seen of the open run. A stranger is told so, and nothing about it.
+async fn look(desk: &Desk, by: &Actor, command: &Command) -> Said {
+    let name = match by {
+        Actor::Person { .. } => None,
+        Actor::Stranger { name, .. } => Some(name.as_str()),
+        Actor::Engine => Some(""),
+    };
+    if let Some(name) = name {
+        let text = Text::Key("refused.stranger", vec![("name", Text::raw(name))]);
+        return Said::new(desk, by, &text);
+    }
+    let run = match desk.open_run().await {
+        Ok(Some(run)) => run,
+        Ok(None) => return Said::new(desk, by, &Text::key("command.status.none")),
+        Err(_) => return Said::new(desk, by, &Text::key("refused.not_stored")),
+    };
+    match command {
+        Command::Next => next(desk, by, &run),
+        Command::Timeline => entries(desk, by, &run).await,
+        Command::Status
+        | Command::Start { .. }
+        | Command::Note(_)
+        | Command::Take(_)
+        | Command::Assign { .. }
+        | Command::Hold(_)
+        | Command::Resume
+        | Command::Close(_)
+        | Command::Runbooks
+        | Command::Help => {
+            let card = comms::run_card(&run, desk.engine.clock.now());
+            Said::message(&desk.voice_of(by), &card)
+        }
+    }
+}
+
+/// The card, with its buttons, of what waits for the asker; else who is waited for.
+fn next(desk: &Desk, by: &Actor, run: &Run) -> Said {
+    let voice = desk.voice_of(by);
+    let now = desk.engine.clock.now();
+    let mine = by.person().and_then(|person| run.waits_for(person).next());
+    match mine.and_then(|step| comms::step_card(run, &step.id, now)) {
+        Some(card) => Said::message(&voice, &card),
+        None => Said::lines(&voice, &comms::waiting(run, now)),
+    }
+}
+
+async fn entries(desk: &Desk, by: &Actor, run: &Run) -> Said {
+    let from = run.seq.saturating_sub(ENTRIES);
+    let limit = u32::try_from(ENTRIES).unwrap_or(u32::MAX);
+    match desk.engine.store.record(&run.id, from, limit).await {
+        Ok(events) => {
+            let lines: Vec<_> = events
+                .iter()
+                .map(|event| {
+                    let at = comms::clock(run, event.entry.at);
+                    let what = timeline::line(run, event);
+                    Text::Key("command.timeline.line", vec![("at", at), ("what", what)])
+                })
+                .collect();
+            Said::lines(&desk.voice_of(by), &lines)
+        }
+        Err(_) => Said::new(desk, by, &Text::key("refused.not_stored")),
+    }
+}
+
+fn runbooks(desk: &Desk, by: &Actor) -> Said {
+    let mut lines = vec![Text::key("command.runbooks.title")];
+    lines.extend(desk.catalog.runbooks.values().map(|runbook| {
+        let (id, title) = (Text::raw(&runbook.id), (&runbook.title).into());
+        Text::Key("command.runbooks.line", vec![("id", id), ("title", title)])
+    }));
+    Said::lines(&desk.voice_of(by), &lines)
+}
+
+fn help(desk: &Desk, by: &Actor) -> Said {
+    let mut lines = vec![Text::key("command.help.title")];
+    lines.extend(command::ALL.into_iter().map(|(_, usage, what)| {
+        let args = vec![("usage", Text::raw(usage)), ("what", Text::key(what))];
+        Text::Key("command.help.line", args)
+    }));
+    lines.push(Text::key("command.help.mention"));
+    Said::lines(&desk.voice_of(by), &lines)
+}

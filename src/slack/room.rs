@@ -1,0 +1,300 @@
+//! The war room as a place for messages: turns, cards posted and edited, cards looked for, warnings left.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use slack_morphism::prelude::*;
+use tokio::time::Instant;
+
+use super::calls::{TIMEOUT, part, within};
+use super::client::{SlackClientHandle, content};
+use super::lane::{Errand, Lanes, Next, Ticket};
+use super::render;
+use crate::domain::comms::Message;
+use crate::domain::ids::Digest;
+use crate::domain::run::{MessageKey, Run};
+use crate::domain::time::{Span, Timestamp};
+use crate::engine::channel::{Channel, ChannelError, Pending, Urgency};
+use crate::store::Posted;
+
+/// By what a message of ours is told from others.
+const EVENT_TYPE: &str = "dr_buddy_message";
+/// How many of the newest messages are looked through for one that may have been lost: pages, and messages of each.
+const PAGES: usize = 3;
+const PAGE: &str = "200";
+/// More than the cards of some runs. When there are more, all are forgotten: an edit too many each.
+const REMEMBERED: usize = 1000;
+
+/// So long it is taken for granted that a message says what it was last told to: another replica may edit it too.
+const TRUSTED: Duration = Duration::from_secs(60);
+
+/// A place in a queue that is given up when nobody waits any more.
+struct Queued<'a> {
+    slack: &'a SlackClientHandle,
+    channel: &'a str,
+    ticket: Ticket,
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.slack.lanes(|lanes| lanes.leave(self.channel, self.ticket));
+    }
+}
+
+impl SlackClientHandle {
+    fn lanes<T>(&self, what: impl FnOnce(&mut Lanes) -> T) -> T {
+        let done = what(&mut self.lanes.lock().unwrap_or_else(PoisonError::into_inner));
+        self.moved.notify_waiters();
+        done
+    }
+
+    /// What a message looks like there: the line for notifications, and the blocks.
+    fn written(&self, run: &Run, message: &Message) -> (String, Vec<Value>) {
+        let language = run.environment.chat.language;
+        let voice = self.catalog.texts.voice(language, Some(&run.environment));
+        (render::summary(&voice, message), render::blocks(&voice, message))
+    }
+
+    async fn wait(
+        &self,
+        channel: &str,
+        errand: Errand,
+        within: Duration,
+    ) -> Result<(), ChannelError> {
+        let give_up_at = Instant::now() + within;
+        let ticket = self.lanes(|lanes| lanes.enter(channel, errand));
+        let _queued = Queued { slack: self, channel, ticket };
+        loop {
+            let mut moved = std::pin::pin!(self.moved.notified());
+            moved.as_mut().enable();
+            let now = Instant::now();
+            let next = {
+                let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+                lanes.next(channel, ticket, now)
+            };
+            let until = match next {
+                Next::Go => return Ok(()),
+                Next::At(then) => then,
+                Next::Behind => give_up_at,
+            };
+            if until > give_up_at || now >= give_up_at {
+                let wait = until.saturating_duration_since(now).as_secs().max(1);
+                return Err(ChannelError::Wait { wait: Span::seconds(wait) });
+            }
+            tokio::select! {
+                () = moved => {}
+                () = tokio::time::sleep_until(until) => {}
+            }
+        }
+    }
+
+    async fn post(
+        &self,
+        run: &Run,
+        key: &MessageKey,
+        message: &Message,
+    ) -> Result<Posted, ChannelError> {
+        let (text, blocks) = self.written(run, message);
+        let channel = run.environment.chat.war_room.as_str();
+        let payload = [("run", run.id.to_string()), ("key", key.to_string())];
+        let payload = payload.map(|(name, value)| (name.to_owned(), value)).into();
+        let metadata = SlackMessageMetadata::new(EVENT_TYPE.to_owned()).with_event_payload(payload);
+        let content = content(&text, &blocks)?.with_metadata(metadata);
+        let request = SlackApiChatPostMessageRequest::new(channel.into(), content);
+        let session = self.client.open_session(&self.token);
+        let posted = within(TIMEOUT, session.chat_post_message(&request)).await;
+        if let Err(ChannelError::Wait { wait }) = &posted {
+            self.lanes(|lanes| lanes.stop(channel, after(*wait)));
+        }
+        let posted = posted?;
+        let at = Posted::at(posted.channel.to_string(), posted.ts.to_string());
+        self.remember(&at, digest(&text, &blocks));
+        Ok(at)
+    }
+
+    /// Edits a message; its metadata stay.
+    async fn edit(&self, run: &Run, at: &Posted, message: &Message) -> Result<(), ChannelError> {
+        let (text, blocks) = self.written(run, message);
+        let shown = digest(&text, &blocks);
+        if self.shown_at(at).is_some_and(|(before, _)| before == shown) {
+            return Ok(());
+        }
+        let content = content(&text, &blocks)?;
+        let request = SlackApiChatUpdateRequest::new(
+            at.channel.as_str().into(),
+            content,
+            at.ts.as_str().into(),
+        );
+        let session = self.client.open_session(&self.token);
+        let edited = within(TIMEOUT, session.chat_update(&request)).await;
+        match &edited {
+            Ok(_) => self.remember(at, shown),
+            Err(ChannelError::Wait { wait }) => self.lanes(|lanes| lanes.stop_edits(after(*wait))),
+            Err(_) => self.forget(at),
+        }
+        edited.map(drop)
+    }
+
+    fn shown_at(&self, at: &Posted) -> Option<(Digest, Instant)> {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = shown.get(&(at.channel.clone(), at.ts.clone())).cloned();
+        known.filter(|(_, since)| since.elapsed() < TRUSTED)
+    }
+
+    fn remember(&self, at: &Posted, digest: Digest) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if shown.len() >= REMEMBERED {
+            shown.clear();
+        }
+        shown.insert((at.channel.clone(), at.ts.clone()), (digest, Instant::now()));
+    }
+
+    fn forget(&self, at: &Posted) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.remove(&(at.channel.clone(), at.ts.clone()));
+    }
+
+    /// Calls what the library does not know, or knows wrongly: its history fails on the metadata of other apps, and
+    /// what it calls the id of a scheduled message Slack calls otherwise.
+    async fn read(
+        &self,
+        method: &str,
+        arguments: &[(&str, Option<String>)],
+    ) -> Result<Value, ChannelError> {
+        let session = self.client.open_session(&self.token);
+        let arguments = arguments.to_vec();
+        within(TIMEOUT, session.http_session_api.http_get(method, &arguments, None)).await
+    }
+
+    async fn write(&self, method: &str, arguments: &Value) -> Result<Value, ChannelError> {
+        let session = self.client.open_session(&self.token);
+        within(TIMEOUT, session.http_session_api.http_post(method, arguments, None)).await
+    }
+}
+
+fn after(wait: Span) -> Instant {
+    Instant::now() + Duration::from_millis(wait.ms())
+}
+
+fn digest(text: &str, blocks: &[Value]) -> Digest {
+    Digest::of(json!([text, blocks]).to_string().as_bytes())
+}
+
+#[async_trait]
+impl Channel for SlackClientHandle {
+    async fn turn(
+        &self,
+        run: &Run,
+        urgency: Urgency,
+        message: &Message,
+        posted: Option<&Posted>,
+        within: Duration,
+    ) -> Result<bool, ChannelError> {
+        let shown = posted.map(|posted| self.shown_at(posted));
+        if let Some(Some((before, _))) = &shown {
+            let (text, blocks) = self.written(run, message);
+            if *before == digest(&text, &blocks) {
+                return Ok(false);
+            }
+        }
+        let edit = shown.map(|shown| shown.map(|(_, at)| at));
+        let channel = posted.map_or(&run.environment.chat.war_room, |posted| &posted.channel);
+        self.wait(channel, Errand { urgency, edit }, within).await?;
+        Ok(true)
+    }
+
+    async fn show(
+        &self,
+        run: &Run,
+        key: &MessageKey,
+        message: &Message,
+        posted: Option<&Posted>,
+    ) -> Result<Option<Posted>, ChannelError> {
+        match posted {
+            Some(posted) => self.edit(run, posted, message).await.map(|()| Some(posted.clone())),
+            None => self.post(run, key, message).await.map(Some),
+        }
+    }
+
+    async fn find(&self, run: &Run, key: &MessageKey) -> Result<Vec<Posted>, ChannelError> {
+        let (channel, key) = (&run.environment.chat.war_room, key.to_string());
+        let mut found = Vec::new();
+        let mut cursor = None;
+        for _ in 0..PAGES {
+            let arguments = [
+                ("channel", Some(channel.clone())),
+                ("include_all_metadata", Some("true".to_owned())),
+                ("limit", Some(PAGE.to_owned())),
+                ("cursor", cursor),
+            ];
+            let answer = self.read("conversations.history", &arguments).await?;
+            let messages: Vec<Value> = part(&answer, "messages").unwrap_or_default();
+            found.extend(messages.iter().filter(|message| is_ours(message, run, &key)).filter_map(
+                |message| part::<String>(message, "ts").map(|ts| Posted::at(channel, ts)),
+            ));
+            let next = answer.pointer("/response_metadata/next_cursor").and_then(Value::as_str);
+            let next = next.unwrap_or_default();
+            if !found.is_empty() || next.is_empty() {
+                break;
+            }
+            cursor = Some(next.to_owned());
+        }
+        Ok(found)
+    }
+
+    async fn leave(
+        &self,
+        run: &Run,
+        message: &Message,
+        due_at: Timestamp,
+    ) -> Result<Option<Pending>, ChannelError> {
+        let (text, blocks) = self.written(run, message);
+        // Without metadata: Slack takes a scheduled message that has some, and then never posts it.
+        let arguments = json!({
+            "channel": run.environment.chat.war_room,
+            "post_at": due_at.0 / 1000,
+            "text": text,
+            "blocks": blocks,
+        });
+        let answer = match self.write("chat.scheduleMessage", &arguments).await {
+            Err(ChannelError::Failed { detail }) if detail == "unknown_method" => return Ok(None),
+            left => left?,
+        };
+        let Some(id) = part(&answer, "scheduled_message_id") else {
+            return Err(ChannelError::Unknown { detail: "no id in the answer".to_owned() });
+        };
+        Ok(Some(Pending { id, due_at }))
+    }
+
+    async fn left(&self, run: &Run) -> Result<Vec<Pending>, ChannelError> {
+        let channel = run.environment.chat.war_room.clone();
+        let arguments = [("channel", Some(channel)), ("limit", Some("100".to_owned()))];
+        let answer = self.read("chat.scheduledMessages.list", &arguments).await?;
+        let all: Vec<Value> = part(&answer, "scheduled_messages").unwrap_or_default();
+        let ours = all
+            .iter()
+            .filter(|one| one["text"].as_str().is_some_and(|text| text.contains(run.id.as_str())));
+        let pending = ours.filter_map(|one| {
+            let due_at = Timestamp(part::<i64>(one, "post_at")?.checked_mul(1000)?);
+            Some(Pending { id: part(one, "id")?, due_at })
+        });
+        Ok(pending.collect())
+    }
+
+    async fn take_back(&self, run: &Run, id: &str) -> Result<(), ChannelError> {
+        let channel = &run.environment.chat.war_room;
+        let arguments = json!({ "channel": channel, "scheduled_message_id": id });
+        self.write("chat.deleteScheduledMessage", &arguments).await.map(drop)
+    }
+}
+
+/// Whether a message of the channel's history is this one of ours.
+fn is_ours(message: &Value, run: &Run, key: &str) -> bool {
+    let metadata = &message["metadata"];
+    let payload = &metadata["event_payload"];
+    metadata["event_type"] == EVENT_TYPE
+        && payload["run"] == run.id.as_str()
+        && payload["key"] == key
+}
