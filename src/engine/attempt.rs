@@ -1,13 +1,20 @@
 //! The work of one step: preview, call, proof, probe. Every function is one try of one effect; whatever it learns
 //! goes back as a request that settles the effect in the same transaction.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 use tracing::{error, info, warn};
 
+use super::clock::Clock;
 use super::outbox::{self, EffectError};
 use super::patience::{Patience, span};
 use super::submit::Submitted;
-use super::{Asked, Engine, recover};
+use super::{Asked, Engine, SubmitError, recover};
 use crate::actions::{Action, Call, LookError, Outcome, Probe};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{Digest, RunId, StepId};
@@ -15,11 +22,11 @@ use crate::domain::run::decide::is_proven;
 use crate::domain::run::preview::{Approved, Direction, Preview};
 use crate::domain::run::protocol::Returned;
 use crate::domain::run::state::{Doubt, Happened, Seen};
-use crate::domain::run::{Event, Report, Request, Run, StepRun, StepState};
+use crate::domain::run::{Event, Refusal, Report, Request, Run, StepRun, StepState};
 use crate::domain::runbook::template;
 use crate::domain::runbook::{Step, Verify};
 use crate::domain::time::{Span, Timestamp};
-use crate::faults::place;
+use crate::faults::{self, Mistake, place};
 use crate::store::Claimed;
 
 /// How often the effect of a call is looked for.
@@ -38,10 +45,11 @@ struct Work {
     run: Run,
     step: Step,
     at: StepRun,
-    action: std::sync::Arc<dyn Action>,
+    action: Arc<dyn Action>,
     with: Map<String, Value>,
     now: Timestamp,
     patience: Patience,
+    clock: Arc<dyn Clock>,
 }
 
 impl Work {
@@ -54,20 +62,41 @@ impl Work {
             direction: self.at.direction,
             before: self.at.done_as.as_ref().map(|done| &done.preview),
             opened_at: self.at.opened_at,
-            token: token(&self.run.id, &self.step.id, self.at.previews),
-            attempt: self.at.attempts
-                + u32::from(matches!(self.at.state, StepState::Approved { .. })),
+            token: token(&self.run.id, &self.step.id, self.approval()),
+            attempt: self.attempt(),
             now: self.now,
             past: &self.run.evidence,
         }
     }
 
+    fn attempt(&self) -> u32 {
+        self.at.attempts + u32::from(matches!(self.at.state, StepState::Approved { .. }))
+    }
+
+    /// What a token stands for: the preview that people agreed to.
+    fn approval(&self) -> u32 {
+        if faults::makes(Mistake::TokenFromAttempt) { self.attempt() } else { self.at.previews }
+    }
+
+    /// `work`, unless it takes too long. Time is looked at first: work that was stopped past its time, in whatever
+    /// state, does not go on.
+    async fn within<T>(&self, most: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let deadline = Deadline::new(&*self.clock, most);
+        let (mut timer, mut work) = (pin!(self.clock.wait(most)), pin!(work));
+        poll_fn(|cx| {
+            if deadline.is_over(&*self.clock) || timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            work.as_mut().poll(cx).map(Some)
+        })
+        .await
+    }
+
     async fn preview(&self) -> Result<Preview, LookError> {
         place(format_args!("before the look for a preview of {}", self.step.id));
-        let look =
-            tokio::time::timeout(self.patience.look, self.action.preview(&self.call())).await;
+        let look = self.within(self.patience.look, self.action.preview(&self.call())).await;
         place(format_args!("after the look for a preview of {}", self.step.id));
-        look.unwrap_or_else(|_| {
+        look.unwrap_or_else(|| {
             Err(LookError::Unreachable {
                 system: self.step.action.name.clone(),
                 detail: format!("nothing within {} s", self.patience.look.as_secs()),
@@ -75,13 +104,19 @@ impl Work {
         })
     }
 
+    /// How it is right before the call.
+    async fn measure(&self) -> Result<Preview, LookError> {
+        match &self.at.shown {
+            Some(shown) if faults::makes(Mistake::KeepApprovals) => Ok(shown.preview.clone()),
+            Some(_) | None => self.preview().await,
+        }
+    }
+
     async fn probe(&self, request: &Value) -> Probe {
         place(format_args!("before the probe of {}", self.step.id));
-        let look =
-            tokio::time::timeout(self.patience.look, self.action.probe(&self.call(), request))
-                .await;
+        let look = self.within(self.patience.look, self.action.probe(&self.call(), request)).await;
         place(format_args!("after the probe of {}", self.step.id));
-        look.unwrap_or_else(|_| Probe {
+        look.unwrap_or_else(|| Probe {
             happened: Happened::Unknown,
             facts: Map::new(),
             saw: format!("nothing within {} s", self.patience.look.as_secs()),
@@ -124,7 +159,8 @@ async fn load(
     Ok(Some(match (action, with) {
         (Some(action), Ok(with)) => {
             let (now, patience) = (engine.clock.now(), engine.patience);
-            Ok(Work { run, step: found, at, action, with, now, patience })
+            let clock = Arc::clone(&engine.clock);
+            Ok(Work { run, step: found, at, action, with, now, patience, clock })
         }
         (None, _) => {
             let name = &found.action.name;
@@ -175,7 +211,7 @@ pub(super) async fn preview(
     let step = step.clone();
     let seen = match work {
         Ok(work) if work.at.previews == number => work.preview().await.map_err(|e| said(&e)),
-        Ok(_) => return Ok(engine.store.settle(claimed, engine.clock.now()).await?),
+        Ok(_) => return outbox::settle(engine, claimed).await,
         Err((_, why)) => Err((why, false)),
     };
     let seen = match seen {
@@ -193,7 +229,7 @@ pub(super) async fn act(
     step: &StepId,
     attempt: u32,
 ) -> Result<(), EffectError> {
-    let deadline = Deadline::new(engine);
+    let deadline = Deadline::of_call(engine, claimed);
     let Some(work) = load(engine, claimed, step).await? else { return Ok(()) };
     let work = match work {
         Ok(work) => work,
@@ -209,7 +245,7 @@ pub(super) async fn act(
         // The attempt began and its worker is gone: whether the call went out is for the probe to find.
         StepState::Calling { attempt: open } if *open == attempt => {
             warn!(run.id = %claimed.run, step.id = %step, attempt, "Found an open attempt");
-            let (returned, step) = (Returned::Interrupted, step.clone());
+            let (returned, step) = (interrupted(&work).await, step.clone());
             let interrupted = Report::Returned { step: step.clone(), attempt, returned };
             report(engine, claimed, interrupted).await?;
             return recover::look_now(engine, &claimed.run, &step, attempt).await;
@@ -227,10 +263,10 @@ pub(super) async fn act(
         | StepState::Failed { .. }
         | StepState::Skipped { .. }
         | StepState::Undone => {
-            return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+            return outbox::settle(engine, claimed).await;
         }
     }
-    let preview = match work.preview().await {
+    let preview = match work.measure().await {
         Ok(preview) => preview,
         Err(error) => {
             let (error, unreachable) = said(&error);
@@ -240,6 +276,10 @@ pub(super) async fn act(
             return Ok(());
         }
     };
+    // Whoever has the effect next begins anew.
+    if deadline.is_over(&*engine.clock) {
+        return outbox::hand_back(engine, claimed).await;
+    }
     if !engine.may_begin() {
         info!(run.id = %claimed.run, step.id = %step, attempt, "Left to another process: this one ends");
         return outbox::hand_back(engine, claimed).await;
@@ -248,7 +288,7 @@ pub(super) async fn act(
         return Ok(());
     }
     engine.running.begun(claimed);
-    let returned = if deadline.is_over(engine) {
+    let returned = if deadline.is_over(&*engine.clock) {
         let error = "too much time had passed since it was measured; nothing was sent".to_owned();
         Returned::Failed { error, unreachable: false }
     } else {
@@ -260,23 +300,29 @@ pub(super) async fn act(
     Ok(())
 }
 
-/// Until when a call may go out: by the wall clock and by one that no adjustment moves.
+/// A limit by the wall clock, which goes on while a machine is suspended, and by one that no adjustment moves.
 struct Deadline {
     wall: Timestamp,
-    steady: tokio::time::Instant,
+    steady: Duration,
 }
 
 impl Deadline {
-    fn new(engine: &Engine) -> Self {
-        let by = engine.patience.call_by;
-        Self {
-            wall: engine.clock.now().plus(engine.clock.stretched(span(by))),
-            steady: tokio::time::Instant::now() + by,
-        }
+    /// Until when the call of an effect may go out: counted from when its lease was taken, however long ago that is.
+    fn of_call(engine: &Engine, claimed: &Claimed) -> Self {
+        let Patience { lease, call_by, .. } = engine.patience;
+        let deadline = Self::new(&*engine.clock, call_by);
+        let rest = engine.clock.stretched(span(lease.saturating_sub(call_by)));
+        let wall = deadline.wall.min(claimed.until.minus(rest));
+        Self { wall, ..deadline }
     }
 
-    fn is_over(&self, engine: &Engine) -> bool {
-        engine.clock.now() >= self.wall || tokio::time::Instant::now() >= self.steady
+    fn new(clock: &dyn Clock, by: Duration) -> Self {
+        let wall = clock.now().plus(clock.stretched(span(by)));
+        Self { wall, steady: clock.steady() + by }
+    }
+
+    fn is_over(&self, clock: &dyn Clock) -> bool {
+        clock.now() >= self.wall || clock.steady() >= self.steady
     }
 }
 
@@ -305,13 +351,29 @@ async fn begin(
         Ok(Submitted::Recorded { events, .. }) => {
             events.iter().any(|event| matches!(event.entry.event, Event::AttemptStarted { .. }))
         }
-        Ok(Submitted::Repeat(_)) | Err(super::SubmitError::Refused(_)) => false,
+        // Somebody else was here meanwhile, perhaps began, and may be gone: the next look at this effect tells.
+        Err(SubmitError::Refused(refusal)) if *refusal == Refusal::OutOfDate => {
+            let note = claimed.note.as_deref();
+            engine.store.postpone(claimed, engine.clock.now(), note, false).await?;
+            return Ok(false);
+        }
+        Ok(Submitted::Repeat(_)) | Err(SubmitError::Refused(_)) => false,
         Err(error) => return Err(error.into()),
     };
     if !begun {
         engine.store.settle(claimed, engine.clock.now()).await?;
     }
     Ok(begun)
+}
+
+/// What is said of an attempt found open: nobody knows.
+async fn interrupted(work: &Work) -> Returned {
+    match &work.at.shown {
+        Some(shown) if faults::makes(Mistake::RunAgain) => {
+            call_once(work, shown.preview.clone()).await
+        }
+        Some(_) | None => Returned::Interrupted,
+    }
 }
 
 /// The one place from which anything outside is changed.
@@ -327,17 +389,16 @@ async fn call_once(work: &Work, preview: Preview) -> Returned {
     };
     let call = work.call();
     place(format_args!("before the call of {}", work.step.id));
-    let returned =
-        tokio::time::timeout(work.patience.call, work.action.run(&call, &approved)).await;
+    let returned = work.within(work.patience.call, work.action.run(&call, &approved)).await;
     place(format_args!("after the call of {}", work.step.id));
     match returned {
-        Ok(Outcome::Accepted { evidence }) => Returned::Accepted { evidence },
-        Ok(Outcome::Failed { error }) => {
+        Some(Outcome::Accepted { evidence }) => Returned::Accepted { evidence },
+        Some(Outcome::Failed { error }) => {
             let (error, unreachable) = said(&error);
             Returned::Failed { error, unreachable }
         }
-        Ok(Outcome::Unknown { error, evidence }) => Returned::Unknown { error, evidence },
-        Err(_) => Returned::Unknown {
+        Some(Outcome::Unknown { error, evidence }) => Returned::Unknown { error, evidence },
+        None => Returned::Unknown {
             error: format!("no answer within {} s", work.patience.call.as_secs()),
             evidence: Value::Null,
         },
@@ -364,7 +425,7 @@ pub(super) async fn prove(
     let (true, Some(shown)) =
         (work.at.state == (StepState::Proving { attempt }), work.at.shown.as_ref())
     else {
-        return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+        return outbox::settle(engine, claimed).await;
     };
     let probe = work.probe(&shown.preview.request).await;
     let now = engine.clock.now();
@@ -418,16 +479,16 @@ pub(super) async fn probe(
         Some(Ok(work)) => work,
         Some(Err((run, why))) => {
             error!(run.id = %run.id, step.id = %step, error = %why, "Cannot look at a step in doubt");
-            return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+            return outbox::settle(engine, claimed).await;
         }
     };
     let (StepState::InDoubt { attempt: open, seen, why }, Some(shown)) =
         (&work.at.state, &work.at.shown)
     else {
-        return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+        return outbox::settle(engine, claimed).await;
     };
     if *open != attempt {
-        return Ok(engine.store.settle(claimed, engine.clock.now()).await?);
+        return outbox::settle(engine, claimed).await;
     }
     let Probe { happened, facts, saw } = work.probe(&shown.preview.request).await;
     let now = engine.clock.now();
@@ -437,22 +498,26 @@ pub(super) async fn probe(
         && !is_proven(&work.run, &work.step, &facts);
     let happened = if unproven { Happened::Unknown } else { happened };
     let wait = if happened == Happened::Running { PROBE_EVERY } else { PROBE_IDLE };
+    // A doubt from the future (the clock went back) is counted from the first look that could tell.
+    let first_look = claimed.note.as_deref().and_then(|note| note.parse().ok()).map(Timestamp);
+    let first_look = first_look.filter(|first| *first <= now).unwrap_or(now);
+    let since = if work.at.since <= now { work.at.since } else { first_look };
     let too_early = happened == Happened::Never
-        && now.since(work.at.since) < engine.clock.stretched(span(engine.patience.never_after));
+        && now.since(since) < engine.clock.stretched(span(engine.patience.never_after));
     if too_early {
-        engine.store.postpone(claimed, now.plus(PROVE_EVERY), None, false).await?;
+        let note = first_look.0.to_string();
+        engine.store.postpone(claimed, now.plus(PROVE_EVERY), Some(&note), false).await?;
         return Ok(());
     }
     if seen.as_ref().is_some_and(|seen| seen.happened == happened) {
         engine.store.postpone(claimed, now.plus(wait), None, false).await?;
         return Ok(());
     }
-    let seen = Seen { happened, saw, at: now };
-    let step = step.clone();
-    report(engine, claimed, Report::Probed { step: step.clone(), attempt, seen, facts }).await?;
+    // Wanted again before this look is settled, so that whatever happens in between somebody looks again.
     if happened != Happened::Done {
-        let effect = crate::domain::run::Effect::Probe { step, attempt };
-        engine.store.want(&claimed.run, &effect, now.plus(wait)).await?;
+        engine.store.want(&claimed.run, &claimed.effect, now.plus(wait)).await?;
     }
+    let (step, seen) = (step.clone(), Seen { happened, saw, at: now });
+    report(engine, claimed, Report::Probed { step, attempt, seen, facts }).await?;
     Ok(())
 }

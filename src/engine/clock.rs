@@ -1,5 +1,6 @@
 //! What time it is. The only reader of the system clock; the demo's runs faster.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,6 +24,17 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     /// How much this clock goes on while `span` of real time passes: for limits that guard real work.
     fn stretched(&self, span: Span) -> Span {
         span
+    }
+
+    /// A time that no adjustment of the clock moves, since some moment of this process: for limits of real work.
+    fn steady(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
+    }
+
+    /// Waits so long in real time, however fast this clock goes.
+    async fn wait(&self, real: Duration) {
+        tokio::time::sleep(real).await;
     }
 
     /// Goes on from `latest` if it is behind that: time that has been seen does not come again.

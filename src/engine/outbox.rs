@@ -97,7 +97,7 @@ pub async fn take(engine: &Engine, room: usize) -> Vec<Claimed> {
         Ok(claimed) => claimed,
         Err(error) => {
             error!(error = %Chain(&error), "Could not look for work");
-            tokio::time::sleep(BACK_OFF).await;
+            engine.clock.wait(BACK_OFF).await;
             Vec::new()
         }
     }
@@ -107,6 +107,12 @@ pub async fn take(engine: &Engine, room: usize) -> Vec<Claimed> {
 pub(super) async fn hand_back(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
     let (now, note) = (engine.clock.now(), claimed.note.as_deref());
     Ok(engine.store.postpone(claimed, now, note, false).await?)
+}
+
+/// Nothing is to be done, or nothing any more. If the effect is somebody else's by now, it is theirs to settle.
+pub(super) async fn settle(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
+    engine.store.settle(claimed, engine.clock.now()).await?;
+    Ok(())
 }
 
 async fn give_back_all(engine: &Engine, all: &[Claimed]) {

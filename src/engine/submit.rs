@@ -9,7 +9,7 @@ use crate::domain::run::apply::{apply, open};
 use crate::domain::run::decide::{decide, start};
 use crate::domain::run::effects::effects;
 use crate::domain::run::log::{Recorded, record, root};
-use crate::domain::run::{Entry, Event, Refusal, Request, Run, Start};
+use crate::domain::run::{Effect, Entry, Event, Refusal, Request, Run, Start};
 use crate::domain::time::Timestamp;
 use crate::store::{Claimed, Commit, Committed, StoreError};
 
@@ -144,9 +144,19 @@ impl Engine {
         if self.store.is_known(asked.key).await? {
             return Ok(Submitted::Repeat(run.clone()));
         }
-        // An effect whose report came too late is settled all the same.
-        if let Some(claimed) = asked.settles {
-            self.store.settle(claimed, now).await?;
+        match asked.settles {
+            // Somebody else was here meanwhile, perhaps began an attempt, and may be gone: the next look at it tells.
+            Some(claimed)
+                if refusal == Refusal::OutOfDate
+                    && matches!(claimed.effect, Effect::Act { .. }) =>
+            {
+                self.store.postpone(claimed, now, claimed.note.as_deref(), false).await?;
+            }
+            // An effect whose report came too late is settled all the same.
+            Some(claimed) => {
+                self.store.settle(claimed, now).await?;
+            }
+            None => {}
         }
         info!(run.id = %state.id, actor = ?asked.by, refusal = ?refusal, "Refused a request");
         Err(refusal.into())

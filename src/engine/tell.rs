@@ -39,7 +39,11 @@ pub(super) async fn show(
             put(engine, &run, key, &message, place).await?;
         }
     }
-    Ok(engine.store.settle(claimed, engine.clock.now()).await?)
+    if !engine.store.settle(claimed, engine.clock.now()).await? {
+        // Our time was over: somebody else may have shown something newer, and we something older after it.
+        engine.store.want(&claimed.run, &claimed.effect, engine.clock.now()).await?;
+    }
+    Ok(())
 }
 
 /// The run and the content of its message now; `None` when there is nothing to show (yet).

@@ -11,11 +11,15 @@
 //!   every process that is told so.
 //! - `DR_BUDDY_FAULTS_PATIENCE`: `lease,call_by,call,look,never_after` in milliseconds.
 
+mod mistakes;
 #[cfg(feature = "faults")]
 mod places;
 #[cfg(feature = "faults")]
 mod watched;
 
+#[cfg(feature = "faults")]
+pub use mistakes::seed;
+pub use mistakes::{Mistake, makes};
 #[cfg(feature = "faults")]
 pub use places::{clock, patience, place, speed};
 #[cfg(feature = "faults")]

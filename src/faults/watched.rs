@@ -171,7 +171,7 @@ impl Store for WatchedStore {
         Ok(claimed)
     }
 
-    async fn settle(&self, claimed: &Claimed, now: Timestamp) -> Result<(), StoreError> {
+    async fn settle(&self, claimed: &Claimed, now: Timestamp) -> Result<bool, StoreError> {
         let what = format!("settling of {}", effect(&claimed.effect));
         before(&what);
         let done = self.0.settle(claimed, now).await;

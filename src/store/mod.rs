@@ -74,6 +74,8 @@ pub struct Claimed {
     pub note: Option<String>,
     /// Whose lease.
     pub lease: String,
+    /// When it ends, by the clock it was taken by.
+    pub until: Timestamp,
 }
 
 /// A run as it is stored.
@@ -273,8 +275,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         lease: Span,
     ) -> Result<Option<Claimed>, StoreError>;
 
-    /// The effect is done, unless it was wanted again meanwhile: then it is due again.
-    async fn settle(&self, claimed: &Claimed, now: Timestamp) -> Result<(), StoreError>;
+    /// The effect is done, unless it was wanted again meanwhile: then it is due again. False if it is somebody else's
+    /// by now; nothing was changed then.
+    async fn settle(&self, claimed: &Claimed, now: Timestamp) -> Result<bool, StoreError>;
 
     /// The effect is to be tried (again) at `due_at`, with a note for that try. `failed` counts as a try.
     async fn postpone(

@@ -7,6 +7,7 @@ use super::{Claimed, Posted, StoreError};
 use crate::domain::ids::{Digest, RunId};
 use crate::domain::run::Run;
 use crate::domain::run::log::{Place, Recorded};
+use crate::domain::time::Timestamp;
 
 /// id, head, version, state
 pub(super) type RunRow = (String, String, i64, String);
@@ -54,7 +55,7 @@ pub(super) fn event(
 
 /// What was leased, the important first. An effect that this version cannot read (a newer replica left it) is not in
 /// it, and holds up nobody: its lease ends by itself, perhaps to be taken by somebody who can.
-pub(super) fn claimed(mut rows: Vec<DueRow>, holder: &str) -> Vec<Claimed> {
+pub(super) fn claimed(mut rows: Vec<DueRow>, holder: &str, until: Timestamp) -> Vec<Claimed> {
     rows.sort_unstable_by_key(|row| (row.0, row.1));
     let mut claimed = Vec::with_capacity(rows.len());
     for (_, _, run, key, version, tries, note, body) in rows {
@@ -68,6 +69,7 @@ pub(super) fn claimed(mut rows: Vec<DueRow>, holder: &str) -> Vec<Claimed> {
                 tries: u32::try_from(tries).unwrap_or(u32::MAX),
                 note,
                 lease: holder.to_owned(),
+                until,
             }),
             Err(error) => {
                 error!(run.id = run, effect = key, error = %error, "Cannot read an effect");

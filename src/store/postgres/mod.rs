@@ -225,7 +225,7 @@ impl Store for PostgresStore {
             .bind(holder)
             .bind(now.plus(lease).0)
             .bind(i64::from(limit));
-        Ok(rows::claimed(self.fetch("lease work", query).await?, holder))
+        Ok(rows::claimed(self.fetch("lease work", query).await?, holder, now.plus(lease)))
     }
 
     async fn claim_one(
@@ -243,17 +243,16 @@ impl Store for PostgresStore {
             .bind(now.plus(lease).0)
             .bind(run.as_str())
             .bind(&key);
-        Ok(rows::claimed(self.fetch("lease work", query).await?, holder).pop())
+        Ok(rows::claimed(self.fetch("lease work", query).await?, holder, now.plus(lease)).pop())
     }
 
-    async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<(), StoreError> {
+    async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<bool, StoreError> {
         let held = Held::of(claimed);
         bounded("settle an effect", async {
             let mut db = self.session("settle an effect").await?;
-            // Somebody else's by now: then there is nothing of ours to settle.
-            let _is_ours = write::settle(&mut db, &held).await?;
+            let is_ours = write::settle(&mut db, &held).await?;
             db.done();
-            Ok(())
+            Ok(is_ours)
         })
         .await
     }

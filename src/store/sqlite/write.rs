@@ -187,7 +187,7 @@ impl Write for Claim {
             .fetch_all(db)
             .await
             .map_err(failed("lease work"))?;
-        Ok(rows::claimed(claimed, &self.holder))
+        Ok(rows::claimed(claimed, &self.holder, self.now.plus(self.lease)))
     }
 }
 
@@ -215,7 +215,7 @@ impl Write for ClaimOne {
             .fetch_all(db)
             .await
             .map_err(failed("lease work"))?;
-        Ok(rows::claimed(claimed, &self.holder))
+        Ok(rows::claimed(claimed, &self.holder, self.now.plus(self.lease)))
     }
 }
 
@@ -225,11 +225,10 @@ pub(super) struct Settle(pub(super) Held);
 
 #[async_trait]
 impl Write for Settle {
-    type Output = ();
+    type Output = bool;
 
-    async fn write(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
-        // Somebody else's by now: then there is nothing of ours to settle.
-        settle(db, &self.0).await.map(drop)
+    async fn write(&self, db: &mut SqliteConnection) -> Result<bool, StoreError> {
+        settle(db, &self.0).await
     }
 }
 
