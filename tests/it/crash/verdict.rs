@@ -7,6 +7,7 @@ use dr_buddy::domain::run::log::{Recorded, verify};
 use dr_buddy::domain::run::state::{Happened, Seen};
 use dr_buddy::domain::run::{Event, MessageKey, Run};
 
+use super::outside::CALLS;
 use super::world::World;
 use crate::conversation::shop::{DR_LB, primary_target};
 use crate::conversation::stage::WRITERS;
@@ -77,6 +78,25 @@ async fn assert_world_once(world: &World) {
     let api = kube.get("us", namespace, "shop-api").await;
     assert_eq!(api.metadata.generation, Some(2), "restarted once: {api:?}");
     assert_eq!(kube.replicas("us", namespace, "shop-api").await, 2);
+}
+
+/// Where a process died in the middle of sending, what it sent may have been lost on the way; people then begin again.
+/// The effect is there once all the same; the calls are no more than what was approved.
+pub(super) async fn assert_called_once_per_attempt(world: &World) {
+    let run = world.run().await.expect("there is one");
+    for (call, times) in calls(world) {
+        let (step, ..) = CALLS
+            .into_iter()
+            .find(|(step, name, _)| {
+                let is_scale = call.ends_with("/scale");
+                call.starts_with(name)
+                    && (*name != "PATCH" || is_scale == (*step == "fence-primary"))
+            })
+            .unwrap_or_else(|| panic!("{call} belongs to no step"));
+        let step = run.steps.iter().find(|(id, _)| id.as_str() == step);
+        let attempts = step.map_or(0, |(_, at)| at.attempts as usize);
+        assert!(times <= attempts, "{call}: {times} times in {attempts} attempts");
+    }
 }
 
 /// Where nothing was cut or refused on the way, each call was made once, too.
