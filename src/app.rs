@@ -11,9 +11,10 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use axum::Router;
 use axum::middleware::map_response;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::actions::{ActionSettings, Actions};
 use crate::catalog::Catalog;
@@ -78,6 +79,12 @@ impl Front {
         let door = Door::new(clock, shut);
         let routes = door.routes();
         let (stop, end) = (server.token().clone().cancelled_owned(), work.token().clone());
+        // An answer of a few bytes waits for nothing.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                debug!(error = %error, "A connection keeps its delay");
+            }
+        });
         server.once(async move {
             if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stop).await {
                 warn!(error = %error, "The server ended");

@@ -37,6 +37,8 @@ const PROBE_EVERY: Span = Span::seconds(10);
 const PROBE_IDLE: Span = Span::seconds(30);
 /// Looks further apart than that do not add up to "it stayed".
 const LOOKS_APART: Span = Span::seconds(60);
+/// Before a return is recorded again that the database did not take.
+const RECORD_AGAIN: Span = Span::seconds(1);
 /// How long an undo may take to show.
 const UNDO_TIMEOUT: Span = Span::minutes(10);
 
@@ -296,8 +298,27 @@ pub(super) async fn act(
     };
     info!(run.id = %claimed.run, step.id = %step, attempt, returned = name(&returned), "Call returned");
     let step = step.clone();
-    report(engine, claimed, Report::Returned { step, attempt, returned }).await?;
-    Ok(())
+    record_return(engine, claimed, Report::Returned { step, attempt, returned }).await
+}
+
+/// Records how a call came back, and does not let go of it while the database is away: as long as the lease lasts,
+/// nobody else looks after this attempt, and what is known of it is known here alone.
+async fn record_return(
+    engine: &Engine,
+    claimed: &Claimed,
+    returned: Report,
+) -> Result<(), EffectError> {
+    loop {
+        match report(engine, claimed, returned.clone()).await {
+            Err(EffectError::Submit(SubmitError::Store(error)))
+                if error.is_passing() && engine.clock.now() < claimed.until =>
+            {
+                warn!(run.id = %claimed.run, effect = %claimed.key, error = %error, "Keeping what a call returned");
+                engine.clock.sleep(engine.clock.stretched(RECORD_AGAIN)).await;
+            }
+            done => return done.map(drop),
+        }
+    }
 }
 
 /// A limit by the wall clock, which goes on while a machine is suspended, and by one that no adjustment moves.
@@ -351,13 +372,17 @@ async fn begin(
         Ok(Submitted::Recorded { events, .. }) => {
             events.iter().any(|event| matches!(event.entry.event, Event::AttemptStarted { .. }))
         }
-        // Somebody else was here meanwhile, perhaps began, and may be gone: the next look at this effect tells.
-        Err(SubmitError::Refused(refusal)) if *refusal == Refusal::OutOfDate => {
-            let note = claimed.note.as_deref();
-            engine.store.postpone(claimed, engine.clock.now(), note, false).await?;
+        // Somebody else was here meanwhile, perhaps began, and may be gone; or it was recorded, and the answer lost on
+        // the way: the next look at this effect tells.
+        Ok(Submitted::Repeat(_)) => {
+            outbox::hand_back(engine, claimed).await?;
             return Ok(false);
         }
-        Ok(Submitted::Repeat(_)) | Err(SubmitError::Refused(_)) => false,
+        Err(SubmitError::Refused(refusal)) if *refusal == Refusal::OutOfDate => {
+            outbox::hand_back(engine, claimed).await?;
+            return Ok(false);
+        }
+        Err(SubmitError::Refused(_)) => false,
         Err(error) => return Err(error.into()),
     };
     if !begun {

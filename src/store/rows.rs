@@ -3,9 +3,8 @@
 use tracing::error;
 
 use super::codec::{self, Moving, STATE_VERSION};
-use super::{Claimed, Posted, StoreError};
+use super::{Claimed, Posted, StoreError, Stored};
 use crate::domain::ids::{Digest, RunId};
-use crate::domain::run::Run;
 use crate::domain::run::log::{Place, Recorded};
 use crate::domain::time::Timestamp;
 
@@ -35,8 +34,11 @@ pub(super) fn state((run, _, version, state): &RunRow) -> Result<State, StoreErr
     id(run).map(State::Outdated)
 }
 
-pub(super) fn replay(record: &[Recorded]) -> Result<Run, StoreError> {
-    crate::domain::run::apply::replay(record.iter().map(|recorded| &recorded.entry))
+pub(super) fn replay(record: &[Recorded]) -> Result<Stored, StoreError> {
+    let run = crate::domain::run::apply::replay(record.iter().map(|recorded| &recorded.entry));
+    let head = record.last().map(|last| last.hash.clone());
+    run.zip(head)
+        .map(|(run, head)| Stored { run, head })
         .ok_or_else(|| unreadable("record", "it does not begin with the start of a run"))
 }
 

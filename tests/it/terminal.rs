@@ -154,8 +154,10 @@ async fn tampered_evidence_is_found_and_the_first_broken_link_named() {
 
     let output = export("output");
     let preview = std::fs::read_dir(output.join("previews")).unwrap().next().unwrap().unwrap();
-    change(&preview.path(), |lines| lines[1] = lines[1].replace('"', "'"));
-    assert!(verify(&output).is_err());
+    // Still JSON, and says something else.
+    change(&preview.path(), |lines| lines.insert(1, "  \"added\": 1,".to_owned()));
+    let found = verify(&output);
+    assert!(matches!(found, Err(NotWhole::NotAsRecorded { .. })), "{found:?}");
     let retold = export("retold");
     change(&retold.join("timeline.md"), |lines| lines.push("5. all is well".to_owned()));
     assert!(matches!(verify(&retold), Err(NotWhole::Changed { file }) if file == "timeline.md"));

@@ -27,6 +27,11 @@ impl Wall {
         self.posts.lock().unwrap().get(key)?.get(place).cloned()
     }
 
+    /// The run as the newest post of a message shows it.
+    pub(crate) fn newest(&self, key: &MessageKey) -> Option<Run> {
+        self.posts.lock().unwrap().get(key)?.last().cloned()
+    }
+
     /// Whether something older was written over something newer, and not put right since.
     pub(crate) fn is_late(&self, key: &MessageKey) -> bool {
         self.late.lock().unwrap().contains(key)

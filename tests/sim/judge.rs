@@ -14,6 +14,7 @@ use dr_buddy::domain::run::state::Shown;
 use dr_buddy::domain::run::{Event, MessageKey, Request, Run};
 use dr_buddy::domain::runbook::Gate;
 use dr_buddy::domain::time::Timestamp;
+use dr_buddy::store::Posted;
 
 use crate::channel::Wall;
 use crate::fate::Fate;
@@ -143,7 +144,12 @@ fn told(fate: &Fate, store: &MemoryStore, run: &Run, wall: &Wall, record: &[Reco
         }
         // The post that is remembered: two who post at once leave a second one, which nobody moves on.
         let place = store.place(&run.id, &key);
-        let seen = place.and_then(|place| wall.seen(&key, &place));
+        // Whoever was stopped before a post, and writes down late that one begins, forgets where another has put it: the
+        // next edit finds it in the channel, so that is what counts.
+        let seen = match place.filter(Posted::stands) {
+            Some(place) => wall.seen(&key, &place),
+            None => wall.newest(&key),
+        };
         if seen.as_ref().and_then(says) != says(run) {
             let (as_of, is) = (seen.map(|seen| seen.seq), run.seq);
             fate.broke(format!("{key} is seen as of event {as_of:?}, and it is {is}"));

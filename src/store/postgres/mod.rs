@@ -111,13 +111,15 @@ impl PostgresStore {
         .await
     }
 
-    async fn state(&self, row: &RunRow) -> Result<Run, StoreError> {
+    /// The state, and the hash of the event that it was read after: both from the row, or both from the record.
+    async fn stored(&self, row: &RunRow) -> Result<Stored, StoreError> {
         let run = match rows::state(row)? {
             State::Ready(moving) => {
                 let runbook = self.thaw(&self.frozen.runbooks, &moving.runbook).await?;
                 let environment = self.thaw(&self.frozen.environments, &moving.environment).await?;
                 if let (Some(runbook), Some(environment)) = (runbook, environment) {
-                    return Ok(moving.with(runbook, environment));
+                    let run = moving.with(runbook, environment);
+                    return Ok(Stored { head: rows::digest(&row.1)?, run });
                 }
                 rows::id(&row.0)?
             }
@@ -164,7 +166,7 @@ impl Store for PostgresStore {
     async fn run(&self, run: &RunId) -> Result<Option<Stored>, StoreError> {
         let query = sqlx::query_as::<_, RunRow>(sql::RUN).bind(run.as_str());
         let Some(row) = self.fetch("read a run", query).await?.pop() else { return Ok(None) };
-        Ok(Some(Stored { head: rows::digest(&row.1)?, run: self.state(&row).await? }))
+        self.stored(&row).await.map(Some)
     }
 
     async fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError> {
@@ -172,7 +174,7 @@ impl Store for PostgresStore {
         let rows = self.fetch("list runs", query).await?;
         let mut runs = Vec::with_capacity(rows.len());
         for row in &rows {
-            runs.push(self.state(row).await?);
+            runs.push(self.stored(row).await?.run);
         }
         Ok(runs)
     }
@@ -182,7 +184,7 @@ impl Store for PostgresStore {
         let rows = self.fetch("list open runs", query).await?;
         let mut runs = Vec::with_capacity(rows.len());
         for row in &rows {
-            runs.push(self.state(row).await?);
+            runs.push(self.stored(row).await?.run);
         }
         Ok(runs)
     }

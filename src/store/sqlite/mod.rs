@@ -83,13 +83,15 @@ impl SqliteStore {
         Ok(Self { writer: Writer::start(options), reader, frozen: Frozen::default(), _lock: lock })
     }
 
-    async fn state(&self, row: &RunRow) -> Result<Run, StoreError> {
+    /// The state, and the hash of the event that it was read after: both from the row, or both from the record.
+    async fn stored(&self, row: &RunRow) -> Result<Stored, StoreError> {
         let run = match rows::state(row)? {
             State::Ready(moving) => {
                 let runbook = self.thaw(&self.frozen.runbooks, &moving.runbook).await?;
                 let environment = self.thaw(&self.frozen.environments, &moving.environment).await?;
                 if let (Some(runbook), Some(environment)) = (runbook, environment) {
-                    return Ok(moving.with(runbook, environment));
+                    let run = moving.with(runbook, environment);
+                    return Ok(Stored { head: rows::digest(&row.1)?, run });
                 }
                 rows::id(&row.0)?
             }
@@ -142,7 +144,7 @@ impl Store for SqliteStore {
             .await
             .map_err(failed("read a run"))?;
         let Some(row) = row else { return Ok(None) };
-        Ok(Some(Stored { head: rows::digest(&row.1)?, run: self.state(&row).await? }))
+        self.stored(&row).await.map(Some)
     }
 
     async fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError> {
@@ -153,7 +155,7 @@ impl Store for SqliteStore {
             .map_err(failed("list runs"))?;
         let mut runs = Vec::with_capacity(rows.len());
         for row in &rows {
-            runs.push(self.state(row).await?);
+            runs.push(self.stored(row).await?.run);
         }
         Ok(runs)
     }
@@ -165,7 +167,7 @@ impl Store for SqliteStore {
             .map_err(failed("list open runs"))?;
         let mut runs = Vec::with_capacity(rows.len());
         for row in &rows {
-            runs.push(self.state(row).await?);
+            runs.push(self.stored(row).await?.run);
         }
         Ok(runs)
     }

@@ -90,8 +90,8 @@ fn came(world: &World, events: &[Recorded], (step, call, number): (&str, &str, u
 }
 
 /// A failover in which the first call of each step meets this fault; what was not as promised.
-async fn with_fault(fault: Tampering) -> Vec<String> {
-    let world = World::open(&Database::Sqlite).await;
+async fn with_fault(fault: Tampering, database: Database) -> Vec<String> {
+    let world = World::open(&database).await;
     for (_, call, number) in CALLS {
         tap(&world, number).spoil_next(call, fault);
     }
@@ -116,20 +116,34 @@ async fn with_fault(fault: Tampering) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_fault_at_every_call_has_the_promised_outcome() {
-    let runs = futures_util::stream::iter(FAULTS.map(|fault| Box::pin(with_fault(fault))))
-        .buffer_unordered(3);
+    let both = FAULTS.into_iter().flat_map(|fault| {
+        [Database::Sqlite, Database::Postgres].map(|database| Box::pin(with_fault(fault, database)))
+    });
+    let runs = futures_util::stream::iter(both).buffer_unordered(3);
     let broken: Vec<String> = runs.collect::<Vec<_>>().await.concat();
     assert!(broken.is_empty(), "{}", broken.join("\n"));
     let (faults, calls) = (FAULTS.len(), CALLS.len());
     count(
         "outside",
-        &format!("faults before the clouds: {} ({faults} kinds at {calls} calls)", faults * calls),
+        &format!(
+            "faults before the clouds: {} on each database ({faults} kinds at {calls} calls)",
+            faults * calls
+        ),
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slack_that_drops_repeats_and_limits_loses_and_doubles_nothing() {
-    let world = World::open(&Database::Sqlite).await;
+async fn a_slack_that_drops_repeats_and_limits_loses_and_doubles_nothing_on_sqlite() {
+    spoiled_slack(Database::Sqlite, "SQLite").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slack_that_drops_repeats_and_limits_loses_and_doubles_nothing_on_postgresql() {
+    spoiled_slack(Database::Postgres, "PostgreSQL").await;
+}
+
+async fn spoiled_slack(database: Database, name: &str) {
+    let world = World::open(&database).await;
     let mut spoiled = 0;
     for method in ["chat.postMessage", "chat.update"] {
         for _ in 0..4 {
@@ -152,9 +166,9 @@ async fn a_slack_that_drops_repeats_and_limits_loses_and_doubles_nothing() {
     );
     assert_eq!(verdict.attempts, 10, "each once, however often its buttons were pressed");
     count(
-        "slack",
+        &format!("slack-{name}"),
         &format!(
-            "faults at Slack: {spoiled} of its answers, {} deliveries each made twice or three times",
+            "faults at Slack, on {name}: {spoiled} of its answers, {} deliveries each made twice or three times",
             team.deliveries
         ),
     );

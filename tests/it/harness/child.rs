@@ -4,7 +4,6 @@
 //! `setpriv --pdeathsig KILL`: the kernel ends it when the *thread* that started it ends, so all are started from one
 //! thread that lives as long as the process. Servers kept in a `static`, which Rust never drops, end that way.
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -118,15 +117,19 @@ fn spawn(command: Command) -> std::io::Result<Process> {
     answered.recv().expect("the keeper answers")
 }
 
-/// A port on 127.0.0.1 that nobody listens on, never handed out twice by this process.
+/// A port on 127.0.0.1 that nobody listens on, never handed out twice by this process. It is below those that the
+/// system gives to outgoing connections: one of these may take it before whoever it was meant for listens.
 pub(crate) fn free_port() -> u16 {
-    static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
-    let mut given = GIVEN.lock().expect("nobody panics while holding it");
-    let given = given.get_or_insert_default();
+    const FIRST: u16 = 12_000;
+    const COUNT: u32 = 20_000;
+    static NEXT: Mutex<Option<u32>> = Mutex::new(None);
+    let mut next = NEXT.lock().expect("nobody panics while holding it");
+    // Another process of these tests begins somewhere else.
+    let next = next.get_or_insert_with(|| std::process::id().wrapping_mul(977));
     loop {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
-        let port = listener.local_addr().expect("it is bound").port();
-        if given.insert(port) {
+        *next = next.wrapping_add(1);
+        let port = FIRST + u16::try_from(*next % COUNT).expect("it is small");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
     }
