@@ -23,6 +23,8 @@ mod scene;
 mod schedule;
 mod world;
 
+use std::fs;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
@@ -146,6 +148,15 @@ fn replay(seed: u64) {
     assert!(ended.broken.is_empty(), "seed {seed}: {:#?}", ended.broken);
 }
 
+/// Says what was counted, here and at the end of `tests/run`.
+fn say(name: &str, what: &str) {
+    eprintln!("{what}");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is below `target`");
+    let folder = target.join("tests/counts");
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join(format!("{name}.txt")), format!("{what}\n")).expect("it can be written");
+}
+
 #[test]
 fn nothing_is_lost_and_nothing_happens_twice() {
     if let Some(seed) = setting("DR_BUDDY_SIM_SEED") {
@@ -155,10 +166,11 @@ fn nothing_is_lost_and_nothing_happens_twice() {
     let count = setting("DR_BUDDY_SIM_SCHEDULES").unwrap_or(SCHEDULES);
     let sum = run_all(first, count, None, 10);
     let Sum { schedules, events, calls, broken } = sum;
-    eprintln!(
+    let text = format!(
         "simulation: {schedules} schedules from seed {first}, {events} events, {calls} calls, {} broken",
         broken.len()
     );
+    say("sim", &text);
     let report: Vec<_> =
         broken.iter().map(|(seed, what)| format!("DR_BUDDY_SIM_SEED={seed}: {what:?}")).collect();
     assert!(broken.is_empty(), "\n{}", report.join("\n"));
@@ -183,7 +195,11 @@ fn is_found(seeded: Seeded) {
     let broken: Vec<_> = broken.into_iter().filter(|(seed, _)| is_sound(*seed)).collect();
     let (first, what) = broken.first().unwrap_or_else(|| panic!("{seeded:?} is not found"));
     let found = broken.len();
-    eprintln!("{seeded:?}: {found} of {schedules} schedules broken, first seed {first}: {what:?}");
+    let text = format!(
+        "simulation with the mistake {seeded:?}: {found} of {schedules} schedules broken, the first at seed {first}"
+    );
+    say(&format!("sim-{seeded:?}"), &text);
+    eprintln!("{what:?}");
 }
 
 #[test]
