@@ -43,6 +43,7 @@ pub(super) fn message(run: &Run, now: Timestamp) -> Message {
         blocks.push(Block::Lines(open_lines(run, now)));
         blocks.push(Block::Lines(vec![team(run)]));
         blocks.push(Block::Buttons(buttons(run)));
+        blocks.push(Block::Buttons(free_roles(run)));
     }
     blocks.push(Block::Small(vec![
         Text::Key(
@@ -297,11 +298,14 @@ fn unmanned(run: &Run) -> Vec<Role> {
     free
 }
 
+fn free_roles(run: &Run) -> Vec<Button> {
+    let take = |role| Button::plain(Press::of_role(Ask::Take, &run.id, role));
+    unmanned(run).into_iter().take(MOST_ROLES).map(take).collect()
+}
+
 fn buttons(run: &Run) -> Vec<Button> {
     let press = |ask| Button::plain(Press::of_run(ask, &run.id));
-    let take = |role| Button::plain(Press::of_role(Ask::Take, &run.id, role));
-    let mut buttons: Vec<_> = unmanned(run).into_iter().take(MOST_ROLES).map(take).collect();
-    buttons.push(press(Ask::Note));
+    let mut buttons = vec![press(Ask::Note)];
     match run.status {
         Status::Held { .. } => buttons.push(press(Ask::Resume)),
         Status::Open => buttons.push(press(Ask::Hold)),
