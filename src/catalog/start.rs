@@ -4,6 +4,7 @@ use super::Catalog;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{Digest, EnvironmentId, RunId};
 use crate::domain::run::{Kind, Start};
+use crate::domain::runbook::Runbook;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 
@@ -31,12 +32,7 @@ impl Catalog {
     /// # Errors
     /// The sentence for the asker.
     pub fn start(&self, opening: Opening<'_>) -> Result<Start, Text> {
-        let wanted = opening.runbook.unwrap_or(DEFAULT_RUNBOOK);
-        let Some(runbook) = self.runbooks.values().find(|runbook| runbook.id.as_str() == wanted)
-        else {
-            let ids = self.runbooks.keys().map(|id| id.as_str());
-            return Err(nothing_like("refused.no_runbook", wanted, ids.collect()));
-        };
+        let runbook = self.runbook_named(opening.runbook.unwrap_or(DEFAULT_RUNBOOK))?;
         let Some(environment) = self.environment(opening.environment) else {
             let ids = self.environments.keys().map(|id| id.as_str());
             let wanted = opening.environment.as_str();
@@ -48,6 +44,18 @@ impl Catalog {
             runbook: runbook.clone(),
             environment: environment.clone(),
             impact_at: opening.impact_at,
+        })
+    }
+
+    /// The runbook of this id; or, for the asker, that there is none and which was perhaps meant.
+    ///
+    /// # Errors
+    /// The sentence for the asker.
+    pub fn runbook_named(&self, wanted: &str) -> Result<&Runbook, Text> {
+        let found = self.runbooks.values().find(|runbook| runbook.id.as_str() == wanted);
+        found.ok_or_else(|| {
+            let ids = self.runbooks.keys().map(|id| id.as_str());
+            nothing_like("refused.no_runbook", wanted, ids.collect())
         })
     }
 }

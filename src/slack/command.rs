@@ -36,6 +36,8 @@ pub enum Command {
     Resume,
     /// End the run.
     Close(String),
+    /// Go on with a further runbook.
+    Attach(String),
     /// What can be started.
     Runbooks,
     /// List the commands.
@@ -74,7 +76,7 @@ pub enum NotACommand {
 }
 
 /// Every command: its word, how it is typed, the message key of what it does.
-pub const ALL: [(&str, &str, &str); 13] = [
+pub const ALL: [(&str, &str, &str); 14] = [
     ("start", "start [runbook] [incident|exercise|tabletop]", "command.help.start"),
     ("status", "status", "command.help.status"),
     ("next", "next", "command.help.next"),
@@ -85,6 +87,7 @@ pub const ALL: [(&str, &str, &str); 13] = [
     ("handover", "handover @somebody", "command.help.handover"),
     ("hold", "hold <reason>", "command.help.hold"),
     ("resume", "resume", "command.help.resume"),
+    ("attach", "attach <runbook>", "command.help.attach"),
     ("close", "close [reason]", "command.help.close"),
     ("runbooks", "runbooks", "command.help.runbooks"),
     ("help", "help", "command.help.help"),
@@ -116,6 +119,7 @@ pub fn parse(text: &str) -> Result<Command, NotACommand> {
         "handover" => Command::Assign { role: Role::Ic, whom: somebody(&words()?) },
         "hold" => Command::Hold(words()?),
         "resume" => Command::Resume,
+        "attach" => Command::Attach(words()?),
         "close" => Command::Close(rest.to_owned()),
         "runbooks" => Command::Runbooks,
         other => {

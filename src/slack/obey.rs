@@ -68,6 +68,7 @@ pub(super) async fn obey(desk: &Desk, key: &str, by: &Actor, sender: &Sender, te
         Command::Assign { role, whom } => assign(desk, key, by, sender, role, &whom).await,
         Command::Hold(reason) => ask(desk, key, by, &Request::Hold { reason }).await,
         Command::Resume => ask(desk, key, by, &Request::Resume).await,
+        Command::Attach(runbook) => attach(desk, key, by, &runbook).await,
         Command::Close(reason) => ask(desk, key, by, &Request::Close { reason }).await,
         Command::Runbooks => runbooks(desk, by),
         Command::Help => help(desk, by),
@@ -94,6 +95,19 @@ fn misunderstood(error: NotACommand) -> Text {
 async fn ask(desk: &Desk, key: &str, by: &Actor, request: &Request) -> Said {
     let answer = desk.ask_open_run(key, by, request).await;
     Said::new(desk, by, answer.text())
+}
+
+async fn attach(desk: &Desk, key: &str, by: &Actor, id: &str) -> Said {
+    match desk.catalog.runbook_named(id) {
+        Ok(runbook) => {
+            let runbook = Box::new(runbook.clone());
+            ask(desk, key, by, &Request::Attach { runbook }).await
+        }
+        Err(text) => {
+            info!(actor = ?by, refusal = ?text, "Refused to attach a runbook");
+            Said::new(desk, by, &text)
+        }
+    }
 }
 
 async fn assign(
@@ -148,6 +162,7 @@ async fn look(desk: &Desk, by: &Actor, command: &Command) -> Said {
         | Command::Assign { .. }
         | Command::Hold(_)
         | Command::Resume
+        | Command::Attach(_)
         | Command::Close(_)
         | Command::Runbooks
         | Command::Help => {

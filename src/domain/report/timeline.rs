@@ -128,6 +128,9 @@ fn sentence(event: &Event) -> (&'static str, Args) {
                 ("from", from.as_ref().map_or_else(|| Text::raw(""), Text::from)),
             ],
         ),
+        Event::RunbookAttached { runbook } => {
+            ("timeline.runbook_attached", vec![("runbook", (&runbook.title).into())])
+        }
         Event::RunHeld { reason } => ("timeline.run_held", reason_arg(reason)),
         Event::RunResumed {} => ("timeline.run_resumed", vec![]),
         Event::NoteAdded { text } => ("timeline.note_added", vec![("text", Text::raw(text))]),

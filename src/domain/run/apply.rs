@@ -7,6 +7,7 @@ use super::protocol::{Entry, Event, Start};
 use super::state::{Approval, DoneAs, Doubt, Happened, Run, Status, StepRun, StepState, Vote};
 use crate::domain::actor::{Actor, Role, Surface};
 use crate::domain::ids::{PersonId, StepId};
+use crate::domain::runbook::Step;
 use crate::domain::time::Timestamp;
 
 /// The run that this entry opens, if it is a [`Event::RunStarted`] by a person.
@@ -63,6 +64,11 @@ pub fn apply(run: &mut Run, entry: &Entry) {
         Event::RunResumed {} => run.status = Status::Open,
         Event::RoleTaken { role, person, .. } => {
             run.duty.insert(*role, person.clone());
+        }
+        Event::RunbookAttached { runbook } => {
+            let waiting = |step: &Step| (step.id.clone(), StepRun::waiting(at));
+            run.steps.extend(runbook.steps.iter().map(waiting));
+            run.runbook = Arc::new(run.runbook.followed_by(runbook));
         }
         Event::RunClosed { .. } => {
             if let Some(by) = by {
@@ -124,6 +130,7 @@ fn apply_to_step(
 ) {
     match event {
         Event::RunStarted(_)
+        | Event::RunbookAttached { .. }
         | Event::RoleTaken { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
@@ -271,6 +278,7 @@ impl Event {
     pub fn step(&self) -> Option<&StepId> {
         match self {
             Self::RunStarted(_)
+            | Self::RunbookAttached { .. }
             | Self::RoleTaken { .. }
             | Self::RunHeld { .. }
             | Self::RunResumed {}

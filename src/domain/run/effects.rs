@@ -104,6 +104,7 @@ fn touched(run: &Run, id: &StepId, event: &Event) -> Vec<Effect> {
         | Event::PeopleCalled { .. }
         | Event::StepLate { .. }
         | Event::RoleTaken { .. }
+        | Event::RunbookAttached { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
@@ -181,6 +182,7 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
         | Event::PeopleCalled { .. }
         | Event::StepLate { .. }
         | Event::RoleTaken { .. }
+        | Event::RunbookAttached { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
@@ -200,6 +202,7 @@ pub fn tells_the_room(event: &Event) -> bool {
         | Event::PeopleCalled { .. }
         | Event::StepLate { .. }
         | Event::RoleTaken { .. }
+        | Event::RunbookAttached { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::RunClosed { .. } => true,

@@ -119,6 +119,11 @@ pub enum Request {
         /// Who; the asker unless told.
         person: Option<PersonId>,
     },
+    /// Go on with a further runbook in this run, as with the failback after a failover.
+    Attach {
+        /// The runbook, as it is now.
+        runbook: Box<Runbook>,
+    },
     /// Add to the timeline.
     Note {
         /// What.
@@ -142,6 +147,8 @@ pub enum Request {
 pub enum Event {
     /// The run began.
     RunStarted(Box<Start>),
+    /// The run goes on with a further runbook.
+    RunbookAttached { runbook: Box<Runbook> },
     /// What the step needs is settled; `when` is set if that condition could not be told.
     StepOpened { step: StepId, when_unknown: Option<String> },
     /// A step was opened again.

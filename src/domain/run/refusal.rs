@@ -65,6 +65,10 @@ pub enum Refusal {
     AlreadyOpen { run: RunId },
     /// An exercise in production.
     NoExerciseInProduction { environment: String },
+    /// The run has a step or phase of that name already.
+    AlreadyHas { runbook: Localized, has: Localized },
+    /// The run would have too many steps.
+    TooManySteps { most: usize },
     /// The impact lies in the future, or too far back.
     ImpactOutOfRange { most: Span },
     /// Decisions are decided, not skipped.
@@ -168,6 +172,13 @@ impl Refusal {
                 "refused.no_exercise_in_production",
                 vec![("environment", Text::raw(environment))],
             ),
+            Self::AlreadyHas { runbook, has } => Text::Key(
+                "refused.already_has",
+                vec![("runbook", runbook.into()), ("has", has.into())],
+            ),
+            Self::TooManySteps { most } => {
+                Text::Key("refused.too_many_steps", vec![("most", Text::raw(most))])
+            }
             Self::ImpactOutOfRange { most } => {
                 Text::Key("refused.impact_out_of_range", vec![("most", Text::raw(most))])
             }

@@ -2,6 +2,7 @@
 //! stories of approvals, order, doubt, putting back, cards and measures.
 
 mod approvals;
+mod attach;
 mod cards;
 mod doubt;
 mod order;
