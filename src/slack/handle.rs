@@ -23,9 +23,9 @@ use crate::engine::supervise::Supervisor;
 /// What the doors share.
 #[derive(Debug, Clone)]
 pub struct Inbound {
-    desk: Desk,
-    slack: Arc<SlackClientHandle>,
-    supervisor: Supervisor,
+    pub(super) desk: Desk,
+    pub(super) slack: Arc<SlackClientHandle>,
+    pub(super) supervisor: Supervisor,
 }
 
 /// What Slack is told.
@@ -139,7 +139,7 @@ impl Inbound {
     }
 
     /// A person is who they are at home.
-    fn actor(&self, sender: &Sender) -> Actor {
+    pub(super) fn actor(&self, sender: &Sender) -> Actor {
         let home = sender.home.as_deref().or(sender.team.as_deref());
         self.desk.slack_actor(home, &sender.user)
     }
@@ -221,7 +221,7 @@ impl Inbound {
             let answer = Answer::Refused(Text::key("refused.not_ours"));
             return self.after_click(sender, &by, answer);
         };
-        if let Err(error) = self.slack.open(trigger, render::view(&voice, &form)).await {
+        if let Err(error) = self.slack.open(trigger, &render::view(&voice, &form)).await {
             warn!(error = %error, "Could not open a form");
             let answer = Answer::Refused(Text::key("command.ask_failed"));
             return self.after_click(sender, &by, answer);

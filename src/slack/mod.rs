@@ -10,6 +10,7 @@ pub mod command;
 pub mod handle;
 pub mod inbound;
 mod lane;
+mod modal;
 mod obey;
 pub mod payload;
 pub mod render;

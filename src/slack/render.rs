@@ -149,6 +149,16 @@ pub fn view(voice: &Voice<'_>, form: &Form) -> Value {
     })
 }
 
+/// A form without a question: a text to read, and a way out.
+pub(super) fn note(voice: &Voice<'_>, title: &Text, text: &Text) -> Value {
+    json!({
+        "type": "modal",
+        "title": plain(&voice.plain(title), TITLE),
+        "close": plain(&voice.plain(&Text::key("form.close_it")), TITLE),
+        "blocks": sections(voice, std::slice::from_ref(text)),
+    })
+}
+
 /// At most so many characters, with an ellipsis where something was cut.
 fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
