@@ -157,6 +157,7 @@ pub(super) fn refused(refusal: &Refusal) -> &'static str {
         Refusal::AlreadyOpen { .. } => "slot",
         Refusal::NoExerciseInProduction { .. } => "prod",
         Refusal::ImpactOutOfRange { .. } => "impact",
+        Refusal::NoSuchSystem { .. } => "no-system",
         Refusal::NotSkippable { .. } => "never",
         Refusal::LookFirst { .. } => "look",
         Refusal::EngineOnly => "engine",
