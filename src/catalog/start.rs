@@ -3,13 +3,14 @@
 use super::Catalog;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{Digest, EnvironmentId, RunId};
+use crate::domain::run::declared::Declared;
 use crate::domain::run::{Kind, Start};
 use crate::domain::runbook::Runbook;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 
 /// The runbook that is meant when none is named.
-const DEFAULT_RUNBOOK: &str = "region-failover";
+pub const DEFAULT_RUNBOOK: &str = "region-failover";
 
 /// What somebody wants to open.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +28,7 @@ pub struct Opening<'a> {
 }
 
 impl Catalog {
-    /// Everything the run depends on; or, for the asker, what does not exist and what was perhaps meant.
+    /// Everything the run depends on, with nothing said of the trouble; or, for the asker, what does not exist and what was perhaps meant.
     ///
     /// # Errors
     /// The sentence for the asker.
@@ -44,6 +45,7 @@ impl Catalog {
             runbook: runbook.clone(),
             environment: environment.clone(),
             impact_at: opening.impact_at,
+            declared: Declared::default(),
         })
     }
 

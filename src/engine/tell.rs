@@ -170,6 +170,8 @@ fn headline(message: &Message) -> &str {
     match &message.summary {
         Text::Key(key, _) => key,
         Text::Named(key, _) => key,
-        Text::Said(_) | Text::Raw(_) | Text::Person(_) | Text::List(_) => "a text",
+        Text::Said(_) | Text::Raw(_) | Text::Person(_) | Text::Channel(_) | Text::List(_) => {
+            "a text"
+        }
     }
 }

@@ -6,6 +6,10 @@ use crate::domain::run::Kind;
 /// What somebody typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
+    /// What can be done from here, with buttons.
+    Menu,
+    /// Open a run, by a form that asks what is needed.
+    Declare,
     /// Open a run.
     Start {
         /// Of this runbook, or the default one.
@@ -103,7 +107,9 @@ pub fn parse(text: &str) -> Result<Command, NotACommand> {
     let (typed, rest) = (word.to_lowercase(), rest.trim());
     let words = || needed(&typed, rest);
     Ok(match typed.as_str() {
-        "" | "help" | "aide" => Command::Help,
+        "" => Command::Menu,
+        "help" | "aide" => Command::Help,
+        "start" if rest.is_empty() => Command::Declare,
         "start" => start(rest),
         "status" => Command::Status,
         "next" => Command::Next,
@@ -190,13 +196,14 @@ mod tests {
         let start = |runbook: Option<&str>, kind| {
             Ok(Command::Start { runbook: runbook.map(str::to_owned), kind })
         };
-        assert_eq!(parse("start"), start(None, Kind::Incident));
+        assert_eq!(parse(" start "), Ok(Command::Declare));
+        assert_eq!(parse("start incident"), start(None, Kind::Incident));
         assert_eq!(parse("  Start tabletop  "), start(None, Kind::Tabletop));
         assert_eq!(
             parse("start region-failover exercise"),
             start(Some("region-failover"), Kind::Exercise)
         );
-        assert_eq!(parse(""), Ok(Command::Help));
+        assert_eq!(parse(" "), Ok(Command::Menu));
         assert_eq!(parse("note  db is slow"), Ok(Command::Note("db is slow".into())));
         assert_eq!(parse("take DB"), Ok(Command::Take(Role::Db)));
         assert_eq!(parse("close"), Ok(Command::Close(String::new())));

@@ -15,11 +15,14 @@ pub fn open(entry: &Entry) -> Option<Run> {
     let (Event::RunStarted(start), Some(by)) = (&entry.event, entry.by.person()) else {
         return None;
     };
-    let Start { id, kind, runbook, environment, impact_at } = start.as_ref().clone();
+    let Start { id, kind, runbook, environment, impact_at, declared } = start.as_ref().clone();
     let steps = runbook.steps.iter().map(|step| (step.id.clone(), StepRun::waiting(entry.at)));
     // Whoever may command and starts a run commands it, until somebody else does.
     let commands = environment.person(by).is_some_and(|person| person.roles.contains(&Role::Ic));
-    let duty = commands.then(|| (Role::Ic, by.clone())).into_iter().collect();
+    let mut duty = declared.roles.clone();
+    if commands {
+        duty.entry(Role::Ic).or_insert_with(|| by.clone());
+    }
     Some(Run {
         id,
         kind,
@@ -29,6 +32,7 @@ pub fn open(entry: &Entry) -> Option<Run> {
         started_by: by.clone(),
         started_at: entry.at,
         impact_at,
+        declared,
         restored_at: None,
         duty,
         status: Status::Open,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::declared::Declared;
 use super::preview::Difference;
 pub use super::report::{Report, Returned};
 use super::state::{Choice, Kind, Proof, Seen, Shown, Skip};
@@ -26,6 +27,9 @@ pub struct Start {
     pub environment: Environment,
     /// Since when the service is hit.
     pub impact_at: Timestamp,
+    /// What else was said of the trouble.
+    #[serde(default, skip_serializing_if = "Declared::is_empty")]
+    pub declared: Declared,
 }
 
 /// Somebody or something asks. May be refused.

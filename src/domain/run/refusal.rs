@@ -71,6 +71,8 @@ pub enum Refusal {
     TooManySteps { most: usize },
     /// The impact lies in the future, or too far back.
     ImpactOutOfRange { most: Span },
+    /// The environment has no such system.
+    NoSuchSystem { name: String, all: Vec<String> },
     /// Decisions are decided, not skipped.
     NotSkippable { step: Localized },
     /// Nobody has looked yet what happened.
@@ -181,6 +183,13 @@ impl Refusal {
             }
             Self::ImpactOutOfRange { most } => {
                 Text::Key("refused.impact_out_of_range", vec![("most", Text::raw(most))])
+            }
+            Self::NoSuchSystem { name, all } => {
+                let all = all.iter().map(Text::raw).collect();
+                Text::Key(
+                    "refused.no_such_system",
+                    vec![("name", Text::raw(name)), ("all", Text::List(all))],
+                )
             }
             Self::NotSkippable { step: title } => Text::Key("refused.not_skippable", step(title)),
             Self::LookFirst { step: title } => Text::Key("refused.look_first", step(title)),

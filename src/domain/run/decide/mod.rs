@@ -15,7 +15,7 @@ mod team;
 
 pub use reports::is_proven;
 pub(super) use run_wide::due_at;
-pub use start::start;
+pub use start::{may_be, may_start, start};
 
 use super::protocol::{Event, Request};
 use super::refusal::Refusal;

@@ -307,6 +307,7 @@ fn the_room_is_warned_of_silence_while_something_hangs_on_the_run() {
         runbook: start.runbook.as_ref().clone(),
         environment: start.environment.as_ref().clone(),
         impact_at: START,
+        declared: start.declared,
     }));
     for kind in [Kind::Incident, Kind::Exercise] {
         assert!(of(kind, &begin) && of(kind, &close), "begun, and looked at once more at the end");

@@ -4,6 +4,7 @@
 mod approvals;
 mod attach;
 mod cards;
+mod declared;
 mod doubt;
 mod order;
 mod plan;

@@ -161,6 +161,7 @@ pub(super) fn refused(refusal: &Refusal) -> &'static str {
         Refusal::AlreadyHas { .. } => "has",
         Refusal::TooManySteps { .. } => "many",
         Refusal::ImpactOutOfRange { .. } => "impact",
+        Refusal::NoSuchSystem { .. } => "no-system",
         Refusal::NotSkippable { .. } => "never",
         Refusal::LookFirst { .. } => "look",
         Refusal::EngineOnly => "engine",
