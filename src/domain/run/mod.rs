@@ -18,6 +18,7 @@
 
 pub mod apply;
 pub mod decide;
+pub mod decision;
 pub mod effects;
 pub mod limits;
 pub mod log;

@@ -3,6 +3,7 @@
 
 mod approvals;
 mod cards;
+mod decisions;
 mod doubt;
 mod order;
 mod plan;
