@@ -136,6 +136,7 @@ fn beside(recorded: &Recorded) -> Option<(String, Value)> {
         | Event::ApprovalsVoided { .. }
         | Event::StepApproved { .. }
         | Event::VoteCast { .. }
+        | Event::DissentVoiced { .. }
         | Event::StepDeclined { .. }
         | Event::AttemptStarted { .. }
         | Event::OutcomeProbed { .. }

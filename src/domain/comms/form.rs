@@ -25,6 +25,7 @@ pub struct Form {
 pub fn form(run: &Run, press: &Press, now: Timestamp) -> Option<Form> {
     let key = match press.ask {
         Ask::NoGo => "form.no-go",
+        Ask::Disagree => "form.disagree",
         Ask::Reject => "form.reject",
         Ask::BreakGlass => "form.break-glass",
         Ask::Skip => "form.skip",

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::preview::Direction;
 use super::protocol::{Entry, Event, Start};
-use super::state::{Approval, DoneAs, Doubt, Happened, Run, Status, StepRun, StepState, Vote};
+use super::state::{
+    Approval, Dissent, DoneAs, Doubt, Happened, Run, Status, StepRun, StepState, Vote,
+};
 use crate::domain::actor::{Actor, Role, Surface};
 use crate::domain::ids::{PersonId, StepId};
 use crate::domain::runbook::Step;
@@ -100,6 +102,7 @@ pub fn apply(run: &mut Run, entry: &Entry) {
         | Event::ApprovalsVoided { .. }
         | Event::StepApproved { .. }
         | Event::VoteCast { .. }
+        | Event::DissentVoiced { .. }
         | Event::StepDeclined { .. }
         | Event::AttemptStarted { .. }
         | Event::OutcomeProbed { .. }
@@ -175,10 +178,19 @@ fn apply_to_step(
                 step.votes.push(Vote { by, choice, words, at });
             }
         }
+        Event::DissentVoiced { words, .. } => {
+            if let Some((by, _)) = by {
+                step.dissent.retain(|said| said.by != *by);
+                step.dissent.push(Dissent { by: by.clone(), words: words.clone(), at });
+            }
+        }
         Event::StepApproved { attempt, .. } => {
             step.enter(StepState::Approved { attempt: *attempt }, at);
         }
-        Event::StepDeclined { by, reason, .. } => step.decline(by, reason, at),
+        Event::StepDeclined { by, reason, facts, .. } => {
+            step.look(facts, at);
+            step.decline(by, reason, at);
+        }
         Event::AttemptStarted { attempt, .. } => {
             step.attempts = *attempt;
             step.begun += 1;
@@ -241,6 +253,7 @@ impl StepRun {
         self.shown = None;
         self.approvals.clear();
         self.votes.clear();
+        self.dissent.clear();
         self.enter(StepState::Previewing, at);
     }
 
@@ -298,6 +311,7 @@ impl Event {
             | Self::ApprovalsVoided { step, .. }
             | Self::StepApproved { step, .. }
             | Self::VoteCast { step, .. }
+            | Self::DissentVoiced { step, .. }
             | Self::StepDeclined { step, .. }
             | Self::AttemptStarted { step, .. }
             | Self::CallAccepted { step, .. }

@@ -96,6 +96,7 @@ fn touched(run: &Run, id: &StepId, event: &Event) -> Vec<Effect> {
         | Event::ApprovalsVoided { .. }
         | Event::StepApproved { .. }
         | Event::VoteCast { .. }
+        | Event::DissentVoiced { .. }
         | Event::AttemptStarted { .. }
         | Event::CallAccepted { .. }
         | Event::OutcomeUnknown { .. }
@@ -173,6 +174,7 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
         | Event::ApprovalGiven { .. }
         | Event::GlassBroken { .. }
         | Event::VoteCast { .. }
+        | Event::DissentVoiced { .. }
         | Event::StepDeclined { .. }
         | Event::AttemptStarted { .. }
         | Event::StepDone { .. }
@@ -215,6 +217,7 @@ pub fn tells_the_room(event: &Event) -> bool {
         | Event::ApprovalGiven { .. }
         | Event::StepApproved { .. }
         | Event::VoteCast { .. }
+        | Event::DissentVoiced { .. }
         | Event::AttemptStarted { .. }
         | Event::CallAccepted { .. }
         | Event::OutcomeProbed { .. }

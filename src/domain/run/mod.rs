@@ -19,6 +19,7 @@
 pub mod apply;
 pub mod decide;
 pub mod declared;
+pub mod decision;
 pub mod effects;
 pub mod limits;
 pub mod log;

@@ -51,7 +51,7 @@ pub enum Request {
         /// Why.
         reason: String,
     },
-    /// Say GO or HOLD at a decision.
+    /// Say GO or NO GO at a decision.
     Vote {
         /// Which step.
         step: StepId,
@@ -60,6 +60,15 @@ pub enum Request {
         /// Which.
         choice: Choice,
         /// In one's own words; may be empty.
+        words: String,
+    },
+    /// Say against a decision what everybody should read. Blocks nothing; everybody on the team may.
+    Disagree {
+        /// Which step.
+        step: StepId,
+        /// What was shown.
+        digest: Digest,
+        /// Why.
         words: String,
     },
     /// Go alone where two are asked for. Everybody is told.
@@ -171,10 +180,18 @@ pub enum Event {
     ApprovalsVoided { step: StepId, why: Voided },
     /// Enough people agreed.
     StepApproved { step: StepId, attempt: u32, digest: Digest },
-    /// Somebody said GO or HOLD.
+    /// Somebody said GO or NO GO.
     VoteCast { step: StepId, digest: Digest, choice: Choice, words: String },
-    /// People said no.
-    StepDeclined { step: StepId, by: Vec<PersonId>, reason: String },
+    /// Somebody disagrees with a decision.
+    DissentVoiced { step: StepId, digest: Digest, words: String },
+    /// People said no. Of a decision: to what was seen then.
+    StepDeclined {
+        step: StepId,
+        by: Vec<PersonId>,
+        reason: String,
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        facts: Map<String, Value>,
+    },
     /// Recorded before the call goes out.
     AttemptStarted { step: StepId, attempt: u32, digest: Digest },
     /// The system took the call.

@@ -25,6 +25,7 @@ impl StepRun {
             shown: None,
             approvals: Vec::new(),
             votes: Vec::new(),
+            dissent: Vec::new(),
             calls: 0,
             called_at: None,
             late: false,

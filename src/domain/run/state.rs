@@ -124,6 +124,9 @@ pub struct StepRun {
     pub approvals: Vec<Approval>,
     /// Who said what at a decision; the last word of each counts.
     pub votes: Vec<Vote>,
+    /// Who disagrees with it; the last word of each.
+    #[serde(default)]
+    pub dissent: Vec<Dissent>,
     /// How often people were called for while it asks.
     #[serde(default)]
     pub calls: u32,
@@ -357,10 +360,22 @@ pub struct Vote {
 
 /// The answers to a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Choice {
     /// Do it.
     Go,
-    /// Not now.
-    Hold,
+    /// Not now. The first format of the record calls it `hold`.
+    #[serde(alias = "hold")]
+    NoGo,
+}
+
+/// What somebody says against a decision. It blocks nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dissent {
+    /// Who.
+    pub by: PersonId,
+    /// In their words.
+    pub words: String,
+    /// When.
+    pub at: Timestamp,
 }

@@ -57,6 +57,9 @@ fn alone(run: &Run, request: &Request, by: &Actor, now: Timestamp) -> Result<Vec
         Request::Vote { step, digest, choice, words } => {
             answers::vote(run, step, digest, *choice, words, by, now)?
         }
+        Request::Disagree { step, digest, words } => {
+            answers::disagree(run, step, digest, words, by, now)?
+        }
         Request::BreakGlass { step, digest, reason } => {
             answers::break_glass(run, step, digest, reason, by, now)?
         }

@@ -82,6 +82,7 @@ pub(super) fn not_full(run: &Run, request: &Request) -> Result<(), Refusal> {
         Request::Approve { .. }
         | Request::Reject { .. }
         | Request::Vote { .. }
+        | Request::Disagree { .. }
         | Request::BreakGlass { .. }
         | Request::Skip { .. }
         | Request::Retry { .. }

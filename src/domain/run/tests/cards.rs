@@ -110,8 +110,9 @@ fn tour() -> Tour {
     tour.go(|world| drop(world.previewed("tell")));
     tour.go(|world| drop(world.approve("clara", "tell").unwrap()));
     tour.go(|world| drop(world.previewed("decide")));
-    tour.go(|world| drop(world.vote("mia", "decide", Choice::Hold).unwrap()));
-    tour.go(|world| drop(world.vote("antoine", "decide", Choice::Hold).unwrap()));
+    tour.go(|world| drop(world.disagree("clara", "decide").unwrap()));
+    tour.go(|world| drop(world.vote("mia", "decide", Choice::NoGo).unwrap()));
+    tour.go(|world| drop(world.vote("antoine", "decide", Choice::NoGo).unwrap()));
     tour.go(|world| drop(world.retry("antoine", "decide").unwrap()));
     tour.go(|world| drop(world.previewed("decide")));
     tour.go(|world| world.agreed("decide"));
@@ -222,7 +223,7 @@ fn every_event_has_a_line_and_what_the_room_must_notice_a_message() {
         let told = tells_the_room(&event.entry.event);
         assert_eq!(notice(&world.run, event).is_some(), told, "{key}");
     }
-    assert_eq!(seen.len(), 26, "the tour leaves out an event: {seen:?}");
+    assert_eq!(seen.len(), 27, "the tour leaves out an event: {seen:?}");
 }
 
 #[test]

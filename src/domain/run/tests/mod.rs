@@ -5,6 +5,7 @@ mod approvals;
 mod attach;
 mod cards;
 mod declared;
+mod decisions;
 mod doubt;
 mod order;
 mod plan;

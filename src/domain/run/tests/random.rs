@@ -72,10 +72,11 @@ fn request(world: &World, old: &[Digest], a_move: &Move) -> (Actor, Request) {
         _ => "because".to_owned(),
     };
     let reason = text.clone();
-    let choice = if a_move.choice.is_multiple_of(3) { Choice::Hold } else { Choice::Go };
+    let choice = if a_move.choice.is_multiple_of(3) { Choice::NoGo } else { Choice::Go };
     let asked = match a_move.what {
         0..=6 => Request::Approve { step, digest },
         7 => Request::Reject { step, digest, reason },
+        8 if a_move.choice % 16 == 5 => Request::Disagree { step, digest, words: text },
         8 => Request::Vote { step, digest, choice, words: text },
         9 => Request::BreakGlass { step, digest, reason },
         10 => Request::Skip { step, reason },
@@ -232,6 +233,7 @@ impl Model {
             | Event::PreviewFailed { .. }
             | Event::StepApproved { .. }
             | Event::VoteCast { .. }
+            | Event::DissentVoiced { .. }
             | Event::StepDeclined { .. }
             | Event::AttemptStarted { .. }
             | Event::CallAccepted { .. }

@@ -22,7 +22,8 @@ fn requests(step: &StepId, digest: &Digest, number: u32, attempt: u32) -> Vec<Re
         Request::Approve { step: step(), digest: digest() },
         Request::Reject { step: step(), digest: digest(), reason: why() },
         vote(Choice::Go),
-        vote(Choice::Hold),
+        vote(Choice::NoGo),
+        Request::Disagree { step: step(), digest: digest(), words: why() },
         Request::BreakGlass { step: step(), digest: digest(), reason: why() },
         Request::Skip { step: step(), reason: why() },
         Request::Retry { step: step() },
@@ -232,7 +233,7 @@ fn askers_and_statuses(out: &mut String) {
         };
         let (name, by_people) = column(&request_of(&World::ready("promote"), "promote"));
         let (step, state) = match name {
-            "go" | "no-go" => ("decide", StepState::Ready),
+            "go" | "no-go" | "disagree" => ("decide", StepState::Ready),
             "retry" => ("promote", StepState::Failed { error: String::new(), unreachable: false }),
             "mark" | "again" | "never" | "running" | "there" | "no-idea" => {
                 ("promote", doubt(Happened::Never))
