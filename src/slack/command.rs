@@ -2,6 +2,7 @@
 
 use crate::domain::actor::Role;
 use crate::domain::run::Kind;
+use crate::domain::value::Language;
 
 /// What somebody typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub enum Command {
     Close(String),
     /// What can be started.
     Runbooks,
+    /// Be answered in this language.
+    Lang(Language),
     /// List the commands.
     Help,
 }
@@ -71,10 +74,15 @@ pub enum NotACommand {
         /// What was typed.
         word: String,
     },
+    /// No language that we speak.
+    UnknownLanguage {
+        /// What was typed.
+        word: String,
+    },
 }
 
 /// Every command: its word, how it is typed, the message key of what it does.
-pub const ALL: [(&str, &str, &str); 13] = [
+pub const ALL: [(&str, &str, &str); 14] = [
     ("start", "start [runbook] [incident|exercise|tabletop]", "command.help.start"),
     ("status", "status", "command.help.status"),
     ("next", "next", "command.help.next"),
@@ -87,6 +95,7 @@ pub const ALL: [(&str, &str, &str); 13] = [
     ("resume", "resume", "command.help.resume"),
     ("close", "close [reason]", "command.help.close"),
     ("runbooks", "runbooks", "command.help.runbooks"),
+    ("lang", "lang fr|en", "command.help.lang"),
     ("help", "help", "command.help.help"),
 ];
 
@@ -118,6 +127,13 @@ pub fn parse(text: &str) -> Result<Command, NotACommand> {
         "resume" => Command::Resume,
         "close" => Command::Close(rest.to_owned()),
         "runbooks" => Command::Runbooks,
+        "lang" => {
+            let words = words()?;
+            let language = Language::parse(&words);
+            Command::Lang(
+                language.ok_or_else(|| NotACommand::UnknownLanguage { word: shortened(&words) })?,
+            )
+        }
         other => {
             let names = ALL.iter().map(|(name, ..)| *name);
             return Err(NotACommand::Unknown {
@@ -195,6 +211,8 @@ mod tests {
         assert_eq!(parse(""), Ok(Command::Help));
         assert_eq!(parse("note  db is slow"), Ok(Command::Note("db is slow".into())));
         assert_eq!(parse("take DB"), Ok(Command::Take(Role::Db)));
+        assert_eq!(parse("lang FR"), Ok(Command::Lang(Language::Fr)));
+        assert_eq!(parse("lang english"), Ok(Command::Lang(Language::En)));
         assert_eq!(parse("close"), Ok(Command::Close(String::new())));
         assert_eq!(parse("close  all is well "), Ok(Command::Close("all is well".into())));
     }
@@ -222,6 +240,9 @@ mod tests {
         assert_eq!(usage("assign"), "assign <role> @somebody");
         assert_eq!(usage("assign db"), "assign <role> @somebody");
         assert_eq!(usage("handover"), "handover @somebody");
+        assert_eq!(usage("lang"), "lang fr|en");
+        let german = NotACommand::UnknownLanguage { word: "de".into() };
+        assert_eq!(parse("lang de"), Err(german));
         let king = NotACommand::UnknownRole { word: "king".into() };
         assert_eq!(parse("take king"), Err(king.clone()));
         assert_eq!(parse("assign king @mia"), Err(king));

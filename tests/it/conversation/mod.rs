@@ -7,6 +7,7 @@ mod ends;
 mod failover;
 mod full_disk;
 mod fuzz;
+mod lang;
 pub(crate) mod people;
 mod places;
 pub(crate) mod raw;
