@@ -169,7 +169,7 @@ impl App {
         let store = open(&Database::File(folder.join("demo.db"))).await?;
         let actions = Arc::new(Actions::new(ActionSettings::default()));
         let engine = Engine::new(store, actions, Arc::new(Silent), clock);
-        let desk = Desk { engine: Arc::new(engine), catalog, environment: Arc::new(environment) };
+        let desk = Desk::new(Arc::new(engine), catalog, Arc::new(environment));
         let seal = uuid::Uuid::new_v4().simple().to_string();
         let access = Arc::new(Access::Demo { seal });
         let stop = front.work.token().clone();
@@ -201,7 +201,7 @@ impl App {
         let actions = Arc::new(Actions::new(ActionSettings::default()));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let engine = Engine::new(store, actions, Arc::new(Silent), clock);
-        Ok(Desk { engine: Arc::new(engine), catalog, environment: Arc::new(environment) })
+        Ok(Desk::new(Arc::new(engine), catalog, Arc::new(environment)))
     }
 
     /// Runs until the process is told to end (SIGTERM, Ctrl-C), then drains. Told again, it ends at once.
@@ -288,7 +288,7 @@ async fn begin(
     let engine = Engine::new(store, Arc::new(Actions::new(config.actions)), channel, clock);
     let engine = Arc::new(engine.with_patience(faults::patience()));
     let environment = Arc::new(environment);
-    let desk = Desk { engine: Arc::clone(&engine), catalog, environment };
+    let desk = Desk::new(Arc::clone(&engine), catalog, environment);
     let doors = Inbound::new(desk.clone(), Arc::clone(&slack), front.work.clone());
     let mut routes = match &config.slack.signing_secret {
         Some(secret) => {

@@ -4,8 +4,10 @@
 //! own way. When a reply is there, what was asked is on the record or certainly not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::client::SlackClientHandle;
@@ -23,6 +25,9 @@ use crate::domain::environment::Elsewhere;
 use crate::domain::run::declared::Field;
 use crate::domain::text::Text;
 use crate::engine::supervise::Supervisor;
+
+/// How long an answer waits for Slack to say in which language its asker reads.
+const LOCALE_WAIT: Duration = Duration::from_millis(500);
 
 /// What the doors share.
 #[derive(Debug, Clone)]
@@ -84,6 +89,7 @@ impl Inbound {
 
     async fn command(&self, key: &str, Slash { sender, text }: Slash) -> Reply {
         let by = self.actor(&sender);
+        self.meet(&by).await;
         let said = match self.elsewhere(&sender, &by) {
             Some(text) => self.say(&by, &text),
             None => {
@@ -102,6 +108,7 @@ impl Inbound {
             Happening::Challenge(challenge) => Reply::With(json!({"challenge": challenge})),
             Happening::Mention { sender, text } => {
                 let by = self.actor(&sender);
+                self.meet(&by).await;
                 let said = match self.elsewhere(&sender, &by) {
                     Some(text) => self.say(&by, &text),
                     None => obey(&self.desk, key, &by, &sender, &text).await,
@@ -126,6 +133,7 @@ impl Inbound {
         let elsewhere = self.elsewhere(sender, &by).map(Answer::Refused);
         match (interaction, elsewhere) {
             (Interaction::Sent(..), Some(refused)) => {
+                self.meet(&by).await;
                 after_form(&self.desk.voice_of(&by), &refused)
             }
             (Interaction::Declared(..), Some(refused)) => {
@@ -150,6 +158,7 @@ impl Inbound {
             }
             (Interaction::Sent(_, press, words), None) => {
                 let answer = self.desk.press(key, &by, &press, &words).await;
+                self.meet(&by).await;
                 after_form(&self.desk.voice_of(&by), &answer)
             }
             (Interaction::NotOurs(sender), None) => {
@@ -175,6 +184,23 @@ impl Inbound {
     pub(super) fn actor(&self, sender: &Sender) -> Actor {
         let home = sender.home.as_deref().or(sender.team.as_deref());
         self.desk.slack_actor(home, &sender.user)
+    }
+
+    /// Learns in which language somebody is answered, if it can be learnt at once.
+    async fn meet(&self, by: &Actor) {
+        let Some(user) = self.desk.recall(by).await.map(str::to_owned) else { return };
+        let (desk, slack) = (self.desk.clone(), Arc::clone(&self.slack));
+        let (done, learnt) = oneshot::channel::<()>();
+        self.supervisor.once(async move {
+            let locale = slack.locale(&user).await.unwrap_or_else(|error| {
+                info!(error = %error, "Slack does not say in which language somebody reads");
+                None
+            });
+            desk.heard(&user, locale.as_deref());
+            drop(done);
+        });
+        // Answered by the end of the task, whatever came of it.
+        drop(tokio::time::timeout(LOCALE_WAIT, learnt).await);
     }
 
     /// What is told to somebody who asks from a place from which runs are not driven.
@@ -217,16 +243,25 @@ impl Inbound {
         });
     }
 
+    /// The same, in the language that may have to be asked for first.
+    fn whisper_later(&self, to: Sender, by: &Actor, text: Text) {
+        let (this, by) = (self.clone(), by.clone());
+        self.supervisor.once(async move {
+            this.meet(&by).await;
+            this.whisper(to, this.say(&by, &text));
+        });
+    }
+
     fn after_click(&self, sender: Sender, by: &Actor, answer: Answer) -> Reply {
         match answer {
             Answer::Done { .. } => Reply::Taken,
             Answer::Refused(text) => {
-                self.whisper(sender, self.say(by, &text));
+                self.whisper_later(sender, by, text);
                 Reply::Taken
             }
             // Nothing was recorded, or nobody knows: Slack shows its warning beside the button as well.
             Answer::Failed(text) => {
-                self.whisper(sender, self.say(by, &text));
+                self.whisper_later(sender, by, text);
                 Reply::NotRecorded
             }
         }
@@ -234,6 +269,7 @@ impl Inbound {
 
     async fn open_form(&self, sender: Sender, press: &Press) -> Reply {
         let by = self.actor(&sender);
+        self.meet(&by).await;
         let voice = self.desk.voice_of(&by);
         let run = self.desk.engine.store.run(&press.run).await;
         let now = self.desk.engine.clock.now();

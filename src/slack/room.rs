@@ -160,7 +160,7 @@ impl SlackClientHandle {
 
     /// Calls what the library does not know, or knows wrongly: its history fails on the metadata of other apps, and
     /// what it calls the id of a scheduled message Slack calls otherwise.
-    async fn read(
+    pub(super) async fn read(
         &self,
         method: &str,
         arguments: &[(&str, Option<String>)],
@@ -170,7 +170,11 @@ impl SlackClientHandle {
         within(TIMEOUT, session.http_session_api.http_get(method, &arguments, None)).await
     }
 
-    async fn write(&self, method: &str, arguments: &Value) -> Result<Value, ChannelError> {
+    pub(super) async fn write(
+        &self,
+        method: &str,
+        arguments: &Value,
+    ) -> Result<Value, ChannelError> {
         let session = self.client.open_session(&self.token);
         within(TIMEOUT, session.http_session_api.http_post(method, arguments, None)).await
     }

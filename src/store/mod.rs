@@ -18,10 +18,11 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use crate::domain::ids::{Digest, RunId};
+use crate::domain::ids::{Digest, PersonId, RunId};
 use crate::domain::run::log::{NotRead, Recorded};
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
+use crate::domain::value::Language;
 
 /// One request's worth of change.
 #[derive(Debug)]
@@ -310,6 +311,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         run: &RunId,
         key: &MessageKey,
         posted: &Posted,
+    ) -> Result<(), StoreError>;
+
+    /// The language this person chose to be answered in, if they did.
+    async fn language(&self, person: &PersonId) -> Result<Option<Language>, StoreError>;
+
+    /// This person is answered in this language from now on.
+    async fn choose_language(
+        &self,
+        person: &PersonId,
+        language: Language,
     ) -> Result<(), StoreError>;
 
     /// Whether it can write now.

@@ -8,6 +8,7 @@ mod failover;
 mod full_disk;
 mod fuzz;
 mod path;
+mod lang;
 pub(crate) mod people;
 mod places;
 pub(crate) mod raw;

@@ -1,6 +1,8 @@
 //! The desk: what every surface does with what people ask. It finds the person and the run, hands the request in, and
 //! says what came of it, in one text. The rules are in the domain; nothing is allowed or refused here.
 
+mod language;
+
 use std::sync::Arc;
 
 use tracing::{error, info};
@@ -14,9 +16,9 @@ use crate::domain::run::declared::{Declared, Field};
 use crate::domain::run::{Kind, Request, Run, Start};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
-use crate::domain::value::Language;
 use crate::engine::{Asked, Engine, SubmitError, Submitted};
 use crate::store::StoreError;
+pub use language::Languages;
 
 /// What surfaces share.
 #[derive(Debug, Clone)]
@@ -27,6 +29,8 @@ pub struct Desk {
     pub catalog: Arc<Catalog>,
     /// The one environment this process acts on.
     pub environment: Arc<Environment>,
+    /// Who is answered in which language.
+    pub languages: Languages,
 }
 
 /// What came of a request, for the asker.
@@ -68,21 +72,14 @@ impl Answer {
 }
 
 impl Desk {
+    /// A desk on these parts.
+    pub fn new(engine: Arc<Engine>, catalog: Arc<Catalog>, environment: Arc<Environment>) -> Self {
+        Self { engine, catalog, environment, languages: Languages::default() }
+    }
+
     /// The voice in which cards are written.
     pub fn room_voice(&self) -> Voice<'_> {
         self.voice(self.environment.chat.language)
-    }
-
-    /// A voice in this language.
-    pub fn voice(&self, language: Language) -> Voice<'_> {
-        self.catalog.texts.voice(language, Some(&self.environment))
-    }
-
-    /// The voice in which one person is answered.
-    pub fn voice_of(&self, actor: &Actor) -> Voice<'_> {
-        let person = actor.person().and_then(|id| self.environment.person(id));
-        let language = person.and_then(|person| person.language);
-        self.voice(language.unwrap_or(self.environment.chat.language))
     }
 
     /// Who a Slack user is.
