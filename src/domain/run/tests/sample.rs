@@ -8,7 +8,6 @@ use crate::domain::environment::{Chat, Environment, EnvironmentKind, Objectives,
 use crate::domain::ids::{Digest, EnvironmentId, PersonId, RunId, StepId};
 use crate::domain::run::apply::{apply, open};
 use crate::domain::run::decide::{decide, start};
-use crate::domain::run::declared::Declared;
 use crate::domain::run::effects::effects;
 use crate::domain::run::log::{Recorded, record, root};
 use crate::domain::run::preview::{Preview, digest};
@@ -164,9 +163,8 @@ impl World {
 
     pub(super) fn of(runbook: Runbook, environment: Environment) -> Self {
         let run = RunId::parse("r1").unwrap();
-        let impact_at = Timestamp(START.0 - 300_000);
-        let kind = Kind::Incident;
-        let declared = Declared::default();
+        let (kind, impact_at) = (Kind::Incident, Timestamp(START.0 - 300_000));
+        let declared = Default::default();
         let request = Start { id: run.clone(), kind, runbook, environment, impact_at, declared };
         let events = start(&request, &who("antoine"), START).unwrap();
         let first = Entry { at: START, by: who("antoine"), event: events[0].clone() };
