@@ -13,15 +13,16 @@ use tracing::{info, warn};
 use super::client::SlackClientHandle;
 use super::command::{self, Command};
 use super::menu::Menu;
-use super::obey::{Said, obey};
+use super::obey::{Said, ending, obey};
 use super::payload::{self, Happening, Interaction, Kind, Sender, Slash, Unreadable};
 use super::render;
 use super::start_form::beside;
 use crate::catalog::Voice;
 use crate::desk::{Answer, Desk};
 use crate::domain::actor::Actor;
-use crate::domain::comms::{self, Press};
+use crate::domain::comms::{self, Ask, Press};
 use crate::domain::environment::Elsewhere;
+use crate::domain::ids::RunId;
 use crate::domain::run::declared::Field;
 use crate::domain::text::Text;
 use crate::engine::supervise::Supervisor;
@@ -137,6 +138,7 @@ impl Inbound {
                 after_form(&self.desk.voice_of(&by), &refused)
             }
             (Interaction::Declared(..), Some(refused)) => {
+                self.meet(&by).await;
                 beside(&self.desk.voice_of(&by), Field::Runbook, refused.text())
             }
             (
@@ -154,6 +156,9 @@ impl Inbound {
             }
             (Interaction::Click(sender, press), None) => {
                 let answer = self.desk.press(key, &by, &press, "").await;
+                if press.ask == Ask::Done && matches!(answer, Answer::Done { .. }) {
+                    self.offer_the_end(sender.clone(), by.clone(), press.run);
+                }
                 self.after_click(sender, &by, answer)
             }
             (Interaction::Sent(_, press, words), None) => {
@@ -169,12 +174,25 @@ impl Inbound {
         }
     }
 
+    /// Whoever did the last step need not look for the button that ends the run, far above on its card.
+    fn offer_the_end(&self, to: Sender, by: Actor, run: RunId) {
+        let inbound = self.clone();
+        self.supervisor.once(async move {
+            let Ok(Some(stored)) = inbound.desk.engine.store.run(&run).await else { return };
+            inbound.meet(&by).await;
+            if let Some(said) = ending(&inbound.desk, &by, &stored.run) {
+                inbound.whisper(to, said);
+            }
+        });
+    }
+
     /// A button does what its word does; the answer is told to whoever pressed.
     async fn menu(&self, key: &str, sender: Sender, menu: Menu) -> Reply {
         if menu == Menu::Start && self.opens_start(&sender).await {
             return Reply::Taken;
         }
         let by = self.actor(&sender);
+        self.meet(&by).await;
         let said = obey(&self.desk, key, &by, &sender, menu.word()).await;
         self.whisper(sender, said);
         Reply::Taken
@@ -187,7 +205,7 @@ impl Inbound {
     }
 
     /// Learns in which language somebody is answered, if it can be learnt at once.
-    async fn meet(&self, by: &Actor) {
+    pub(super) async fn meet(&self, by: &Actor) {
         let Some(user) = self.desk.recall(by).await.map(str::to_owned) else { return };
         let (desk, slack) = (self.desk.clone(), Arc::clone(&self.slack));
         let (done, learnt) = oneshot::channel::<()>();

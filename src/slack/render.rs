@@ -107,12 +107,14 @@ fn button(voice: &Voice<'_>, button: &Button) -> Value {
     }
     if let (Some(map), Some(text)) = (out.as_object_mut(), &button.confirm) {
         let word = |key| voice.plain(&Text::key(key));
+        let style = if button.style == Style::Danger { "danger" } else { "primary" };
         map.insert(
             "confirm".to_owned(),
             json!({
                 "title": plain(&word("confirm.title"), 100),
                 "text": plain(&voice.plain(text), CONFIRM),
                 "confirm": plain(&word("confirm.yes"), CONFIRM_LABEL),
+                "style": style,
                 "deny": plain(&word("confirm.no"), CONFIRM_LABEL),
             }),
         );

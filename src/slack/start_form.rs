@@ -72,11 +72,13 @@ impl Inbound {
         if may_start(&self.desk.environment, &by).is_err() {
             return false;
         }
-        let desk = self.desk.clone();
+        let inbound = self.clone();
         let view = async move {
+            inbound.meet(&by).await;
+            let desk = &inbound.desk;
             let open = desk.open_run().await;
             let open = open.map_err(|_| Text::key("refused.not_stored"))?;
-            Ok(view(&desk, &by, open.as_ref(), desk.engine.clock.now()))
+            Ok(view(desk, &by, open.as_ref(), desk.engine.clock.now()))
         };
         self.open_then(sender.clone(), Text::key("start.title"), view).await
     }
@@ -84,6 +86,7 @@ impl Inbound {
     /// Opens the run that the form asks for, or says beside the field what is wrong.
     pub(super) async fn declared(&self, key: &str, sender: &Sender, filled: &Filled) -> Reply {
         let by = self.actor(sender);
+        self.meet(&by).await;
         let voice = self.desk.voice_of(&by);
         let wish = match self.wish(sender, filled) {
             Ok(wish) => wish,

@@ -146,6 +146,17 @@ fn steerers<'a>(run: &'a Run, step: &Step) -> Vec<&'a PersonId> {
     run.environment.people.iter().filter(may).map(|person| &person.id).collect()
 }
 
+/// What is offered when nothing is left to do: the end. `None` while something is, and after the end.
+pub fn ending(run: &Run, now: Timestamp) -> Option<Message> {
+    if run.is_closed() || run.each_step().any(|(step, _)| !run.is_settled(&step.id)) {
+        return None;
+    }
+    let line = Text::key("run.nothing_open");
+    let close = Button::plain(Press::of_run(Ask::Close, &run.id)).styled(Style::Primary);
+    let blocks = vec![Block::Lines(vec![line.clone()]), Block::Buttons(vec![close])];
+    Some(pressable(run, Message { summary: line, blocks }, now))
+}
+
 /// What waits for whom, a line each: the run card's, without the card.
 pub fn waiting(run: &Run, now: Timestamp) -> Vec<Text> {
     run_card::open_lines(run, now)

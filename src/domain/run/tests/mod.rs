@@ -4,8 +4,8 @@
 mod approvals;
 mod attach;
 mod cards;
-mod declared;
 mod decisions;
+mod declared;
 mod doubt;
 mod order;
 mod plan;

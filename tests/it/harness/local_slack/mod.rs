@@ -319,6 +319,19 @@ impl LocalSlack {
             .await;
     }
 
+    /// Somebody closes the modal on top.
+    pub(crate) async fn close_modal(&self, user: &str) {
+        let (mut socket, state) = self.browser().await;
+        let open = state["modalStack"].as_array().map_or(0, Vec::len);
+        let close = json!({ "t": "view_close", "user": user }).to_string();
+        socket.send(Message::text(close)).await.expect("local-slack listens");
+        eventually("the modal is closed", 15, || async {
+            let (_, state) = self.browser().await;
+            (state["modalStack"].as_array().map_or(0, Vec::len) < open).then_some(())
+        })
+        .await;
+    }
+
     /// Opens the browser's web socket; returns it with the state it begins with.
     async fn browser(
         &self,
