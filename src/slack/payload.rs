@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::render::WORDS;
-use crate::domain::comms::Press;
+use super::render::{CODE, WORDS};
+use crate::domain::code::Typed;
+use crate::domain::comms::{Press, Written};
 use crate::domain::ids::Digest;
 
 /// Who asked, where, and how to answer.
@@ -37,8 +38,8 @@ pub struct Slash {
 pub enum Interaction {
     /// A press on one of our buttons.
     Click(Sender, Press),
-    /// A form that was sent, with its words.
-    Sent(Sender, Press, String),
+    /// A form that was sent, with what was written.
+    Sent(Sender, Press, Written),
     /// A button or form of somebody else, or of another version of ours.
     NotOurs(Sender),
     /// Something we have no use for (a form that was closed).
@@ -170,10 +171,13 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
         Some("view_submission") => {
             let action = text(payload, "/view/callback_id").unwrap_or_default();
             let value = text(payload, "/view/private_metadata").unwrap_or_default();
-            let words = format!("/view/state/values/{WORDS}/{WORDS}/value");
-            let words = text(payload, &words).unwrap_or_default();
+            let input = |id: &str| text(payload, &format!("/view/state/values/{id}/{id}/value"));
+            let written = Written {
+                words: input(WORDS).unwrap_or_default(),
+                code: input(CODE).map(|code| Typed::new(&code)),
+            };
             Ok(match Press::parse(&action, &value) {
-                Ok(press) => Interaction::Sent(sender, press, words),
+                Ok(press) => Interaction::Sent(sender, press, written),
                 Err(_) => Interaction::NotOurs(sender),
             })
         }

@@ -92,6 +92,8 @@ fn touched(run: &Run, id: &StepId, event: &Event) -> Vec<Effect> {
         | Event::PreviewShown { .. }
         | Event::PreviewFailed { .. }
         | Event::ApprovalGiven { .. }
+        | Event::CodeConfirmed { .. }
+        | Event::CodesLocked { .. }
         | Event::GlassBroken { .. }
         | Event::ApprovalsVoided { .. }
         | Event::StepApproved { .. }
@@ -170,6 +172,8 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
         | Event::PreviewShown { .. }
         | Event::PreviewFailed { .. }
         | Event::ApprovalGiven { .. }
+        | Event::CodeConfirmed { .. }
+        | Event::CodesLocked { .. }
         | Event::GlassBroken { .. }
         | Event::VoteCast { .. }
         | Event::StepDeclined { .. }
@@ -192,6 +196,7 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
 pub fn tells_the_room(event: &Event) -> bool {
     match event {
         Event::GlassBroken { .. }
+        | Event::CodesLocked { .. }
         | Event::ApprovalsVoided { .. }
         | Event::StepDeclined { .. }
         | Event::OutcomeUnknown { .. }
@@ -210,6 +215,7 @@ pub fn tells_the_room(event: &Event) -> bool {
         | Event::PreviewShown { .. }
         | Event::PreviewFailed { .. }
         | Event::ApprovalGiven { .. }
+        | Event::CodeConfirmed { .. }
         | Event::StepApproved { .. }
         | Event::VoteCast { .. }
         | Event::AttemptStarted { .. }

@@ -3,6 +3,7 @@
 
 mod approvals;
 mod cards;
+mod codes;
 mod doubt;
 mod order;
 mod plan;

@@ -232,6 +232,8 @@ impl Model {
             | Event::PreviewFailed { .. }
             | Event::StepApproved { .. }
             | Event::VoteCast { .. }
+            | Event::CodeConfirmed { .. }
+            | Event::CodesLocked { .. }
             | Event::StepDeclined { .. }
             | Event::AttemptStarted { .. }
             | Event::CallAccepted { .. }
