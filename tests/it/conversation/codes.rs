@@ -45,7 +45,7 @@ impl Phone {
     }
 
     fn now() -> i64 {
-        now_s()
+        i64::try_from(now_s()).expect("it fits")
     }
 
     /// A code that has not been used, as early as there may be one: so the next need not be waited for.
