@@ -88,7 +88,7 @@ pub enum NotACommand {
 }
 
 /// Every command: its word, how it is typed, the message key of what it does.
-pub const ALL: [(&str, &str, &str); 14] = [
+pub const ALL: [(&str, &str, &str); 15] = [
     ("start", "start [runbook] [incident|exercise|tabletop]", "command.help.start"),
     ("status", "status", "command.help.status"),
     ("next", "next", "command.help.next"),

@@ -18,8 +18,8 @@
 
 pub mod apply;
 pub mod decide;
-pub mod declared;
 pub mod decision;
+pub mod declared;
 pub mod effects;
 pub mod limits;
 pub mod log;

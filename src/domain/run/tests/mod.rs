@@ -4,8 +4,9 @@
 mod approvals;
 mod attach;
 mod cards;
-mod declared;
+mod codes;
 mod decisions;
+mod declared;
 mod doubt;
 mod order;
 mod plan;
