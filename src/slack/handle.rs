@@ -20,7 +20,7 @@ use super::start_form::beside;
 use crate::catalog::Voice;
 use crate::desk::{Answer, Desk};
 use crate::domain::actor::Actor;
-use crate::domain::comms::{self, Ask, Press};
+use crate::domain::comms::{self, Ask, Press, Written};
 use crate::domain::environment::Elsewhere;
 use crate::domain::ids::RunId;
 use crate::domain::run::declared::Field;
@@ -52,11 +52,11 @@ pub enum Reply {
 }
 
 /// In a form, a refusal stands beside what was written, which so is not lost.
-fn after_form(voice: &Voice<'_>, answer: &Answer) -> Reply {
+fn after_form(voice: &Voice<'_>, press: &Press, written: &Written, answer: &Answer) -> Reply {
     match answer {
         Answer::Done { .. } => Reply::Taken,
-        Answer::Refused(text) | Answer::Failed(text) => {
-            let errors = json!({render::WORDS: voice.plain(text)});
+        Answer::CodeAsked(text) | Answer::Refused(text) | Answer::Failed(text) => {
+            let errors = json!({render::at_fault(press, written, answer): voice.plain(text)});
             Reply::With(json!({"response_action": "errors", "errors": errors}))
         }
     }
@@ -133,9 +133,9 @@ impl Inbound {
         let by = self.actor(sender);
         let elsewhere = self.elsewhere(sender, &by).map(Answer::Refused);
         match (interaction, elsewhere) {
-            (Interaction::Sent(..), Some(refused)) => {
+            (Interaction::Sent(_, press, written), Some(refused)) => {
                 self.meet(&by).await;
-                after_form(&self.desk.voice_of(&by), &refused)
+                after_form(&self.desk.voice_of(&by), &press, &written, &refused)
             }
             (Interaction::Declared(..), Some(refused)) => {
                 self.meet(&by).await;
@@ -155,16 +155,20 @@ impl Inbound {
                 self.open_form(sender, &press).await
             }
             (Interaction::Click(sender, press), None) => {
-                let answer = self.desk.press(key, &by, &press, "").await;
-                if press.ask == Ask::Done && matches!(answer, Answer::Done { .. }) {
-                    self.offer_the_end(sender.clone(), by.clone(), press.run);
+                match self.desk.press(key, &by, &press, &Written::default()).await {
+                    Answer::CodeAsked(_) => self.open_form(sender, &press).await,
+                    answer @ (Answer::Done { .. } | Answer::Refused(_) | Answer::Failed(_)) => {
+                        if press.ask == Ask::Done && matches!(answer, Answer::Done { .. }) {
+                            self.offer_the_end(sender.clone(), by.clone(), press.run);
+                        }
+                        self.after_click(sender, &by, answer)
+                    }
                 }
-                self.after_click(sender, &by, answer)
             }
-            (Interaction::Sent(_, press, words), None) => {
-                let answer = self.desk.press(key, &by, &press, &words).await;
+            (Interaction::Sent(_, press, written), None) => {
+                let answer = self.desk.press(key, &by, &press, &written).await;
                 self.meet(&by).await;
-                after_form(&self.desk.voice_of(&by), &answer)
+                after_form(&self.desk.voice_of(&by), &press, &written, &answer)
             }
             (Interaction::NotOurs(sender), None) => {
                 info!(actor = ?by, "Refused a button that is not ours");
@@ -273,7 +277,7 @@ impl Inbound {
     fn after_click(&self, sender: Sender, by: &Actor, answer: Answer) -> Reply {
         match answer {
             Answer::Done { .. } => Reply::Taken,
-            Answer::Refused(text) => {
+            Answer::CodeAsked(text) | Answer::Refused(text) => {
                 self.whisper_later(sender, by, text);
                 Reply::Taken
             }
@@ -292,7 +296,13 @@ impl Inbound {
         let run = self.desk.engine.store.run(&press.run).await;
         let now = self.desk.engine.clock.now();
         let form = match run {
-            Ok(Some(stored)) => comms::form::form(&stored.run, press, now),
+            Ok(Some(stored)) => match self.desk.asks_code(&stored.run, &by, press).await {
+                Ok(asks_code) => comms::form::form(&stored.run, press, asks_code, now),
+                Err(_) => {
+                    let answer = Answer::Failed(Text::key("refused.not_stored"));
+                    return self.after_click(sender, &by, answer);
+                }
+            },
             Ok(None) => {
                 info!(run.id = %press.run, actor = ?by, "Refused a form of an unknown run");
                 let run = vec![("run", Text::raw(&press.run))];

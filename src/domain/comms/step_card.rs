@@ -10,7 +10,7 @@ use crate::domain::run::state::{
     Choice, Doubt, Happened, Proof, Run, Seen, Shown, Skip, StepRun, StepState,
 };
 use crate::domain::runbook::condition::Verdict;
-use crate::domain::runbook::{Gate, Step};
+use crate::domain::runbook::{CodeOf, Gate, Step};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 
@@ -202,7 +202,11 @@ impl Card<'_> {
 
     fn agreed(&self) -> Args {
         let agreed = self.at.approvals.iter().map(|approval| {
-            let key = if approval.glass.is_some() { "step.agreed_alone" } else { "step.agreed" };
+            let key = match (&approval.glass, self.at.coded.contains(&approval.by)) {
+                (Some(_), _) => "step.agreed_alone",
+                (None, true) => "step.agreed_code",
+                (None, false) => "step.agreed",
+            };
             let at = Text::raw(approval.at.time_of_day());
             Text::Key(key, vec![("by", (&approval.by).into()), ("at", at)])
         });
@@ -235,6 +239,9 @@ impl Card<'_> {
             ),
             (Gate::None | Gate::Confirm, _) => Text::Key("step.needs_one", args(vec![])),
         });
+        if self.step.code_of() == CodeOf::Everybody {
+            lines.push(Text::key("step.code_required"));
+        }
         lines
     }
 

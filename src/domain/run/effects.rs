@@ -92,6 +92,8 @@ fn touched(run: &Run, id: &StepId, event: &Event) -> Vec<Effect> {
         | Event::PreviewShown { .. }
         | Event::PreviewFailed { .. }
         | Event::ApprovalGiven { .. }
+        | Event::CodeConfirmed { .. }
+        | Event::CodesLocked { .. }
         | Event::GlassBroken { .. }
         | Event::ApprovalsVoided { .. }
         | Event::StepApproved { .. }
@@ -172,6 +174,8 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
         | Event::PreviewShown { .. }
         | Event::PreviewFailed { .. }
         | Event::ApprovalGiven { .. }
+        | Event::CodeConfirmed { .. }
+        | Event::CodesLocked { .. }
         | Event::GlassBroken { .. }
         | Event::VoteCast { .. }
         | Event::DissentVoiced { .. }
@@ -196,6 +200,7 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
 pub fn tells_the_room(event: &Event) -> bool {
     match event {
         Event::GlassBroken { .. }
+        | Event::CodesLocked { .. }
         | Event::ApprovalsVoided { .. }
         | Event::StepDeclined { .. }
         | Event::OutcomeUnknown { .. }
@@ -215,6 +220,7 @@ pub fn tells_the_room(event: &Event) -> bool {
         | Event::PreviewShown { .. }
         | Event::PreviewFailed { .. }
         | Event::ApprovalGiven { .. }
+        | Event::CodeConfirmed { .. }
         | Event::StepApproved { .. }
         | Event::VoteCast { .. }
         | Event::DissentVoiced { .. }

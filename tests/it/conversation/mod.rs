@@ -1,6 +1,7 @@
 //! Conversations: people drive the real binary through Slack, and afterwards the servers are asked what happened.
 
 mod changed_world;
+mod codes;
 mod commands;
 mod doubt;
 mod ends;
