@@ -75,9 +75,12 @@ fn sentence(event: &Event) -> (&'static str, Args) {
         Event::VoteCast { choice, words, .. } => {
             let key = match choice {
                 Choice::Go => "timeline.voted_go",
-                Choice::Hold => "timeline.voted_hold",
+                Choice::NoGo => "timeline.voted_no_go",
             };
             (key, vec![("words", Text::raw(words))])
+        }
+        Event::DissentVoiced { words, .. } => {
+            ("timeline.dissent_voiced", vec![("words", Text::raw(words))])
         }
         Event::StepDeclined { reason, .. } => ("timeline.step_declined", reason_arg(reason)),
         Event::AttemptStarted { attempt, digest, .. } => (

@@ -177,5 +177,9 @@ async fn assert_room(world: &World, run: &Run, events: &[Recorded]) -> usize {
         assert!(asks.is_none(), "{key:?} still asks: {asks:?}");
         assert!(known.insert(at), "{key:?} stands where another does");
     }
+    for step in run.steps.keys().cloned() {
+        let details = world.store.posted(&run.id, &MessageKey::Details(step)).await;
+        known.extend(details.expect("it can be read").map(|posted| (posted.channel, posted.ts)));
+    }
     shown.keys().filter(|at| !known.contains(*at)).count()
 }

@@ -5,6 +5,7 @@ mod approvals;
 mod cards;
 mod decisions;
 mod doubt;
+mod forecast;
 mod order;
 mod plan;
 mod random;
