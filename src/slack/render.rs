@@ -178,6 +178,14 @@ pub fn view(voice: &Voice<'_>, form: &Form) -> Value {
     })
 }
 
+/// The same with one more field.
+pub(super) fn with(mut object: Value, name: &str, value: impl Into<Value>) -> Value {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(name.to_owned(), value.into());
+    }
+    object
+}
+
 /// A form without a question: a text to read, and a way out.
 pub(super) fn note(voice: &Voice<'_>, title: &Text, text: &Text) -> Value {
     json!({

@@ -55,7 +55,9 @@ impl Environment {
         let ours = |name: &str| name == TABLETOP || ENVIRONMENT.iter().any(|one| one.name == name);
         let sections = self.document.as_object().into_iter().flatten();
         let there = sections.filter(|(name, section)| {
-            section.is_object() && section["present"] != Value::Bool(false) && !ours(name)
+            section.is_object()
+                && section.get("present") != Some(&Value::Bool(false))
+                && !ours(name)
         });
         there.map(|(name, _)| name.as_str()).collect()
     }

@@ -249,9 +249,7 @@ async fn to_the_end(stage: &Stage, album: &mut Album<'_>) {
         .await;
         let Some((message, button)) = found else { return };
         let step = button.value.split('|').nth(1).unwrap_or_default();
-        album
-            .keep(&format!("{}-{step}", button.action).trim_end_matches('-').to_owned(), &message)
-            .await;
+        album.keep(format!("{}-{step}", button.action).trim_end_matches('-'), &message).await;
         pressed.insert((button.action.clone(), button.value.clone()));
         if button.action == "ask-close" {
             let (_, same) = offered(stage, ANTOINE, "ask-close").await;
