@@ -64,7 +64,10 @@ async fn measure(presses: usize) -> Result<()> {
     })
     .await
     .map_err(|why| {
-        format!("{why}: {}", fs::read_to_string(folder.path().join("serve.log")).unwrap_or_default())
+        format!(
+            "{why}: {}",
+            fs::read_to_string(folder.path().join("serve.log")).unwrap_or_default()
+        )
     })?;
     let store = SqliteStore::open_beside(&folder.path().join("dr.db")).await?;
     let start = "command=%2Fdr&text=start+region-failover+tabletop&user_id=U0ANTOINE&team_id=T1\

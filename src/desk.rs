@@ -10,7 +10,8 @@ use crate::domain::actor::{Actor, Surface};
 use crate::domain::comms::Press;
 use crate::domain::environment::{Environment, Person};
 use crate::domain::ids::RunId;
-use crate::domain::run::{Kind, Request, Run};
+use crate::domain::run::declared::{Declared, Field};
+use crate::domain::run::{Kind, Request, Run, Start};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::domain::value::Language;
@@ -42,6 +43,19 @@ pub enum Answer {
     Refused(Text),
     /// It could not be recorded, or nobody knows whether it was; the text says which.
     Failed(Text),
+}
+
+/// What somebody wants to open.
+#[derive(Debug, Clone)]
+pub struct Wish<'a> {
+    /// Of which runbook, or the default one.
+    pub runbook: Option<&'a str>,
+    /// What for.
+    pub kind: Kind,
+    /// Since when the service is hit.
+    pub impact_at: Timestamp,
+    /// What else is said of the trouble.
+    pub declared: Declared,
 }
 
 impl Answer {
@@ -109,20 +123,32 @@ impl Desk {
         kind: Kind,
         impact_at: Timestamp,
     ) -> Answer {
+        let wish = Wish { runbook, kind, impact_at, declared: Declared::default() };
+        self.declare(key, by, wish).await.0
+    }
+
+    /// Opens a run of which more is said. Beside a refusal: which of it was wrong.
+    pub async fn declare(&self, key: &str, by: &Actor, wish: Wish<'_>) -> (Answer, Option<Field>) {
         let environment = &self.environment.id;
+        let Wish { runbook, kind, impact_at, declared } = wish;
         let opening = Opening { key, runbook, environment, kind, impact_at };
         let start = match self.catalog.start(opening) {
-            Ok(start) => start,
+            Ok(start) => Start { declared, ..start },
             Err(text) => {
                 info!(actor = ?by, refusal = ?text, "Refused to start a run");
-                return Answer::Refused(text);
+                return (Answer::Refused(text), Some(Field::Runbook));
             }
         };
         let started = self.engine.start(key, &start, by).await;
-        let channel = Text::raw(&self.environment.chat.war_room);
-        answer(started, |run| {
+        let field = match &started {
+            Err(SubmitError::Refused(refusal)) => refusal.field(),
+            Ok(_) | Err(_) => None,
+        };
+        let channel = Text::Channel(self.environment.chat.war_room.clone());
+        let answer = answer(started, |run| {
             Text::Key("command.started", vec![("run", Text::raw(run)), ("channel", channel)])
-        })
+        });
+        (answer, field)
     }
 
     /// Does what a button asks, with the words that were written.

@@ -149,6 +149,7 @@ fn beside(recorded: &Recorded) -> Option<(String, Value)> {
         | Event::PeopleCalled { .. }
         | Event::StepLate { .. }
         | Event::RoleTaken { .. }
+        | Event::RunbookAttached { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }

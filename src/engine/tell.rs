@@ -24,6 +24,7 @@ pub(super) async fn show(
     key: &MessageKey,
 ) -> Result<(), EffectError> {
     let under = under(engine, claimed, key).await?;
+    let mut posted = None;
     if let (Some((run, message)), Ok(under)) = (newest(engine, claimed, key).await?, &under) {
         let mut place = engine.store.posted(&run.id, key).await?;
         if place.as_ref().is_some_and(|place| place.fate == Fate::Posting) {
@@ -37,11 +38,16 @@ pub(super) async fn show(
             engine.channel.turn(&run, urgency, &message, stands.as_ref(), within).await?;
         if has_turn && let Some((run, message)) = newest(engine, claimed, key).await? {
             let message = marked(message, place.as_ref());
-            put(engine, &run, key, &message, place, under.as_ref()).await?;
+            if put(engine, &run, key, &message, place, under.as_ref()).await? {
+                posted = Some((run, message));
+            }
         }
     }
     if !engine.store.settle(claimed, engine.clock.now()).await? {
-        // Our time was over: somebody else may have shown something newer, and we something older after it.
+        // Our time was over: somebody else may have posted it too, or shown something newer than we after them.
+        if let Some((run, message)) = posted {
+            look(engine, &run, key, &message).await?;
+        }
         engine.store.want(&claimed.run, &claimed.effect, engine.clock.now()).await?;
     }
     Ok(())
@@ -130,6 +136,7 @@ async fn look(
     Ok(Some(newest))
 }
 
+/// Edits the message, or posts it; whether it was posted.
 async fn put(
     engine: &Engine,
     run: &Run,
@@ -137,7 +144,7 @@ async fn put(
     message: &Message,
     place: Option<Posted>,
     under: Option<&Posted>,
-) -> Result<(), EffectError> {
+) -> Result<bool, EffectError> {
     if let Some(place) = place.as_ref().filter(|place| place.stands()) {
         let (what, content) = (faults::message(key), headline(message));
         faults::place(format_args!("before edit of {what} as {content}"));
@@ -146,7 +153,7 @@ async fn put(
         match shown {
             // Somebody deleted it, or it is too old to edit: the room gets a new one.
             Err(ChannelError::Gone) => {}
-            shown => return shown.map(drop).map_err(Into::into),
+            shown => return shown.map(|_| false).map_err(Into::into),
         }
     }
     let in_doubt = place.is_some_and(|place| place.fate == Fate::Posting);
@@ -160,12 +167,13 @@ async fn put(
     };
     faults::place(format_args!("after post of {what} as {content}"));
     match shown {
-        Ok(None) => {}
+        Ok(None) => Ok(false),
         Ok(Some(at)) => {
             let fate = if in_doubt { Fate::Again } else { at.fate };
             let at = Posted { fate, ..at };
             engine.store.remember(&run.id, key, &at).await?;
             follow(engine, run, key, &at).await?;
+            Ok(true)
         }
         Err(error) => {
             let was_not_posted = match &error {
@@ -175,10 +183,9 @@ async fn put(
             if was_not_posted {
                 engine.store.remember(&run.id, key, &not_yet(Fate::Unposted)).await?;
             }
-            return Err(error.into());
+            Err(error.into())
         }
     }
-    Ok(())
 }
 
 /// What comes after a message has been posted: the run's card is pinned, and a step's details go under its card.
@@ -212,6 +219,8 @@ fn headline(message: &Message) -> &str {
     match &message.summary {
         Text::Key(key, _) => key,
         Text::Named(key, _) => key,
-        Text::Said(_) | Text::Raw(_) | Text::Person(_) | Text::List(_) => "a text",
+        Text::Said(_) | Text::Raw(_) | Text::Person(_) | Text::Channel(_) | Text::List(_) => {
+            "a text"
+        }
     }
 }

@@ -9,23 +9,27 @@ use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use super::client::SlackClientHandle;
+use super::command::{self, Command};
+use super::menu::Menu;
 use super::obey::{Said, obey};
 use super::payload::{self, Happening, Interaction, Kind, Sender, Slash, Unreadable};
 use super::render;
+use super::start_form::beside;
 use crate::catalog::Voice;
 use crate::desk::{Answer, Desk};
 use crate::domain::actor::Actor;
 use crate::domain::comms::{self, Press};
 use crate::domain::environment::Elsewhere;
+use crate::domain::run::declared::Field;
 use crate::domain::text::Text;
 use crate::engine::supervise::Supervisor;
 
 /// What the doors share.
 #[derive(Debug, Clone)]
 pub struct Inbound {
-    desk: Desk,
-    slack: Arc<SlackClientHandle>,
-    supervisor: Supervisor,
+    pub(super) desk: Desk,
+    pub(super) slack: Arc<SlackClientHandle>,
+    pub(super) supervisor: Supervisor,
 }
 
 /// What Slack is told.
@@ -82,7 +86,13 @@ impl Inbound {
         let by = self.actor(&sender);
         let said = match self.elsewhere(&sender, &by) {
             Some(text) => self.say(&by, &text),
-            None => obey(&self.desk, key, &by, &sender, &text).await,
+            None => {
+                let asks = command::parse(&text) == Ok(Command::Declare);
+                if asks && self.opens_start(&sender).await {
+                    return Reply::Taken;
+                }
+                obey(&self.desk, key, &by, &sender, &text).await
+            }
         };
         Reply::With(said.ephemeral())
     }
@@ -106,6 +116,8 @@ impl Inbound {
     async fn interaction(&self, key: &str, interaction: Interaction) -> Reply {
         let (Interaction::Click(sender, _)
         | Interaction::Sent(sender, ..)
+        | Interaction::Menu(sender, _)
+        | Interaction::Declared(sender, _)
         | Interaction::NotOurs(sender)) = &interaction
         else {
             return Reply::Taken;
@@ -116,8 +128,18 @@ impl Inbound {
             (Interaction::Sent(..), Some(refused)) => {
                 after_form(&self.desk.voice_of(&by), &refused)
             }
-            (Interaction::Click(sender, _) | Interaction::NotOurs(sender), Some(refused)) => {
-                self.after_click(sender, &by, refused)
+            (Interaction::Declared(..), Some(refused)) => {
+                beside(&self.desk.voice_of(&by), Field::Runbook, refused.text())
+            }
+            (
+                Interaction::Click(sender, _)
+                | Interaction::Menu(sender, _)
+                | Interaction::NotOurs(sender),
+                Some(refused),
+            ) => self.after_click(sender, &by, refused),
+            (Interaction::Menu(sender, menu), None) => self.menu(key, sender, menu).await,
+            (Interaction::Declared(sender, filled), None) => {
+                self.declared(key, &sender, &filled).await
             }
             (Interaction::Click(sender, press), None) if press.ask.wants_words() => {
                 self.open_form(sender, &press).await
@@ -138,8 +160,19 @@ impl Inbound {
         }
     }
 
+    /// A button does what its word does; the answer is told to whoever pressed.
+    async fn menu(&self, key: &str, sender: Sender, menu: Menu) -> Reply {
+        if menu == Menu::Start && self.opens_start(&sender).await {
+            return Reply::Taken;
+        }
+        let by = self.actor(&sender);
+        let said = obey(&self.desk, key, &by, &sender, menu.word()).await;
+        self.whisper(sender, said);
+        Reply::Taken
+    }
+
     /// A person is who they are at home.
-    fn actor(&self, sender: &Sender) -> Actor {
+    pub(super) fn actor(&self, sender: &Sender) -> Actor {
         let home = sender.home.as_deref().or(sender.team.as_deref());
         self.desk.slack_actor(home, &sender.user)
     }
@@ -221,7 +254,7 @@ impl Inbound {
             let answer = Answer::Refused(Text::key("refused.not_ours"));
             return self.after_click(sender, &by, answer);
         };
-        if let Err(error) = self.slack.open(trigger, render::view(&voice, &form)).await {
+        if let Err(error) = self.slack.open(trigger, &render::view(&voice, &form)).await {
             warn!(error = %error, "Could not open a form");
             let answer = Answer::Refused(Text::key("command.ask_failed"));
             return self.after_click(sender, &by, answer);

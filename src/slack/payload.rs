@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::menu::Menu;
 use super::render::WORDS;
+use super::start_form::{CALLBACK, Filled};
 use crate::domain::comms::Press;
 use crate::domain::ids::Digest;
 
@@ -39,6 +41,10 @@ pub enum Interaction {
     Click(Sender, Press),
     /// A form that was sent, with its words.
     Sent(Sender, Press, String),
+    /// A press on a button that belongs to no run.
+    Menu(Sender, Menu),
+    /// The form that opens a run, with what was filled in.
+    Declared(Sender, Box<Filled>),
     /// A button or form of somebody else, or of another version of ours.
     NotOurs(Sender),
     /// Something we have no use for (a form that was closed).
@@ -162,6 +168,9 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
         Some("block_actions") => {
             let action = text(payload, "/actions/0/action_id").unwrap_or_default();
             let value = text(payload, "/actions/0/value").unwrap_or_default();
+            if let Some(menu) = Menu::parse(&action) {
+                return Ok(Interaction::Menu(sender, menu));
+            }
             Ok(match Press::parse(&action, &value) {
                 Ok(press) => Interaction::Click(sender, press),
                 Err(_) => Interaction::NotOurs(sender),
@@ -169,6 +178,9 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
         }
         Some("view_submission") => {
             let action = text(payload, "/view/callback_id").unwrap_or_default();
+            if action == CALLBACK {
+                return Ok(Interaction::Declared(sender, Box::new(Filled::read(payload))));
+            }
             let value = text(payload, "/view/private_metadata").unwrap_or_default();
             let words = format!("/view/state/values/{WORDS}/{WORDS}/value");
             let words = text(payload, &words).unwrap_or_default();

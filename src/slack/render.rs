@@ -11,12 +11,12 @@ const SECTION: usize = 2900;
 /// Characters of a heading.
 const HEADING: usize = 150;
 /// Characters of a button's label, and of the buttons of a confirm dialog.
-const LABEL: usize = 75;
+pub(super) const LABEL: usize = 75;
 const CONFIRM_LABEL: usize = 30;
 /// Characters of a confirm dialog's text.
 const CONFIRM: usize = 300;
 /// Characters of a form's title.
-const TITLE: usize = 24;
+pub(super) const TITLE: usize = 24;
 /// Blocks of a message; Slack's limit is 50.
 const BLOCKS: usize = 48;
 /// Elements of a context block.
@@ -61,7 +61,7 @@ fn block(voice: &Voice<'_>, part: &Block) -> Vec<Value> {
 }
 
 /// Lines in as few sections as their length allows.
-fn sections(voice: &Voice<'_>, lines: &[Text]) -> Vec<Value> {
+pub(super) fn sections(voice: &Voice<'_>, lines: &[Text]) -> Vec<Value> {
     let mut sections: Vec<String> = Vec::new();
     for line in lines.iter().map(|line| cut_mrkdwn(&voice.mrkdwn(line), SECTION)) {
         match sections.last_mut() {
@@ -82,7 +82,7 @@ fn mrkdwn(voice: &Voice<'_>, text: &Text) -> Value {
     json!({"type": "mrkdwn", "text": cut_mrkdwn(&voice.mrkdwn(text), SECTION)})
 }
 
-fn plain(text: &str, most: usize) -> Value {
+pub(super) fn plain(text: &str, most: usize) -> Value {
     json!({"type": "plain_text", "text": cut(text, most)})
 }
 
@@ -146,6 +146,16 @@ pub fn view(voice: &Voice<'_>, form: &Form) -> Value {
         "submit": plain(&voice.plain(&Text::key("form.send")), TITLE),
         "close": plain(&voice.plain(&Text::key("form.cancel")), TITLE),
         "blocks": blocks,
+    })
+}
+
+/// A form without a question: a text to read, and a way out.
+pub(super) fn note(voice: &Voice<'_>, title: &Text, text: &Text) -> Value {
+    json!({
+        "type": "modal",
+        "title": plain(&voice.plain(title), TITLE),
+        "close": plain(&voice.plain(&Text::key("form.close_it")), TITLE),
+        "blocks": sections(voice, std::slice::from_ref(text)),
     })
 }
 

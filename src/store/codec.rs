@@ -13,6 +13,7 @@ use super::{Fate, StoreError};
 use crate::domain::actor::Role;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{Digest, PersonId, RunId, StepId};
+use crate::domain::run::declared::Declared;
 use crate::domain::run::state::{Kind, Status, StepRun};
 use crate::domain::run::{Effect, Run};
 use crate::domain::runbook::Runbook;
@@ -31,6 +32,8 @@ pub(super) struct Moving<'a> {
     started_by: Cow<'a, PersonId>,
     started_at: Timestamp,
     impact_at: Timestamp,
+    #[serde(default)]
+    declared: Cow<'a, Declared>,
     restored_at: Option<Timestamp>,
     status: Cow<'a, Status>,
     duty: Cow<'a, BTreeMap<Role, PersonId>>,
@@ -51,6 +54,7 @@ impl<'a> Moving<'a> {
             started_by,
             started_at,
             impact_at,
+            declared,
             restored_at,
             status,
             duty,
@@ -67,6 +71,7 @@ impl<'a> Moving<'a> {
             started_by: Cow::Borrowed(started_by),
             started_at: *started_at,
             impact_at: *impact_at,
+            declared: Cow::Borrowed(declared),
             restored_at: *restored_at,
             status: Cow::Borrowed(status),
             duty: Cow::Borrowed(duty),
@@ -87,6 +92,7 @@ impl<'a> Moving<'a> {
             started_by: self.started_by.into_owned(),
             started_at: self.started_at,
             impact_at: self.impact_at,
+            declared: self.declared.into_owned(),
             restored_at: self.restored_at,
             status: self.status.into_owned(),
             duty: self.duty.into_owned(),

@@ -3,11 +3,12 @@
 use crate::domain::action::Danger;
 use crate::domain::actor::Actor;
 use crate::domain::ids::StepId;
+use crate::domain::run::declared::{Declared, Severity};
 use crate::domain::run::log::Recorded;
-use crate::domain::run::protocol::{Event, Voided};
+use crate::domain::run::protocol::{Event, Start, Voided};
 use crate::domain::run::refusal::{roles, verdict_text};
 use crate::domain::run::state::{Choice, Doubt, Proof, Run, Skip};
-use crate::domain::text::Text;
+use crate::domain::text::{Text, trouble};
 
 type Args = Vec<(&'static str, Text)>;
 
@@ -44,14 +45,7 @@ fn title(run: &Run, step: &StepId) -> Text {
 #[expect(clippy::too_many_lines, reason = "one table, an arm for each event")]
 fn sentence(event: &Event) -> (&'static str, Args) {
     match event {
-        Event::RunStarted(start) => (
-            "timeline.run_started",
-            vec![
-                ("title", (&start.runbook.title).into()),
-                ("kind", Text::Named(format!("kind.{}", start.kind.name()), vec![])),
-                ("environment", Text::raw(&start.environment.id)),
-            ],
-        ),
+        Event::RunStarted(start) => ("timeline.run_started", started(start)),
         Event::StepOpened { when_unknown: None, .. } => ("timeline.step_opened", vec![]),
         Event::StepOpened { when_unknown: Some(what), .. } => {
             ("timeline.step_opened_unknown", vec![("what", Text::raw(what))])
@@ -131,11 +125,30 @@ fn sentence(event: &Event) -> (&'static str, Args) {
                 ("from", from.as_ref().map_or_else(|| Text::raw(""), Text::from)),
             ],
         ),
+        Event::RunbookAttached { runbook } => {
+            ("timeline.runbook_attached", vec![("runbook", (&runbook.title).into())])
+        }
         Event::RunHeld { reason } => ("timeline.run_held", reason_arg(reason)),
         Event::RunResumed {} => ("timeline.run_resumed", vec![]),
         Event::NoteAdded { text } => ("timeline.note_added", vec![("text", Text::raw(text))]),
         Event::RunClosed { reason } => ("timeline.run_closed", reason_arg(reason)),
     }
+}
+
+fn started(start: &Start) -> Args {
+    let Declared { severity, affected, roles: on_duty } = &start.declared;
+    let on_duty = on_duty.iter().map(|(role, person)| {
+        Text::Key("timeline.on_duty", vec![("role", roles(&[*role])), ("person", person.into())])
+    });
+    vec![
+        ("title", (&start.runbook.title).into()),
+        ("kind", Text::Named(format!("kind.{}", start.kind.name()), vec![])),
+        ("environment", Text::raw(&start.environment.id)),
+        ("impact", Text::raw(start.impact_at.rfc3339())),
+        ("severity", severity.map_or_else(|| Text::raw(""), Severity::text)),
+        ("affected", Text::List(affected.iter().map(Text::raw).collect())),
+        ("on_duty", Text::List(on_duty.collect())),
+    ]
 }
 
 fn reason_arg(reason: &str) -> Args {
@@ -147,6 +160,9 @@ fn voided(why: &Voided) -> (&'static str, Args) {
         Voided::Changed { differences } => {
             let differences = differences.iter().map(|difference| {
                 let (was, is) = (&difference.was, &difference.is);
+                if difference.what.starts_with("trouble.") {
+                    return Text::seen(&trouble(&difference.what, is, ""));
+                }
                 Text::seen(&format!("{}: {was} → {is}", difference.what))
             });
             ("timeline.voided_changed", vec![("differences", Text::List(differences.collect()))])

@@ -9,6 +9,7 @@ use super::state::{
 };
 use crate::domain::actor::{Actor, Role, Surface};
 use crate::domain::ids::{PersonId, StepId};
+use crate::domain::runbook::Step;
 use crate::domain::time::Timestamp;
 
 /// The run that this entry opens, if it is a [`Event::RunStarted`] by a person.
@@ -16,11 +17,14 @@ pub fn open(entry: &Entry) -> Option<Run> {
     let (Event::RunStarted(start), Some(by)) = (&entry.event, entry.by.person()) else {
         return None;
     };
-    let Start { id, kind, runbook, environment, impact_at } = start.as_ref().clone();
+    let Start { id, kind, runbook, environment, impact_at, declared } = start.as_ref().clone();
     let steps = runbook.steps.iter().map(|step| (step.id.clone(), StepRun::waiting(entry.at)));
     // Whoever may command and starts a run commands it, until somebody else does.
     let commands = environment.person(by).is_some_and(|person| person.roles.contains(&Role::Ic));
-    let duty = commands.then(|| (Role::Ic, by.clone())).into_iter().collect();
+    let mut duty = declared.roles.clone();
+    if commands {
+        duty.entry(Role::Ic).or_insert_with(|| by.clone());
+    }
     Some(Run {
         id,
         kind,
@@ -30,6 +34,7 @@ pub fn open(entry: &Entry) -> Option<Run> {
         started_by: by.clone(),
         started_at: entry.at,
         impact_at,
+        declared,
         restored_at: None,
         duty,
         status: Status::Open,
@@ -65,6 +70,11 @@ pub fn apply(run: &mut Run, entry: &Entry) {
         Event::RunResumed {} => run.status = Status::Open,
         Event::RoleTaken { role, person, .. } => {
             run.duty.insert(*role, person.clone());
+        }
+        Event::RunbookAttached { runbook } => {
+            let waiting = |step: &Step| (step.id.clone(), StepRun::waiting(at));
+            run.steps.extend(runbook.steps.iter().map(waiting));
+            run.runbook = Arc::new(run.runbook.followed_by(runbook));
         }
         Event::RunClosed { .. } => {
             if let Some(by) = by {
@@ -127,6 +137,7 @@ fn apply_to_step(
 ) {
     match event {
         Event::RunStarted(_)
+        | Event::RunbookAttached { .. }
         | Event::RoleTaken { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
@@ -294,6 +305,7 @@ impl Event {
     pub fn step(&self) -> Option<&StepId> {
         match self {
             Self::RunStarted(_)
+            | Self::RunbookAttached { .. }
             | Self::RoleTaken { .. }
             | Self::RunHeld { .. }
             | Self::RunResumed {}

@@ -121,6 +121,7 @@ fn touched(run: &Run, id: &StepId, event: &Event) -> Vec<Effect> {
         | Event::PeopleCalled { .. }
         | Event::StepLate { .. }
         | Event::RoleTaken { .. }
+        | Event::RunbookAttached { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
@@ -199,6 +200,7 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
         | Event::PeopleCalled { .. }
         | Event::StepLate { .. }
         | Event::RoleTaken { .. }
+        | Event::RunbookAttached { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
@@ -218,6 +220,7 @@ pub fn tells_the_room(event: &Event) -> bool {
         | Event::PeopleCalled { .. }
         | Event::StepLate { .. }
         | Event::RoleTaken { .. }
+        | Event::RunbookAttached { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::RunClosed { .. } => true,

@@ -19,6 +19,7 @@
 pub mod apply;
 pub mod decide;
 pub mod decision;
+pub mod declared;
 pub mod effects;
 pub mod limits;
 pub mod log;

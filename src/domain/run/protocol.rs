@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::declared::Declared;
 use super::preview::Difference;
 pub use super::report::{Report, Returned};
 use super::state::{Choice, Kind, Proof, Seen, Shown, Skip};
@@ -26,6 +27,9 @@ pub struct Start {
     pub environment: Environment,
     /// Since when the service is hit.
     pub impact_at: Timestamp,
+    /// What else was said of the trouble.
+    #[serde(default, skip_serializing_if = "Declared::is_empty")]
+    pub declared: Declared,
 }
 
 /// Somebody or something asks. May be refused.
@@ -128,6 +132,11 @@ pub enum Request {
         /// Who; the asker unless told.
         person: Option<PersonId>,
     },
+    /// Go on with a further runbook in this run, as with the failback after a failover.
+    Attach {
+        /// The runbook, as it is now.
+        runbook: Box<Runbook>,
+    },
     /// Add to the timeline.
     Note {
         /// What.
@@ -151,6 +160,8 @@ pub enum Request {
 pub enum Event {
     /// The run began.
     RunStarted(Box<Start>),
+    /// The run goes on with a further runbook.
+    RunbookAttached { runbook: Box<Runbook> },
     /// What the step needs is settled; `when` is set if that condition could not be told.
     StepOpened { step: StepId, when_unknown: Option<String> },
     /// A step was opened again.

@@ -65,8 +65,14 @@ pub enum Refusal {
     AlreadyOpen { run: RunId },
     /// An exercise in production.
     NoExerciseInProduction { environment: String },
+    /// The run has a step or phase of that name already.
+    AlreadyHas { runbook: Localized, has: Localized },
+    /// The run would have too many steps.
+    TooManySteps { most: usize },
     /// The impact lies in the future, or too far back.
     ImpactOutOfRange { most: Span },
+    /// The environment has no such system.
+    NoSuchSystem { name: String, all: Vec<String> },
     /// Decisions are decided, not skipped.
     NotSkippable { step: Localized },
     /// Nobody has looked yet what happened.
@@ -168,8 +174,22 @@ impl Refusal {
                 "refused.no_exercise_in_production",
                 vec![("environment", Text::raw(environment))],
             ),
+            Self::AlreadyHas { runbook, has } => Text::Key(
+                "refused.already_has",
+                vec![("runbook", runbook.into()), ("has", has.into())],
+            ),
+            Self::TooManySteps { most } => {
+                Text::Key("refused.too_many_steps", vec![("most", Text::raw(most))])
+            }
             Self::ImpactOutOfRange { most } => {
                 Text::Key("refused.impact_out_of_range", vec![("most", Text::raw(most))])
+            }
+            Self::NoSuchSystem { name, all } => {
+                let all = all.iter().map(Text::raw).collect();
+                Text::Key(
+                    "refused.no_such_system",
+                    vec![("name", Text::raw(name)), ("all", Text::List(all))],
+                )
             }
             Self::NotSkippable { step: title } => Text::Key("refused.not_skippable", step(title)),
             Self::LookFirst { step: title } => Text::Key("refused.look_first", step(title)),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::declared::Declared;
 use super::preview::{Direction, Preview};
 use crate::domain::actor::{Role, Surface};
 use crate::domain::environment::Environment;
@@ -57,6 +58,8 @@ pub struct Run {
     pub started_at: Timestamp,
     /// Since when the service is hit; RTO counts from here.
     pub impact_at: Timestamp,
+    /// What else was said of the trouble at the start.
+    pub declared: Declared,
     /// When the step named by `restored_by` was done.
     pub restored_at: Option<Timestamp>,
     /// Open, held or closed.

@@ -34,6 +34,22 @@ impl Runbook {
     pub fn step(&self, id: &StepId) -> Option<&Step> {
         self.steps.iter().find(|step| step.id == *id)
     }
+
+    /// This runbook followed by another, whose steps have other ids. Its own end is still "the service is back".
+    #[must_use]
+    pub fn followed_by(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.phases.extend(other.phases.iter().cloned());
+        both.steps.extend(other.steps.iter().cloned());
+        both
+    }
+
+    /// The title of a step or phase that both have: then they cannot follow one another in one run.
+    pub fn shared_with(&self, other: &Self) -> Option<Localized> {
+        let phase = other.phases.iter().find(|one| self.phases.iter().any(|own| own.id == one.id));
+        let step = || other.steps.iter().find(|one| self.step(&one.id).is_some());
+        phase.map(|phase| phase.title.clone()).or_else(|| step().map(|step| step.title.clone()))
+    }
 }
 
 /// A named group of steps.

@@ -7,6 +7,7 @@ mod ends;
 mod failover;
 mod full_disk;
 mod fuzz;
+mod path;
 pub(crate) mod people;
 mod places;
 pub(crate) mod raw;

@@ -15,7 +15,7 @@ mod team;
 
 pub use reports::is_proven;
 pub(super) use run_wide::due_at;
-pub use start::start;
+pub use start::{may_be, may_start, start};
 
 use super::protocol::{Event, Request};
 use super::refusal::Refusal;
@@ -72,6 +72,7 @@ fn alone(run: &Run, request: &Request, by: &Actor, now: Timestamp) -> Result<Vec
         Request::Hold { reason } => run_wide::hold(run, reason, by)?,
         Request::Resume => run_wide::resume(run, by)?,
         Request::TakeRole { role, person } => team::take(run, *role, person.as_ref(), by)?,
+        Request::Attach { runbook } => run_wide::attach(run, runbook, by)?,
         Request::Note { text } => run_wide::note(run, text, by)?,
         Request::Close { reason } => run_wide::close(run, reason, by)?,
         Request::Report(report) => reports::report(run, report, by, now)?,

@@ -91,6 +91,7 @@ pub(super) fn not_full(run: &Run, request: &Request) -> Result<(), Refusal> {
         | Request::StartAgain { .. }
         | Request::Undo { .. }
         | Request::TakeRole { .. }
+        | Request::Attach { .. }
         | Request::Resume => limits::EVENTS + limits::RESERVE,
     };
     if run.seq >= most { Err(Refusal::Full { most }) } else { Ok(()) }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::decisions::disagree;
 use super::sample::{START, World, id, variant, who};
 use crate::domain::comms::{Ask, Block, Message, Press, notice, run_card, step_card};
 use crate::domain::report::measures::measure;
@@ -110,7 +111,7 @@ fn tour() -> Tour {
     tour.go(|world| drop(world.previewed("tell")));
     tour.go(|world| drop(world.approve("clara", "tell").unwrap()));
     tour.go(|world| drop(world.previewed("decide")));
-    tour.go(|world| drop(world.disagree("clara", "decide").unwrap()));
+    tour.go(|world| drop(disagree(world, "clara", "decide").unwrap()));
     tour.go(|world| drop(world.vote("mia", "decide", Choice::NoGo).unwrap()));
     tour.go(|world| drop(world.vote("antoine", "decide", Choice::NoGo).unwrap()));
     tour.go(|world| drop(world.retry("antoine", "decide").unwrap()));
@@ -308,6 +309,7 @@ fn the_room_is_warned_of_silence_while_something_hangs_on_the_run() {
         runbook: start.runbook.as_ref().clone(),
         environment: start.environment.as_ref().clone(),
         impact_at: START,
+        declared: start.declared,
     }));
     for kind in [Kind::Incident, Kind::Exercise] {
         assert!(of(kind, &begin) && of(kind, &close), "begun, and looked at once more at the end");

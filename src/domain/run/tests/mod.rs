@@ -2,8 +2,10 @@
 //! stories of approvals, order, doubt, putting back, cards and measures.
 
 mod approvals;
+mod attach;
 mod cards;
 mod decisions;
+mod declared;
 mod doubt;
 mod forecast;
 mod order;

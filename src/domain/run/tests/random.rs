@@ -247,6 +247,7 @@ impl Model {
             | Event::PeopleCalled { .. }
             | Event::StepLate { .. }
             | Event::RoleTaken { .. }
+            | Event::RunbookAttached { .. }
             | Event::RunHeld { .. }
             | Event::RunResumed {}
             | Event::NoteAdded { .. }

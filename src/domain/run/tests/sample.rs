@@ -8,6 +8,7 @@ use crate::domain::environment::{Chat, Environment, EnvironmentKind, Objectives,
 use crate::domain::ids::{Digest, EnvironmentId, PersonId, RunId, StepId};
 use crate::domain::run::apply::{apply, open};
 use crate::domain::run::decide::{decide, start};
+use crate::domain::run::declared::Declared;
 use crate::domain::run::effects::effects;
 use crate::domain::run::log::{Recorded, record, root};
 use crate::domain::run::preview::{Preview, digest};
@@ -165,7 +166,8 @@ impl World {
         let run = RunId::parse("r1").unwrap();
         let impact_at = Timestamp(START.0 - 300_000);
         let kind = Kind::Incident;
-        let request = Start { id: run.clone(), kind, runbook, environment, impact_at };
+        let declared = Declared::default();
+        let request = Start { id: run.clone(), kind, runbook, environment, impact_at, declared };
         let events = start(&request, &who("antoine"), START).unwrap();
         let first = Entry { at: START, by: who("antoine"), event: events[0].clone() };
         let run = open(&first).unwrap();
@@ -243,11 +245,6 @@ impl World {
     ) -> Result<Vec<Event>, Refusal> {
         let digest = self.digest(step);
         self.ask(name, &Request::Vote { step: id(step), digest, choice, words: "so".into() })
-    }
-
-    pub(super) fn disagree(&mut self, name: &str, step: &str) -> Result<Vec<Event>, Refusal> {
-        let digest = self.digest(step);
-        self.ask(name, &Request::Disagree { step: id(step), digest, words: "too early".into() })
     }
 
     pub(super) fn undo(&mut self, name: &str, step: &str) -> Result<Vec<Event>, Refusal> {

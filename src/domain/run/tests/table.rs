@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::attach::failback;
 use super::sample::{World, after, id, preview, who};
 use super::words::{accepted, column, refused, row};
 use crate::domain::actor::Role;
@@ -33,6 +34,7 @@ fn requests(step: &StepId, digest: &Digest, number: u32, attempt: u32) -> Vec<Re
         Request::Hold { reason: why() },
         Request::Resume,
         Request::TakeRole { role: Role::Platform, person: None },
+        Request::Attach { runbook: Box::new(failback()) },
         Request::Note { text: why() },
         Request::Close { reason: why() },
     ];
