@@ -132,6 +132,8 @@ fn beside(recorded: &Recorded) -> Option<(String, Value)> {
         | Event::PreviewAsked { .. }
         | Event::PreviewFailed { .. }
         | Event::ApprovalGiven { .. }
+        | Event::CodeConfirmed { .. }
+        | Event::CodesLocked { .. }
         | Event::GlassBroken { .. }
         | Event::ApprovalsVoided { .. }
         | Event::StepApproved { .. }

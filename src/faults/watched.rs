@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::place;
-use crate::domain::ids::RunId;
+use crate::domain::ids::{PersonId, RunId};
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
+use crate::domain::value::Language;
 use crate::store::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored};
 
 /// The store, with a place before and after everything it writes.
@@ -79,16 +80,16 @@ pub async fn answering<R>(response: R) -> R {
     response
 }
 
-fn before(what: &str) {
+pub(super) fn before(what: &str) {
     place(format_args!("before {what}"));
 }
 
-fn after(what: &str) {
+pub(super) fn after(what: &str) {
     place(format_args!("after {what}"));
 }
 
 #[derive(Debug)]
-struct WatchedStore(Arc<dyn Store>);
+pub(super) struct WatchedStore(pub(super) Arc<dyn Store>);
 
 #[async_trait]
 impl Store for WatchedStore {
@@ -223,6 +224,21 @@ impl Store for WatchedStore {
         before(&what);
         let done = self.0.remember(run, key, posted).await;
         after(&what);
+        done
+    }
+
+    async fn language(&self, person: &PersonId) -> Result<Option<Language>, StoreError> {
+        self.0.language(person).await
+    }
+
+    async fn choose_language(
+        &self,
+        person: &PersonId,
+        language: Language,
+    ) -> Result<(), StoreError> {
+        before("choice of a language");
+        let done = self.0.choose_language(person, language).await;
+        after("choice of a language");
         done
     }
 

@@ -99,6 +99,17 @@ impl SlackClientHandle {
         let session = self.client.open_session(&self.token);
         within(TIMEOUT, session.chat_post_ephemeral(&request)).await.map(drop)
     }
+
+    /// The language that somebody has set in Slack (`fr-FR`).
+    ///
+    /// # Errors
+    /// When Slack did not say.
+    pub async fn locale(&self, user: &str) -> Result<Option<String>, ChannelError> {
+        let arguments =
+            [("user", Some(user.to_owned())), ("include_locale", Some("true".to_owned()))];
+        let answer = self.read("users.info", &arguments).await?;
+        Ok(answer.pointer("/user/locale").and_then(Value::as_str).map(str::to_owned))
+    }
 }
 
 /// A message as the library wants it.

@@ -2,6 +2,7 @@
 
 use crate::domain::actor::Role;
 use crate::domain::run::Kind;
+use crate::domain::value::Language;
 
 /// What somebody typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub enum Command {
     Attach(String),
     /// What can be started.
     Runbooks,
+    /// Be answered in this language.
+    Lang(Language),
     /// List the commands.
     Help,
 }
@@ -77,10 +80,15 @@ pub enum NotACommand {
         /// What was typed.
         word: String,
     },
+    /// No language that we speak.
+    UnknownLanguage {
+        /// What was typed.
+        word: String,
+    },
 }
 
 /// Every command: its word, how it is typed, the message key of what it does.
-pub const ALL: [(&str, &str, &str); 14] = [
+pub const ALL: [(&str, &str, &str); 15] = [
     ("start", "start [runbook] [incident|exercise|tabletop]", "command.help.start"),
     ("status", "status", "command.help.status"),
     ("next", "next", "command.help.next"),
@@ -94,6 +102,7 @@ pub const ALL: [(&str, &str, &str); 14] = [
     ("attach", "attach <runbook>", "command.help.attach"),
     ("close", "close [reason]", "command.help.close"),
     ("runbooks", "runbooks", "command.help.runbooks"),
+    ("lang", "lang fr|en", "command.help.lang"),
     ("help", "help", "command.help.help"),
 ];
 
@@ -128,6 +137,13 @@ pub fn parse(text: &str) -> Result<Command, NotACommand> {
         "attach" => Command::Attach(words()?),
         "close" => Command::Close(rest.to_owned()),
         "runbooks" => Command::Runbooks,
+        "lang" => {
+            let words = words()?;
+            let language = Language::parse(&words);
+            Command::Lang(
+                language.ok_or_else(|| NotACommand::UnknownLanguage { word: shortened(&words) })?,
+            )
+        }
         other => {
             let names = ALL.iter().map(|(name, ..)| *name);
             return Err(NotACommand::Unknown {
@@ -206,6 +222,8 @@ mod tests {
         assert_eq!(parse(" "), Ok(Command::Menu));
         assert_eq!(parse("note  db is slow"), Ok(Command::Note("db is slow".into())));
         assert_eq!(parse("take DB"), Ok(Command::Take(Role::Db)));
+        assert_eq!(parse("lang FR"), Ok(Command::Lang(Language::Fr)));
+        assert_eq!(parse("lang english"), Ok(Command::Lang(Language::En)));
         assert_eq!(parse("close"), Ok(Command::Close(String::new())));
         assert_eq!(parse("close  all is well "), Ok(Command::Close("all is well".into())));
     }
@@ -233,6 +251,9 @@ mod tests {
         assert_eq!(usage("assign"), "assign <role> @somebody");
         assert_eq!(usage("assign db"), "assign <role> @somebody");
         assert_eq!(usage("handover"), "handover @somebody");
+        assert_eq!(usage("lang"), "lang fr|en");
+        let german = NotACommand::UnknownLanguage { word: "de".into() };
+        assert_eq!(parse("lang de"), Err(german));
         let king = NotACommand::UnknownRole { word: "king".into() };
         assert_eq!(parse("take king"), Err(king.clone()));
         assert_eq!(parse("assign king @mia"), Err(king));

@@ -4,8 +4,10 @@
 //! own way. When a reply is there, what was asked is on the record or certainly not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::client::SlackClientHandle;
@@ -18,11 +20,14 @@ use super::start_form::beside;
 use crate::catalog::Voice;
 use crate::desk::{Answer, Desk};
 use crate::domain::actor::Actor;
-use crate::domain::comms::{self, Press};
+use crate::domain::comms::{self, Press, Written};
 use crate::domain::environment::Elsewhere;
 use crate::domain::run::declared::Field;
 use crate::domain::text::Text;
 use crate::engine::supervise::Supervisor;
+
+/// How long an answer waits for Slack to say in which language its asker reads.
+const LOCALE_WAIT: Duration = Duration::from_millis(500);
 
 /// What the doors share.
 #[derive(Debug, Clone)]
@@ -46,11 +51,11 @@ pub enum Reply {
 }
 
 /// In a form, a refusal stands beside what was written, which so is not lost.
-fn after_form(voice: &Voice<'_>, answer: &Answer) -> Reply {
+fn after_form(voice: &Voice<'_>, press: &Press, written: &Written, answer: &Answer) -> Reply {
     match answer {
         Answer::Done { .. } => Reply::Taken,
-        Answer::Refused(text) | Answer::Failed(text) => {
-            let errors = json!({render::WORDS: voice.plain(text)});
+        Answer::CodeAsked(text) | Answer::Refused(text) | Answer::Failed(text) => {
+            let errors = json!({render::at_fault(press, written, answer): voice.plain(text)});
             Reply::With(json!({"response_action": "errors", "errors": errors}))
         }
     }
@@ -84,6 +89,7 @@ impl Inbound {
 
     async fn command(&self, key: &str, Slash { sender, text }: Slash) -> Reply {
         let by = self.actor(&sender);
+        self.meet(&by).await;
         let said = match self.elsewhere(&sender, &by) {
             Some(text) => self.say(&by, &text),
             None => {
@@ -102,6 +108,7 @@ impl Inbound {
             Happening::Challenge(challenge) => Reply::With(json!({"challenge": challenge})),
             Happening::Mention { sender, text } => {
                 let by = self.actor(&sender);
+                self.meet(&by).await;
                 let said = match self.elsewhere(&sender, &by) {
                     Some(text) => self.say(&by, &text),
                     None => obey(&self.desk, key, &by, &sender, &text).await,
@@ -125,8 +132,9 @@ impl Inbound {
         let by = self.actor(sender);
         let elsewhere = self.elsewhere(sender, &by).map(Answer::Refused);
         match (interaction, elsewhere) {
-            (Interaction::Sent(..), Some(refused)) => {
-                after_form(&self.desk.voice_of(&by), &refused)
+            (Interaction::Sent(_, press, written), Some(refused)) => {
+                self.meet(&by).await;
+                after_form(&self.desk.voice_of(&by), &press, &written, &refused)
             }
             (Interaction::Declared(..), Some(refused)) => {
                 beside(&self.desk.voice_of(&by), Field::Runbook, refused.text())
@@ -145,12 +153,17 @@ impl Inbound {
                 self.open_form(sender, &press).await
             }
             (Interaction::Click(sender, press), None) => {
-                let answer = self.desk.press(key, &by, &press, "").await;
-                self.after_click(sender, &by, answer)
+                match self.desk.press(key, &by, &press, &Written::default()).await {
+                    Answer::CodeAsked(_) => self.open_form(sender, &press).await,
+                    answer @ (Answer::Done { .. } | Answer::Refused(_) | Answer::Failed(_)) => {
+                        self.after_click(sender, &by, answer)
+                    }
+                }
             }
-            (Interaction::Sent(_, press, words), None) => {
-                let answer = self.desk.press(key, &by, &press, &words).await;
-                after_form(&self.desk.voice_of(&by), &answer)
+            (Interaction::Sent(_, press, written), None) => {
+                let answer = self.desk.press(key, &by, &press, &written).await;
+                self.meet(&by).await;
+                after_form(&self.desk.voice_of(&by), &press, &written, &answer)
             }
             (Interaction::NotOurs(sender), None) => {
                 info!(actor = ?by, "Refused a button that is not ours");
@@ -175,6 +188,23 @@ impl Inbound {
     pub(super) fn actor(&self, sender: &Sender) -> Actor {
         let home = sender.home.as_deref().or(sender.team.as_deref());
         self.desk.slack_actor(home, &sender.user)
+    }
+
+    /// Learns in which language somebody is answered, if it can be learnt at once.
+    async fn meet(&self, by: &Actor) {
+        let Some(user) = self.desk.recall(by).await.map(str::to_owned) else { return };
+        let (desk, slack) = (self.desk.clone(), Arc::clone(&self.slack));
+        let (done, learnt) = oneshot::channel::<()>();
+        self.supervisor.once(async move {
+            let locale = slack.locale(&user).await.unwrap_or_else(|error| {
+                info!(error = %error, "Slack does not say in which language somebody reads");
+                None
+            });
+            desk.heard(&user, locale.as_deref());
+            drop(done);
+        });
+        // Answered by the end of the task, whatever came of it.
+        drop(tokio::time::timeout(LOCALE_WAIT, learnt).await);
     }
 
     /// What is told to somebody who asks from a place from which runs are not driven.
@@ -217,16 +247,25 @@ impl Inbound {
         });
     }
 
+    /// The same, in the language that may have to be asked for first.
+    fn whisper_later(&self, to: Sender, by: &Actor, text: Text) {
+        let (this, by) = (self.clone(), by.clone());
+        self.supervisor.once(async move {
+            this.meet(&by).await;
+            this.whisper(to, this.say(&by, &text));
+        });
+    }
+
     fn after_click(&self, sender: Sender, by: &Actor, answer: Answer) -> Reply {
         match answer {
             Answer::Done { .. } => Reply::Taken,
-            Answer::Refused(text) => {
-                self.whisper(sender, self.say(by, &text));
+            Answer::CodeAsked(text) | Answer::Refused(text) => {
+                self.whisper_later(sender, by, text);
                 Reply::Taken
             }
             // Nothing was recorded, or nobody knows: Slack shows its warning beside the button as well.
             Answer::Failed(text) => {
-                self.whisper(sender, self.say(by, &text));
+                self.whisper_later(sender, by, text);
                 Reply::NotRecorded
             }
         }
@@ -234,11 +273,18 @@ impl Inbound {
 
     async fn open_form(&self, sender: Sender, press: &Press) -> Reply {
         let by = self.actor(&sender);
+        self.meet(&by).await;
         let voice = self.desk.voice_of(&by);
         let run = self.desk.engine.store.run(&press.run).await;
         let now = self.desk.engine.clock.now();
         let form = match run {
-            Ok(Some(stored)) => comms::form::form(&stored.run, press, now),
+            Ok(Some(stored)) => match self.desk.asks_code(&stored.run, &by, press).await {
+                Ok(asks_code) => comms::form::form(&stored.run, press, asks_code, now),
+                Err(_) => {
+                    let answer = Answer::Failed(Text::key("refused.not_stored"));
+                    return self.after_click(sender, &by, answer);
+                }
+            },
             Ok(None) => {
                 info!(run.id = %press.run, actor = ?by, "Refused a form of an unknown run");
                 let run = vec![("run", Text::raw(&press.run))];

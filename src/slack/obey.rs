@@ -81,6 +81,10 @@ pub(super) async fn obey(desk: &Desk, key: &str, by: &Actor, sender: &Sender, te
         Command::Attach(runbook) => attach(desk, key, by, &runbook).await,
         Command::Close(reason) => ask(desk, key, by, &Request::Close { reason }).await,
         Command::Runbooks => runbooks(desk, by),
+        Command::Lang(language) => {
+            let text = desk.speak(by, language).await;
+            Said::new(desk, by, &text)
+        }
         Command::Help => help(desk, by).await,
     }
 }
@@ -98,6 +102,9 @@ fn misunderstood(error: NotACommand) -> Text {
             let roles = Role::ALL.map(|role| Text::raw(role.name())).to_vec();
             let args = vec![("word", Text::raw(word)), ("roles", Text::List(roles))];
             Text::Key("command.unknown_role", args)
+        }
+        NotACommand::UnknownLanguage { word } => {
+            Text::Key("command.unknown_language", vec![("word", Text::raw(word))])
         }
     }
 }
@@ -180,6 +187,7 @@ async fn look(desk: &Desk, by: &Actor, command: &Command) -> Said {
         | Command::Attach(_)
         | Command::Close(_)
         | Command::Runbooks
+        | Command::Lang(_)
         | Command::Help => {
             let card = comms::run_card(&run, desk.engine.clock.now());
             Said::message(&desk.voice_of(by), &card)

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::menu::Menu;
-use super::render::WORDS;
+use super::render::{CODE, WORDS};
 use super::start_form::{CALLBACK, Filled};
-use crate::domain::comms::Press;
+use crate::domain::code::Typed;
+use crate::domain::comms::{Press, Written};
 use crate::domain::ids::Digest;
 
 /// Who asked, where, and how to answer.
@@ -39,8 +40,8 @@ pub struct Slash {
 pub enum Interaction {
     /// A press on one of our buttons.
     Click(Sender, Press),
-    /// A form that was sent, with its words.
-    Sent(Sender, Press, String),
+    /// A form that was sent, with what was written.
+    Sent(Sender, Press, Written),
     /// A press on a button that belongs to no run.
     Menu(Sender, Menu),
     /// The form that opens a run, with what was filled in.
@@ -182,10 +183,13 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
                 return Ok(Interaction::Declared(sender, Box::new(Filled::read(payload))));
             }
             let value = text(payload, "/view/private_metadata").unwrap_or_default();
-            let words = format!("/view/state/values/{WORDS}/{WORDS}/value");
-            let words = text(payload, &words).unwrap_or_default();
+            let input = |id: &str| text(payload, &format!("/view/state/values/{id}/{id}/value"));
+            let written = Written {
+                words: input(WORDS).unwrap_or_default(),
+                code: input(CODE).map(|code| Typed::new(&code)),
+            };
             Ok(match Press::parse(&action, &value) {
-                Ok(press) => Interaction::Sent(sender, press, words),
+                Ok(press) => Interaction::Sent(sender, press, written),
                 Err(_) => Interaction::NotOurs(sender),
             })
         }

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::catalog::Voice;
-use crate::domain::comms::{Block, Button, Form, Message, Style};
+use crate::desk::Answer;
+use crate::domain::comms::{Block, Button, Form, Message, Press, Style, Written};
 use crate::domain::text::Text;
 
 /// Characters of a section's text; Slack's limit is 3000.
@@ -120,24 +121,50 @@ fn button(voice: &Voice<'_>, button: &Button) -> Value {
     out
 }
 
-/// The id of a form's one input, as block and as action.
+/// The ids of a form's inputs, as block and as action: for words, and for a one-time code.
 pub const WORDS: &str = "words";
+/// See [`WORDS`].
+pub const CODE: &str = "code";
+/// Characters of a code's input: six digits, with blanks between them.
+const CODE_LENGTH: usize = 12;
+
+/// The input beside which the answer to a form stands: one that this form has.
+pub fn at_fault(press: &Press, written: &Written, answer: &Answer) -> &'static str {
+    let is_about_code = matches!(answer, Answer::CodeAsked(_)) && written.code.is_some();
+    if is_about_code || !press.ask.wants_words() { CODE } else { WORDS }
+}
 
 /// A form as a modal. Its `callback_id` and `private_metadata` are the button that opened it.
 pub fn view(voice: &Voice<'_>, form: &Form) -> Value {
     let mut blocks = sections(voice, &form.intro);
-    blocks.push(json!({
-        "type": "input",
-        "block_id": WORDS,
-        "optional": form.optional,
-        "label": plain(&voice.plain(&form.label), 2000),
-        "element": {
-            "type": "plain_text_input",
-            "action_id": WORDS,
-            "multiline": true,
-            "max_length": crate::domain::run::limits::TEXT,
-        },
-    }));
+    if let Some(words) = &form.words {
+        blocks.push(json!({
+            "type": "input",
+            "block_id": WORDS,
+            "optional": words.optional,
+            "label": plain(&voice.plain(&words.label), 2000),
+            "element": {
+                "type": "plain_text_input",
+                "action_id": WORDS,
+                "multiline": true,
+                "max_length": crate::domain::run::limits::TEXT,
+            },
+        }));
+    }
+    if let Some(label) = &form.code {
+        blocks.push(json!({
+            "type": "input",
+            "block_id": CODE,
+            "optional": false,
+            "label": plain(&voice.plain(label), 2000),
+            "element": {
+                "type": "plain_text_input",
+                "action_id": CODE,
+                "min_length": crate::domain::code::DIGITS,
+                "max_length": CODE_LENGTH,
+            },
+        }));
+    }
     json!({
         "type": "modal",
         "callback_id": form.press.action_id(),

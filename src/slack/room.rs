@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use slack_morphism::prelude::*;
 use tokio::time::Instant;
 
-use super::calls::{TIMEOUT, part, within};
+use super::calls::{TIMEOUT, part, within, without_id};
 use super::client::{SlackClientHandle, content};
 use super::lane::{Errand, Lanes, Next, Ticket};
 use super::render;
@@ -163,7 +163,7 @@ impl SlackClientHandle {
 
     /// Calls what the library does not know, or knows wrongly: its history fails on the metadata of other apps, and
     /// what it calls the id of a scheduled message Slack calls otherwise.
-    async fn read(
+    pub(super) async fn read(
         &self,
         method: &str,
         arguments: &[(&str, Option<String>)],
@@ -173,7 +173,11 @@ impl SlackClientHandle {
         within(TIMEOUT, session.http_session_api.http_get(method, &arguments, None)).await
     }
 
-    async fn write(&self, method: &str, arguments: &Value) -> Result<Value, ChannelError> {
+    pub(super) async fn write(
+        &self,
+        method: &str,
+        arguments: &Value,
+    ) -> Result<Value, ChannelError> {
         let session = self.client.open_session(&self.token);
         within(TIMEOUT, session.http_session_api.http_post(method, arguments, None)).await
     }
@@ -286,7 +290,7 @@ impl Channel for SlackClientHandle {
             left => left?,
         };
         let Some(id) = part(&answer, "scheduled_message_id") else {
-            return Err(ChannelError::Unknown { detail: "no id in the answer".to_owned() });
+            return Err(without_id());
         };
         Ok(Some(Pending { id, due_at }))
     }

@@ -95,7 +95,7 @@ impl Inbound {
                 let view = render::note(&voice, &Text::key("start.title"), &text);
                 Reply::With(json!({ "response_action": "update", "view": view }))
             }
-            Answer::Refused(text) | Answer::Failed(text) => {
+            Answer::CodeAsked(text) | Answer::Refused(text) | Answer::Failed(text) => {
                 beside(&voice, field.unwrap_or(Field::Runbook), &text)
             }
         }

@@ -8,6 +8,7 @@
 
 mod change;
 pub mod codec;
+pub mod codes;
 mod frozen;
 pub mod postgres;
 mod rows;
@@ -18,10 +19,13 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use crate::domain::ids::{Digest, RunId};
+pub use codes::Codes;
+
+use crate::domain::ids::{Digest, PersonId, RunId};
 use crate::domain::run::log::{NotRead, Recorded};
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
+use crate::domain::value::Language;
 
 /// One request's worth of change.
 #[derive(Debug)]
@@ -228,7 +232,7 @@ impl StoreError {
 /// Durable state. Every method is one transaction: after an error, nothing has changed. A caller that goes away while
 /// it waits leaves the whole of it or nothing.
 #[async_trait]
-pub trait Store: Send + Sync + std::fmt::Debug {
+pub trait Store: Codes + Send + Sync + std::fmt::Debug {
     /// Writes all of a commit, or nothing.
     async fn commit(&self, commit: &Commit<'_>) -> Result<Committed, StoreError>;
 
@@ -310,6 +314,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         run: &RunId,
         key: &MessageKey,
         posted: &Posted,
+    ) -> Result<(), StoreError>;
+
+    /// The language this person chose to be answered in, if they did.
+    async fn language(&self, person: &PersonId) -> Result<Option<Language>, StoreError>;
+
+    /// This person is answered in this language from now on.
+    async fn choose_language(
+        &self,
+        person: &PersonId,
+        language: Language,
     ) -> Result<(), StoreError>;
 
     /// Whether it can write now.

@@ -20,5 +20,8 @@ pub(super) const REMEMBER: &str = "insert into messages (run_id, key, channel, t
      set channel = excluded.channel, ts = excluded.ts, fate = excluded.fate";
 pub(super) const CHECK: &str = "insert into inbox (key, run_id, at) values ('check', '', 0) \
      on conflict (key) do update set at = inbox.at + 1";
+pub(super) const LANGUAGE: &str = "select language from people where person = $1";
+pub(super) const CHOOSE_LANGUAGE: &str = "insert into people (person, language) values ($1, $2) \
+     on conflict (person) do update set language = excluded.language";
 /// What is frozen.
 pub(super) const FROZEN: &str = "select body from frozen where hash = $1";

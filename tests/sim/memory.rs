@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use dr_buddy::domain::ids::{Digest, RunId};
+use dr_buddy::domain::ids::{Digest, PersonId, RunId};
 use dr_buddy::domain::run::log::Recorded;
 use dr_buddy::domain::run::{Effect, MessageKey, Run};
 use dr_buddy::domain::time::{Span, Timestamp};
+use dr_buddy::domain::value::Language;
 use dr_buddy::store::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored};
 
 use crate::Seeded;
@@ -389,6 +390,15 @@ impl Store for MemoryStore {
         let place = (run.clone(), key.clone());
         self.tables.lock().unwrap().messages.insert(place, posted.clone());
         self.after("remember a message").await
+    }
+
+    /// Nobody of the simulation chooses one.
+    async fn language(&self, _: &PersonId) -> Result<Option<Language>, StoreError> {
+        Ok(None)
+    }
+
+    async fn choose_language(&self, _: &PersonId, _: Language) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -14,7 +14,7 @@ mod silence;
 mod step_card;
 
 pub use button::{Ask, Press};
-pub use form::Form;
+pub use form::{Form, Written};
 pub use silence::{back, silence};
 
 use crate::domain::actor::{Right, roles_for};

@@ -10,7 +10,7 @@ use crate::domain::run::state::{
     Choice, Doubt, Happened, Proof, Run, Seen, Shown, Skip, StepRun, StepState,
 };
 use crate::domain::runbook::condition::Verdict;
-use crate::domain::runbook::{Gate, Step};
+use crate::domain::runbook::{CodeOf, Gate, Step};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 
@@ -202,7 +202,11 @@ impl Card<'_> {
 
     fn agreed(&self) -> Args {
         let agreed = self.at.approvals.iter().map(|approval| {
-            let key = if approval.glass.is_some() { "step.agreed_alone" } else { "step.agreed" };
+            let key = match (&approval.glass, self.at.coded.contains(&approval.by)) {
+                (Some(_), _) => "step.agreed_alone",
+                (None, true) => "step.agreed_code",
+                (None, false) => "step.agreed",
+            };
             let at = Text::raw(approval.at.time_of_day());
             Text::Key(key, vec![("by", (&approval.by).into()), ("at", at)])
         });
@@ -235,6 +239,9 @@ impl Card<'_> {
             ),
             (Gate::None | Gate::Confirm, _) => Text::Key("step.needs_one", args(vec![])),
         });
+        if self.step.code_of() == CodeOf::Everybody {
+            lines.push(Text::key("step.code_required"));
+        }
         lines
     }
 
@@ -330,7 +337,7 @@ impl Card<'_> {
         args.push(("took", Text::raw(took.clock())));
         let key = match how {
             Proof::Seen => {
-                args.push(("saw", self.proof()));
+                args.push(("saw", question::proof(self.step, self.at)));
                 "step.done.seen"
             }
             Proof::Accepted if self.reads() => "step.done.read",
@@ -362,19 +369,6 @@ impl Card<'_> {
         let (line, mut blocks) = self.small("step.done.decided", vec![("by", by), ("took", took)]);
         blocks.push(Block::Lines(question::frozen(self.run, self.at)));
         (line, blocks)
-    }
-
-    /// The facts by which it is proven: those that `verify` names.
-    fn proof(&self) -> Text {
-        let expect = self.step.verify.as_ref().map_or("", |verify| verify.expect.as_str());
-        let named = |name: &str| {
-            let parts = expect.split("facts.").skip(1);
-            let names = parts
-                .filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next());
-            names.into_iter().any(|one| one == name)
-        };
-        let facts = self.at.facts.iter().filter(|(name, value)| named(name) && !value.is_object());
-        Text::List(facts.map(|(name, value)| question::fact(name, value)).collect())
     }
 
     fn reads(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::domain::action::Danger;
 use crate::domain::actor::Actor;
+use crate::domain::code;
 use crate::domain::ids::StepId;
 use crate::domain::run::declared::{Declared, Severity};
 use crate::domain::run::log::Recorded;
@@ -61,6 +62,15 @@ fn sentence(event: &Event) -> (&'static str, Args) {
         Event::ApprovalGiven { digest, .. } => {
             ("timeline.approval_given", vec![("digest", Text::raw(digest.short()))])
         }
+        Event::CodeConfirmed { .. } => ("timeline.code_confirmed", vec![]),
+        Event::CodesLocked { person, until, .. } => (
+            "timeline.codes_locked",
+            vec![
+                ("person", person.into()),
+                ("tries", Text::raw(code::TRIES)),
+                ("until", Text::raw(until.time_of_day())),
+            ],
+        ),
         Event::GlassBroken { reason, .. } => ("timeline.glass_broken", reason_arg(reason)),
         Event::ApprovalsVoided { why, .. } => voided(why),
         Event::StepApproved { attempt, .. } => {

@@ -98,6 +98,8 @@ pub fn apply(run: &mut Run, entry: &Entry) {
         | Event::PreviewShown { .. }
         | Event::PreviewFailed { .. }
         | Event::ApprovalGiven { .. }
+        | Event::CodeConfirmed { .. }
+        | Event::CodesLocked { .. }
         | Event::GlassBroken { .. }
         | Event::ApprovalsVoided { .. }
         | Event::StepApproved { .. }
@@ -143,6 +145,7 @@ fn apply_to_step(
         | Event::RunResumed {}
         | Event::RunClosed { .. }
         | Event::NoteAdded { .. }
+        | Event::CodesLocked { .. }
         | Event::ProbeAsked { .. } => {}
         Event::PeopleCalled { .. } => {
             step.calls += 1;
@@ -169,6 +172,7 @@ fn apply_to_step(
         Event::PreviewFailed { error, unreachable, .. } => {
             step.enter(StepState::Blind { error: error.clone(), unreachable: *unreachable }, at);
         }
+        Event::CodeConfirmed { .. } => step.coded.extend(by.map(|(by, _)| by.clone())),
         Event::ApprovalGiven { .. } => step.agree(by, at, None),
         Event::GlassBroken { reason, .. } => step.agree(by, at, Some(reason.clone())),
         Event::VoteCast { choice, words, .. } => {
@@ -256,6 +260,7 @@ impl StepRun {
         self.previews += 1;
         self.shown = None;
         self.approvals.clear();
+        self.coded.clear();
         self.votes.clear();
         self.dissent.clear();
         self.enter(StepState::Previewing, at);
@@ -317,6 +322,8 @@ impl Event {
             | Self::PreviewShown { step, .. }
             | Self::PreviewFailed { step, .. }
             | Self::ApprovalGiven { step, .. }
+            | Self::CodeConfirmed { step }
+            | Self::CodesLocked { step, .. }
             | Self::GlassBroken { step, .. }
             | Self::ApprovalsVoided { step, .. }
             | Self::StepApproved { step, .. }

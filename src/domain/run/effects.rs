@@ -108,6 +108,8 @@ fn touched(run: &Run, id: &StepId, event: &Event) -> Vec<Effect> {
         | Event::PreviewShown { .. }
         | Event::PreviewFailed { .. }
         | Event::ApprovalGiven { .. }
+        | Event::CodeConfirmed { .. }
+        | Event::CodesLocked { .. }
         | Event::GlassBroken { .. }
         | Event::ApprovalsVoided { .. }
         | Event::StepApproved { .. }
@@ -188,6 +190,8 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
         | Event::PreviewShown { .. }
         | Event::PreviewFailed { .. }
         | Event::ApprovalGiven { .. }
+        | Event::CodeConfirmed { .. }
+        | Event::CodesLocked { .. }
         | Event::GlassBroken { .. }
         | Event::VoteCast { .. }
         | Event::DissentVoiced { .. }
@@ -212,6 +216,7 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
 pub fn tells_the_room(event: &Event) -> bool {
     match event {
         Event::GlassBroken { .. }
+        | Event::CodesLocked { .. }
         | Event::ApprovalsVoided { .. }
         | Event::StepDeclined { .. }
         | Event::OutcomeUnknown { .. }
@@ -231,6 +236,7 @@ pub fn tells_the_room(event: &Event) -> bool {
         | Event::PreviewShown { .. }
         | Event::PreviewFailed { .. }
         | Event::ApprovalGiven { .. }
+        | Event::CodeConfirmed { .. }
         | Event::StepApproved { .. }
         | Event::VoteCast { .. }
         | Event::DissentVoiced { .. }

@@ -8,6 +8,7 @@ use super::preview::Difference;
 pub use super::report::{Report, Returned};
 use super::state::{Choice, Kind, Proof, Seen, Shown, Skip};
 use crate::domain::actor::{Actor, Role};
+use crate::domain::code::Confirmation;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{Digest, PersonId, RunId, StepId};
 use crate::domain::runbook::Runbook;
@@ -147,6 +148,22 @@ pub enum Request {
         /// Why, when steps are still open.
         reason: String,
     },
+    /// Agree, and what is known of one's one-time codes. Only the engine asks so, for it alone makes that known.
+    SteppedUp {
+        /// What a person asked.
+        answer: Box<Self>,
+        /// What is known of their codes.
+        confirmation: Confirmation,
+    },
+    /// Too many wrong codes were typed in somebody's name. Only the engine says so.
+    CodesLocked {
+        /// At which step.
+        step: StepId,
+        /// In whose name.
+        person: PersonId,
+        /// Until when none of theirs counts.
+        until: Timestamp,
+    },
     /// The engine reports what it did or saw.
     Report(Report),
     /// Time has passed.
@@ -174,6 +191,10 @@ pub enum Event {
     PreviewFailed { step: StepId, number: u32, error: String, unreachable: bool },
     /// Somebody agreed.
     ApprovalGiven { step: StepId, digest: Digest },
+    /// A one-time code of whoever agrees next has counted.
+    CodeConfirmed { step: StepId },
+    /// Too many wrong codes in somebody's name: none of theirs counts until then.
+    CodesLocked { step: StepId, person: PersonId, until: Timestamp },
     /// Somebody went alone.
     GlassBroken { step: StepId, digest: Digest, reason: String },
     /// What was approved is no longer so; people are asked again.

@@ -24,6 +24,7 @@ impl StepRun {
             begun: 0,
             shown: None,
             approvals: Vec::new(),
+            coded: Vec::new(),
             votes: Vec::new(),
             dissent: Vec::new(),
             calls: 0,

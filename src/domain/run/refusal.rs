@@ -81,6 +81,18 @@ pub enum Refusal {
     EngineOnly,
     /// What the step needs is no longer settled: it was put back, or opened again.
     NeedsOpen { step: Localized, needs: Vec<Localized> },
+    /// A one-time code is asked for, and none was given.
+    CodeMissing { step: Localized },
+    /// The code does not count. So many more wrong ones, and none does for a while.
+    CodeWrong { left: u32 },
+    /// The code, or a later one, has counted already.
+    CodeUsed { left: u32 },
+    /// Too many wrong codes.
+    CodesLocked { until: Timestamp },
+    /// The runbook asks everybody for a code, and this person is not enrolled.
+    NotEnrolled { step: Localized, person: PersonId },
+    /// This process cannot read the secrets of codes: it has no key, or another one.
+    CodesSealed,
     /// An engine report that does not belong to the present state; a repeat, or late.
     OutOfDate,
 }
@@ -201,6 +213,22 @@ impl Refusal {
                     vec![("step", step.into()), ("needs", Text::List(needs))],
                 )
             }
+            Self::CodeMissing { step: title } => Text::Key("refused.code_missing", step(title)),
+            Self::CodeWrong { left } => {
+                Text::Key("refused.code_wrong", vec![("left", Text::raw(left))])
+            }
+            Self::CodeUsed { left } => {
+                Text::Key("refused.code_used", vec![("left", Text::raw(left))])
+            }
+            Self::CodesLocked { until } => {
+                let at = Text::raw(until.time_of_day());
+                Text::Key("refused.codes_locked", vec![("at", at)])
+            }
+            Self::NotEnrolled { step: title, person } => Text::Key(
+                "refused.not_enrolled",
+                vec![("step", title.into()), ("id", Text::raw(person))],
+            ),
+            Self::CodesSealed => Text::key("refused.codes_sealed"),
             Self::OutOfDate => Text::key("refused.out_of_date"),
         }
     }

@@ -122,6 +122,9 @@ pub struct StepRun {
     pub shown: Option<Shown>,
     /// Who agreed to `shown`.
     pub approvals: Vec<Approval>,
+    /// Whose one-time code counted for what they said to `shown`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coded: Vec<PersonId>,
     /// Who said what at a decision; the last word of each counts.
     pub votes: Vec<Vote>,
     /// Who disagrees with it; the last word of each.

@@ -93,12 +93,55 @@ pub struct Step {
     pub nag: Span,
     /// After it there is no way back.
     pub point_of_no_return: bool,
+    /// Of whom a one-time code is asked besides the press.
+    #[serde(default, skip_serializing_if = "Code::is_usual")]
+    pub code: Code,
     /// An unreachable system is an outcome here, shown as a risk, and does not stop what follows.
     pub best_effort: bool,
     /// What follows from a failure.
     pub on_failure: OnFailure,
     /// Advice for the people who run it.
     pub note: Option<Localized>,
+}
+
+/// Of whom a one-time code is asked, as the runbook says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// Of those who are enrolled, where there is no way back.
+    #[default]
+    Usual,
+    /// Of everybody; who is not enrolled cannot agree.
+    Required,
+}
+
+impl Code {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_usual(&self) -> bool {
+        *self == Self::Usual
+    }
+}
+
+/// Of whom a code is asked at a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodeOf {
+    /// Nobody.
+    Nobody,
+    /// Those who are enrolled.
+    Enrolled,
+    /// Everybody who agrees.
+    Everybody,
+}
+
+impl Step {
+    /// Of whom a one-time code is asked besides the press.
+    pub fn code_of(&self) -> CodeOf {
+        match (self.code, self.point_of_no_return) {
+            (Code::Required, _) => CodeOf::Everybody,
+            (Code::Usual, true) => CodeOf::Enrolled,
+            (Code::Usual, false) => CodeOf::Nobody,
+        }
+    }
 }
 
 /// An action and its parameters, templates not yet filled.

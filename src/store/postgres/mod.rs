@@ -6,6 +6,7 @@
 //! the commit: then the request is handed in once more under its key, which does it once or finds it done (`writer`).
 
 mod bell;
+mod codes;
 mod session;
 mod write;
 mod writer;
@@ -26,10 +27,11 @@ use super::change::{Change, Held, Placed, Postponed, Wanted, number};
 use super::frozen::{Frozen, Shelf};
 use super::rows::{self, DueRow, EventRow, PostedRow, RunRow, State};
 use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, codec, failed, sql};
-use crate::domain::ids::{Digest, RunId};
+use crate::domain::ids::{Digest, PersonId, RunId};
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
+use crate::domain::value::Language;
 use bell::Bell;
 use session::{Session, bounded};
 use writer::Writer;
@@ -313,6 +315,21 @@ impl Store for PostgresStore {
             .bind(&placed.ts)
             .bind(placed.fate);
         self.execute("remember a message", query).await
+    }
+
+    async fn language(&self, person: &PersonId) -> Result<Option<Language>, StoreError> {
+        let query = sqlx::query_as::<_, (String,)>(sql::LANGUAGE).bind(person.as_str());
+        let row = self.fetch("look up a language", query).await?.pop();
+        Ok(row.and_then(|(code,)| Language::parse(&code)))
+    }
+
+    async fn choose_language(
+        &self,
+        person: &PersonId,
+        language: Language,
+    ) -> Result<(), StoreError> {
+        let query = sqlx::query(sql::CHOOSE_LANGUAGE).bind(person.as_str()).bind(language.code());
+        self.execute("remember a language", query).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 //!
 //! Everything that writes goes through the one `writer`; reads have connections of their own and never wait for it.
 
+mod codes;
 mod lock;
 mod write;
 mod writer;
@@ -22,12 +23,13 @@ use super::change::{Change, Held, Placed, Postponed, Wanted, number};
 use super::frozen::{Frozen, Shelf};
 use super::rows::{self, EventRow, PostedRow, RunRow, State};
 use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, codec, failed, sql};
-use crate::domain::ids::{Digest, RunId};
+use crate::domain::ids::{Digest, PersonId, RunId};
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
+use crate::domain::value::Language;
 use lock::Lock;
-use write::{Check, Claim, ClaimOne, ReleaseAll, Settle};
+use write::{Check, Chosen, Claim, ClaimOne, ReleaseAll, Settle};
 use writer::Writer;
 
 /// The store in one file.
@@ -258,6 +260,23 @@ impl Store for SqliteStore {
         posted: &Posted,
     ) -> Result<(), StoreError> {
         self.writer.write(Placed::of(run, key, posted)?).await
+    }
+
+    async fn language(&self, person: &PersonId) -> Result<Option<Language>, StoreError> {
+        let code: Option<String> = sqlx::query_scalar(sql::LANGUAGE)
+            .bind(person.as_str())
+            .fetch_optional(&self.reader)
+            .await
+            .map_err(failed("look up a language"))?;
+        Ok(code.as_deref().and_then(Language::parse))
+    }
+
+    async fn choose_language(
+        &self,
+        person: &PersonId,
+        language: Language,
+    ) -> Result<(), StoreError> {
+        self.writer.write(Chosen { person: person.to_string(), language: language.code() }).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

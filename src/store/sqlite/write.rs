@@ -269,6 +269,28 @@ impl Write for Placed {
     }
 }
 
+/// A language that somebody chose.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub(super) person: String,
+    pub(super) language: &'static str,
+}
+
+#[async_trait]
+impl Write for Chosen {
+    type Output = ();
+
+    async fn write(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        sqlx::query(sql::CHOOSE_LANGUAGE)
+            .bind(&self.person)
+            .bind(self.language)
+            .execute(db)
+            .await
+            .map(drop)
+            .map_err(failed("remember a language"))
+    }
+}
+
 /// Ends all leases.
 #[derive(Debug)]
 pub(super) struct ReleaseAll;

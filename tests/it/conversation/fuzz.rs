@@ -64,7 +64,7 @@ impl Doors {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let actions = Arc::new(Actions::new(ActionSettings::default()));
         let engine = Engine::new(Arc::new(store), actions, Arc::new(Silent), clock);
-        let desk = Desk { engine: Arc::new(engine), catalog, environment: Arc::new(environment) };
+        let desk = Desk::new(Arc::new(engine), catalog, Arc::new(environment));
         let by = Actor::Person { id: desk.environment.people[0].id.clone(), via: Surface::Slack };
         let now = desk.engine.clock.now();
         let started = desk.start("first", &by, None, Kind::Tabletop, now).await;

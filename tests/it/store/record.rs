@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use dr_buddy::domain::ids::StepId;
+use dr_buddy::domain::ids::{PersonId, StepId};
 use dr_buddy::domain::run::log::verify;
 use dr_buddy::domain::run::{Effect, Event, Kind, MessageKey};
 use dr_buddy::domain::time::{Span, Timestamp};
+use dr_buddy::domain::value::Language;
 use dr_buddy::store::{Committed, Fate, Posted, Store, StoreError};
 use serde_json::json;
 
@@ -27,6 +28,7 @@ on_both![
     texts_are_kept_to_the_last_byte_or_refused,
     what_was_committed_is_there_after_opening_again,
     messages_are_found_where_they_were_put_last,
+    each_person_has_the_language_they_chose_last,
 ];
 
 async fn a_commit_is_all_or_nothing(bed: Bed) {
@@ -281,4 +283,19 @@ async fn messages_are_found_where_they_were_put_last(bed: Bed) {
         assert_eq!(store.posted(&run, &key).await.unwrap(), Some(place));
     }
     assert_eq!(store.posted(&run, &MessageKey::Run).await.unwrap(), None);
+}
+
+async fn each_person_has_the_language_they_chose_last(bed: Bed) {
+    let store = bed.open().await;
+    let [mia, leo] = ["mia", "leo"].map(|id| PersonId::parse(id).unwrap());
+    assert_eq!(store.language(&mia).await.unwrap(), None);
+    for language in [Language::Fr, Language::En] {
+        store.choose_language(&mia, language).await.unwrap();
+        assert_eq!(store.language(&mia).await.unwrap(), Some(language));
+    }
+    store.choose_language(&leo, Language::Fr).await.unwrap();
+    drop(store);
+    let store = bed.open().await;
+    assert_eq!(store.language(&mia).await.unwrap(), Some(Language::En));
+    assert_eq!(store.language(&leo).await.unwrap(), Some(Language::Fr));
 }

@@ -92,6 +92,8 @@ pub(super) fn not_full(run: &Run, request: &Request) -> Result<(), Refusal> {
         | Request::Undo { .. }
         | Request::TakeRole { .. }
         | Request::Attach { .. }
+        | Request::SteppedUp { .. }
+        | Request::CodesLocked { .. }
         | Request::Resume => limits::EVENTS + limits::RESERVE,
     };
     if run.seq >= most { Err(Refusal::Full { most }) } else { Ok(()) }

@@ -234,6 +234,8 @@ impl Model {
             | Event::StepApproved { .. }
             | Event::VoteCast { .. }
             | Event::DissentVoiced { .. }
+            | Event::CodeConfirmed { .. }
+            | Event::CodesLocked { .. }
             | Event::StepDeclined { .. }
             | Event::AttemptStarted { .. }
             | Event::CallAccepted { .. }

@@ -7,7 +7,7 @@ use crate::domain::actor::{Actor, Surface};
 use crate::domain::environment::{Chat, Environment, EnvironmentKind, Objectives, Person, Regions};
 use crate::domain::ids::{Digest, EnvironmentId, PersonId, RunId, StepId};
 use crate::domain::run::apply::{apply, open};
-use crate::domain::run::decide::{decide, start};
+use crate::domain::run::decide::start;
 use crate::domain::run::declared::Declared;
 use crate::domain::run::effects::effects;
 use crate::domain::run::log::{Recorded, record, root};
@@ -192,7 +192,7 @@ impl World {
     }
 
     pub(super) fn ask_as(&mut self, by: &Actor, request: &Request) -> Result<Vec<Event>, Refusal> {
-        let events = decide(&self.run, request, by, self.now)?;
+        let events = self.decided(by, request)?;
         self.take(&events, by);
         Ok(events)
     }

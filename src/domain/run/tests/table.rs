@@ -6,7 +6,8 @@ use super::attach::failback;
 use super::sample::{World, after, id, preview, who};
 use super::words::{accepted, column, refused, row};
 use crate::domain::actor::Role;
-use crate::domain::ids::{Digest, StepId};
+use crate::domain::code::Confirmation;
+use crate::domain::ids::{Digest, PersonId, StepId};
 use crate::domain::run::decide::decide;
 use crate::domain::run::preview::Direction;
 use crate::domain::run::protocol::{Event, Report, Request, Returned};
@@ -61,6 +62,11 @@ fn requests(step: &StepId, digest: &Digest, number: u32, attempt: u32) -> Vec<Re
     reports.push(Report::Proved { step: step(), attempt, facts: after() });
     reports.push(Report::NotProved { step: step(), attempt, facts: Map::new(), saw: saw() });
     all.extend(reports.into_iter().map(Request::Report));
+    let (person, until) = (PersonId::parse("mia").unwrap(), super::sample::START);
+    all.push(Request::CodesLocked { step: step(), person, until });
+    let answer = Box::new(Request::Approve { step: step(), digest: digest() });
+    let confirmation = Confirmation::by_code(&PersonId::parse("antoine").unwrap());
+    all.push(Request::SteppedUp { answer, confirmation });
     all.push(Request::Tick);
     all
 }

@@ -62,6 +62,7 @@ pub(crate) enum Fault {
 struct Inner {
     token: String,
     users: BTreeMap<String, String>,
+    locales: BTreeMap<String, String>,
     calls: Vec<Call>,
     faults: VecDeque<(String, Fault)>,
     always: Option<(String, Fault)>,
@@ -109,6 +110,11 @@ pub(crate) async fn fake_slack(token: &str, users: &[(&str, &str)]) -> FakeSlack
 impl FakeSlack {
     fn with<T>(&self, what: impl FnOnce(&mut Inner) -> T) -> T {
         what(&mut self.inner.lock().expect("nobody panics while holding it"))
+    }
+
+    /// Says in which language somebody has set up their Slack (`fr-FR`).
+    pub(crate) fn speaks(&self, user: &str, locale: &str) {
+        self.with(|inner| inner.locales.insert(user.to_owned(), locale.to_owned()));
     }
 
     /// Every call so far, in order.
@@ -285,7 +291,7 @@ fn perform(inner: &mut Inner, bearer: Option<&str>, method: &str, arguments: &Va
             match arguments["user"].as_str().and_then(|id| inner.users.get_key_value(id)) {
                 Some((id, name)) => json!({ "ok": true, "user": {
                     "id": id, "team_id": "T01TEST", "name": name, "real_name": name, "deleted": false,
-                    "is_bot": false, "tz": "Europe/Paris", "locale": "en-US",
+                    "is_bot": false, "tz": "Europe/Paris", "locale": inner.locales.get(id).map_or("en-US", String::as_str),
                     "profile": { "real_name": name, "display_name": name },
                 }}),
                 None => refuse("user_not_found"),

@@ -1,22 +1,26 @@
 //! The desk: what every surface does with what people ask. It finds the person and the run, hands the request in, and
 //! says what came of it, in one text. The rules are in the domain; nothing is allowed or refused here.
 
+mod language;
+
 use std::sync::Arc;
 
 use tracing::{error, info};
 
 use crate::catalog::{Catalog, Opening, Voice};
 use crate::domain::actor::{Actor, Surface};
-use crate::domain::comms::Press;
+use crate::domain::code::Typed;
+use crate::domain::comms::{Press, Written, form};
 use crate::domain::environment::{Environment, Person};
 use crate::domain::ids::RunId;
 use crate::domain::run::declared::{Declared, Field};
-use crate::domain::run::{Kind, Request, Run, Start};
+use crate::domain::run::{Kind, Refusal, Request, Run, Start};
+use crate::domain::runbook::CodeOf;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
-use crate::domain::value::Language;
 use crate::engine::{Asked, Engine, SubmitError, Submitted};
 use crate::store::StoreError;
+pub use language::Languages;
 
 /// What surfaces share.
 #[derive(Debug, Clone)]
@@ -27,6 +31,8 @@ pub struct Desk {
     pub catalog: Arc<Catalog>,
     /// The one environment this process acts on.
     pub environment: Arc<Environment>,
+    /// Who is answered in which language.
+    pub languages: Languages,
 }
 
 /// What came of a request, for the asker.
@@ -39,6 +45,8 @@ pub enum Answer {
         /// The run.
         run: RunId,
     },
+    /// A one-time code is asked for, or the one that was typed does not count; nothing changed.
+    CodeAsked(Text),
     /// Understood and declined; nothing changed.
     Refused(Text),
     /// It could not be recorded, or nobody knows whether it was; the text says which.
@@ -62,27 +70,23 @@ impl Answer {
     /// The text for the asker.
     pub fn text(&self) -> &Text {
         match self {
-            Self::Done { text, .. } | Self::Refused(text) | Self::Failed(text) => text,
+            Self::Done { text, .. }
+            | Self::CodeAsked(text)
+            | Self::Refused(text)
+            | Self::Failed(text) => text,
         }
     }
 }
 
 impl Desk {
+    /// A desk on these parts.
+    pub fn new(engine: Arc<Engine>, catalog: Arc<Catalog>, environment: Arc<Environment>) -> Self {
+        Self { engine, catalog, environment, languages: Languages::default() }
+    }
+
     /// The voice in which cards are written.
     pub fn room_voice(&self) -> Voice<'_> {
         self.voice(self.environment.chat.language)
-    }
-
-    /// A voice in this language.
-    pub fn voice(&self, language: Language) -> Voice<'_> {
-        self.catalog.texts.voice(language, Some(&self.environment))
-    }
-
-    /// The voice in which one person is answered.
-    pub fn voice_of(&self, actor: &Actor) -> Voice<'_> {
-        let person = actor.person().and_then(|id| self.environment.person(id));
-        let language = person.and_then(|person| person.language);
-        self.voice(language.unwrap_or(self.environment.chat.language))
     }
 
     /// Who a Slack user is.
@@ -151,10 +155,13 @@ impl Desk {
         (answer, field)
     }
 
-    /// Does what a button asks, with the words that were written.
-    pub async fn press(&self, key: &str, by: &Actor, press: &Press, words: &str) -> Answer {
-        match press.request(words) {
-            Ok(request) => self.submit(key, by, &press.run, &request).await,
+    /// Does what a button asks, with what was written.
+    pub async fn press(&self, key: &str, by: &Actor, press: &Press, written: &Written) -> Answer {
+        match press.request(&written.words) {
+            Ok(request) => {
+                let code = written.code.as_ref();
+                self.submit(key, by, &press.run, &request, code).await
+            }
             Err(_) => {
                 info!(run.id = %press.run, actor = ?by, "Refused a button that is not ours");
                 Answer::Refused(Text::key("refused.not_ours"))
@@ -165,12 +172,12 @@ impl Desk {
     /// Hands a request to the run that is open.
     pub async fn ask_open_run(&self, key: &str, by: &Actor, request: &Request) -> Answer {
         match self.open_run().await {
-            Ok(Some(run)) => match self.submit(key, by, &run.id, request).await {
+            Ok(Some(run)) => match self.submit(key, by, &run.id, request, None).await {
                 Answer::Done { run, .. } => {
                     let text = Text::Key("command.recorded", vec![("run", Text::raw(&run))]);
                     Answer::Done { text, run }
                 }
-                other @ (Answer::Refused(_) | Answer::Failed(_)) => other,
+                other @ (Answer::CodeAsked(_) | Answer::Refused(_) | Answer::Failed(_)) => other,
             },
             Ok(None) => {
                 info!(actor = ?by, "Refused a request without a run");
@@ -180,9 +187,36 @@ impl Desk {
         }
     }
 
-    async fn submit(&self, key: &str, by: &Actor, run: &RunId, request: &Request) -> Answer {
+    /// Whether a press of this person is asked for a one-time code. For drawing forms; the rules ask again.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn asks_code(
+        &self,
+        run: &Run,
+        by: &Actor,
+        press: &Press,
+    ) -> Result<bool, StoreError> {
+        let step = press.step.as_ref().and_then(|step| run.runbook.step(step));
+        let asks = step.is_some_and(|step| step.code_of() != CodeOf::Nobody) && form::agrees(press);
+        match by.person() {
+            Some(person) if asks => {
+                self.engine.store.is_enrolled(&run.environment.id, person).await
+            }
+            Some(_) | None => Ok(false),
+        }
+    }
+
+    async fn submit(
+        &self,
+        key: &str,
+        by: &Actor,
+        run: &RunId,
+        request: &Request,
+        code: Option<&Typed>,
+    ) -> Answer {
         let asked = Asked { key, request, by, settles: None };
-        let submitted = self.engine.submit(run, asked).await;
+        let submitted = self.engine.submit_with(run, asked, code).await;
         answer(submitted, |_| Text::key("command.done"))
     }
 }
@@ -193,6 +227,9 @@ fn answer(submitted: Result<Submitted, SubmitError>, done: impl FnOnce(&RunId) -
             Answer::Done { text: done(&run.id), run: run.id.clone() }
         }
         Ok(Submitted::Repeat(run)) => Answer::Done { text: done(&run), run },
+        Err(SubmitError::Refused(refusal)) if is_about_code(&refusal) => {
+            Answer::CodeAsked(refusal.text())
+        }
         Err(SubmitError::Refused(refusal)) => Answer::Refused(refusal.text()),
         Err(SubmitError::NoSuchRun(run)) => {
             Answer::Refused(Text::Key("refused.no_such_run", vec![("run", Text::raw(run))]))
@@ -202,6 +239,14 @@ fn answer(submitted: Result<Submitted, SubmitError>, done: impl FnOnce(&RunId) -
         }
         Err(SubmitError::Store(error)) => failed(&error),
     }
+}
+
+/// Whether another code may do.
+fn is_about_code(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::CodeMissing { .. } | Refusal::CodeWrong { .. } | Refusal::CodeUsed { .. }
+    )
 }
 
 fn failed(error: &StoreError) -> Answer {
