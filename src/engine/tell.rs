@@ -23,8 +23,8 @@ pub(super) async fn show(
     claimed: &Claimed,
     key: &MessageKey,
 ) -> Result<(), EffectError> {
-    let under = under(engine, claimed, key).await?;
     let mut posted = None;
+    let under = under(engine, claimed, key).await?;
     if let (Some((run, message)), Ok(under)) = (newest(engine, claimed, key).await?, &under) {
         let mut place = engine.store.posted(&run.id, key).await?;
         if place.as_ref().is_some_and(|place| place.fate == Fate::Posting) {

@@ -301,8 +301,8 @@ fn perform(inner: &mut Inner, bearer: Option<&str>, method: &str, arguments: &Va
             message(inner, method, arguments)
         }
         "views.open" => view(inner, arguments),
-        "pins.add" => pin(inner, arguments),
         "views.update" => refilled(inner, arguments),
+        "pins.add" => pin(inner, arguments),
         "chat.scheduleMessage" => match content(arguments) {
             Ok(()) => {
                 let now = inner.now_s();
