@@ -210,6 +210,7 @@ fn serve(folder: &Path, port: u16, slack: &str) -> Result<Child> {
 }
 
 /// A Slack that takes every message.
+#[expect(clippy::disallowed_methods, reason = "it ends with the benchmark")]
 async fn slack() -> Result<String> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     let url = format!("http://{}/api", listener.local_addr()?);

@@ -4,6 +4,27 @@
 use super::ids::PersonId;
 use super::value::Localized;
 
+/// What goes wrong in dr-buddy's own words, recorded where usually the words of a system stand.
+const TROUBLES: [&str; 9] = [
+    "trouble.unreachable",
+    "trouble.refused",
+    "trouble.no_action",
+    "trouble.too_late",
+    "trouble.not_shown",
+    "trouble.not_approved",
+    "trouble.no_answer",
+    "trouble.cut",
+    "trouble.no_return",
+];
+/// Between what is in trouble and the details.
+const APART: &str = " | ";
+
+/// What is recorded of a trouble of ours; [`Text::seen`] reads it. `what` and `detail` may be empty.
+pub fn trouble(key: &str, what: &str, detail: &str) -> String {
+    let apart = if detail.is_empty() { "" } else { APART };
+    format!("{key} {what}{apart}{detail}").trim_end().to_owned()
+}
+
 /// A piece of text that can be said in any language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Text {
@@ -35,8 +56,15 @@ impl Text {
     }
 
     /// A text of the outside world as people can read it: each ARN as name and region. The record keeps the whole.
+    /// What [`trouble`] wrote is said in the reader's language.
     pub fn seen(text: &str) -> Self {
-        Self::Raw(without_arns(text))
+        let (key, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let Some(key) = TROUBLES.into_iter().find(|known| *known == key) else {
+            return Self::Raw(without_arns(text));
+        };
+        let (what, detail) = rest.split_once(APART).unwrap_or((rest, ""));
+        let said = |text| Self::Raw(without_arns(text));
+        Self::Key(key, vec![("what", said(what)), ("detail", said(detail))])
     }
 
     /// Several people.
@@ -97,6 +125,22 @@ impl From<&PersonId> for Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn our_own_trouble_is_a_sentence_and_what_only_looks_like_one_is_not() {
+        let written = trouble("trouble.unreachable", "eks in eu-west-1", "timed out | twice");
+        let Text::Key("trouble.unreachable", args) = Text::seen(&written) else {
+            panic!("{written}")
+        };
+        let (what, detail) = (Text::raw("eks in eu-west-1"), Text::raw("timed out | twice"));
+        assert_eq!(args, [("what", what), ("detail", detail)]);
+        for key in TROUBLES {
+            assert!(matches!(Text::seen(&trouble(key, "", "")), Text::Key(said, _) if said == key));
+        }
+        for raw in ["trouble.other x", "trouble", "", "in trouble.cut"] {
+            assert_eq!(Text::seen(raw), Text::raw(raw));
+        }
+    }
 
     #[test]
     fn an_arn_is_shown_as_name_and_region_and_nothing_else_changes() {

@@ -25,6 +25,7 @@ use crate::domain::run::state::{Doubt, Happened, Seen};
 use crate::domain::run::{Event, Refusal, Report, Request, Run, StepRun, StepState};
 use crate::domain::runbook::template;
 use crate::domain::runbook::{Step, Verify};
+use crate::domain::text::trouble;
 use crate::domain::time::{Span, Timestamp};
 use crate::faults::{self, Mistake, place};
 use crate::store::Claimed;
@@ -166,7 +167,7 @@ async fn load(
         }
         (None, _) => {
             let name = &found.action.name;
-            Err((run, format!("this version has no action `{name}`")))
+            Err((run, trouble("trouble.no_action", name, "")))
         }
         (_, Err(why)) => Err((run, why)),
     }))
@@ -182,7 +183,7 @@ fn fill(run: &Run, step: &Step) -> Result<Map<String, Value>, String> {
         missing.join("; ")
     })?;
     let Some(spec) = step.action.spec() else {
-        return Err(format!("this version has no action `{}`", step.action.name));
+        return Err(trouble("trouble.no_action", &step.action.name, ""));
     };
     template::checked(spec, &filled).map_err(|wrong| wrong.join("; "))
 }
@@ -199,7 +200,12 @@ async fn report(
 }
 
 fn said(error: &LookError) -> (String, bool) {
-    (error.to_string(), matches!(error, LookError::Unreachable { .. }))
+    let said = match error {
+        LookError::Unreachable { system, detail } => trouble("trouble.unreachable", system, detail),
+        LookError::Refused { system, detail } => trouble("trouble.refused", system, detail),
+        LookError::Unsafe { detail } => detail.clone(),
+    };
+    (said, matches!(error, LookError::Unreachable { .. }))
 }
 
 /// Shows what would happen.
@@ -291,7 +297,7 @@ pub(super) async fn act(
     }
     engine.running.begun(claimed);
     let returned = if deadline.is_over(&*engine.clock) {
-        let error = "too much time had passed since it was measured; nothing was sent".to_owned();
+        let error = trouble("trouble.too_late", "", "");
         Returned::Failed { error, unreachable: false }
     } else {
         call_once(&work, preview).await
@@ -404,12 +410,13 @@ async fn interrupted(work: &Work) -> Returned {
 /// The one place from which anything outside is changed.
 async fn call_once(work: &Work, preview: Preview) -> Returned {
     let Some(shown) = &work.at.shown else {
-        return Returned::Failed { error: "nothing was shown".to_owned(), unreachable: false };
+        let error = trouble("trouble.not_shown", "", "");
+        return Returned::Failed { error, unreachable: false };
     };
     let subject = work.run.subject(&work.step.id, &work.at);
     let approved = Approved::check(subject, &shown.digest, &shown.preview, preview);
     let Ok(approved) = approved else {
-        let error = "what would be sent is not what was approved".to_owned();
+        let error = trouble("trouble.not_approved", "", "");
         return Returned::Failed { error, unreachable: false };
     };
     let call = work.call();
@@ -424,7 +431,7 @@ async fn call_once(work: &Work, preview: Preview) -> Returned {
         }
         Some(Outcome::Unknown { error, evidence }) => Returned::Unknown { error, evidence },
         None => Returned::Unknown {
-            error: format!("no answer within {} s", work.patience.call.as_secs()),
+            error: trouble("trouble.no_answer", &work.patience.call.as_secs().to_string(), ""),
             evidence: Value::Null,
         },
     }

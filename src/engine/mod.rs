@@ -19,6 +19,7 @@ pub mod seal;
 pub mod submit;
 pub mod supervise;
 mod tell;
+mod turns;
 mod watch;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use clock::Clock;
 use patience::Patience;
 use running::Running;
 use seal::Seal;
+use turns::Turns;
 
 pub use running::Underway;
 pub use submit::{Asked, SubmitError, Submitted};
@@ -58,6 +60,8 @@ pub struct Engine {
     name: String,
     /// How often it has looked for work.
     claims: AtomicU64,
+    /// Whose request to a run is next.
+    turns: Turns,
     /// What it is performing.
     running: Running,
     /// Wakes the outbox.
@@ -85,6 +89,7 @@ impl Engine {
             seal: None,
             name,
             claims: 0.into(),
+            turns: Turns::default(),
             running: Running::default(),
             work: Notify::new(),
             changes,

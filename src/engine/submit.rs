@@ -14,7 +14,8 @@ use crate::domain::run::{Effect, Entry, Event, Refusal, Request, Run, Start};
 use crate::domain::time::Timestamp;
 use crate::store::{Claimed, Commit, Committed, StoreError};
 
-/// How often a lost race is run again before giving up. Each loss means that somebody else's request was recorded.
+/// How often a race lost to another process is run again before giving up. Each loss means that a request of it was
+/// recorded.
 const RACES: u32 = 50;
 
 /// A request with its name, its asker, and the effect it settles.
@@ -123,6 +124,7 @@ impl Engine {
         typed: Option<&Typed>,
     ) -> Result<Submitted, SubmitError> {
         let mut stepped_up: Option<Request> = None;
+        let _turn = self.turns.wait(run).await;
         for _ in 0..RACES {
             let Some(stored) = self.store.run(run).await? else {
                 info!(run.id = %run, actor = ?asked.by, "Refused a request to an unknown run");

@@ -77,6 +77,11 @@ fn is_gone(code: &str) -> bool {
     )
 }
 
+/// It may have been done, but Slack does not say where.
+pub(super) fn without_id() -> ChannelError {
+    ChannelError::Unknown { detail: "no id in the answer".to_owned() }
+}
+
 /// What we made does not have the form of Slack's.
 pub(super) fn unsent(error: &serde_json::Error) -> ChannelError {
     ChannelError::Failed { detail: format!("not Block Kit: {error}") }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tracing::warn;
 
-use super::calls::{TIMEOUT, part, within};
+use super::calls::{TIMEOUT, part, within, without_id};
 use super::client::SlackClientHandle;
 use super::handle::Inbound;
 use super::obey::Said;
@@ -36,8 +36,7 @@ impl SlackClientHandle {
         let arguments = json!({ "trigger_id": trigger, "view": view });
         let answer = self.view("views.open", &arguments, OPEN_TIMEOUT).await?;
         let id = answer.get("view").and_then(|view| part(view, "id"));
-        let lost = || ChannelError::Unknown { detail: "no id in the answer".to_owned() };
-        Ok(Opened { id: id.ok_or_else(lost)? })
+        Ok(Opened { id: id.ok_or_else(without_id)? })
     }
 
     /// Shows something else in a form that is open.

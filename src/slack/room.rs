@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use slack_morphism::prelude::*;
 use tokio::time::Instant;
 
-use super::calls::{TIMEOUT, part, within};
+use super::calls::{TIMEOUT, part, within, without_id};
 use super::client::{SlackClientHandle, content};
 use super::lane::{Errand, Lanes, Next, Ticket};
 use super::render;
@@ -290,7 +290,7 @@ impl Channel for SlackClientHandle {
             left => left?,
         };
         let Some(id) = part(&answer, "scheduled_message_id") else {
-            return Err(ChannelError::Unknown { detail: "no id in the answer".to_owned() });
+            return Err(without_id());
         };
         Ok(Some(Pending { id, due_at }))
     }

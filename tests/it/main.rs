@@ -13,6 +13,7 @@ mod recovery;
 mod runbook_check;
 mod screens;
 mod sockets;
+mod spoken;
 mod store;
 mod terminal;
 mod tidy;

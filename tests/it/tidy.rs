@@ -12,12 +12,12 @@ use dr_buddy::domain::value::Language;
 use crate::harness::repository;
 
 /// A source file: its path from the repository's root, and its text.
-struct Source {
-    path: String,
-    text: String,
+pub(crate) struct Source {
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
-fn sources(under: &str) -> Vec<Source> {
+pub(crate) fn sources(under: &str) -> Vec<Source> {
     let mut found = Vec::new();
     let mut folders = vec![repository().join(under)];
     while let Some(folder) = folders.pop() {
@@ -36,7 +36,7 @@ fn sources(under: &str) -> Vec<Source> {
 }
 
 /// Code without comments, and without the tests at the end of a file.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let text = match text.find("#[cfg(test)]\nmod tests {") {
         Some(tests) => &text[..tests],
         None => text,
@@ -48,7 +48,7 @@ fn code(text: &str) -> String {
 }
 
 #[track_caller]
-fn nothing(found: Vec<String>) {
+pub(crate) fn nothing(found: Vec<String>) {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
@@ -428,36 +428,4 @@ fn every_sentence_said_is_written_and_every_sentence_written_is_said() {
         ["page.bakc"]
     );
     assert!(prefixes("format!(\"state.{}\", x)").contains("state."));
-}
-
-/// Sentences in the code of the surfaces, where people would read them in one language only.
-fn sentences(source: &Source) -> Vec<String> {
-    let code = code(&source.text);
-    let inside = code.lines().filter(|line| {
-        let logs =
-            ["error!(", "warn!(", "info!(", "debug!(", "expect(", "reason =", "#[error", "panic!("];
-        !logs.iter().any(|log| line.contains(log))
-    });
-    let literals = inside.flat_map(|line| line.split('"').skip(1).step_by(2));
-    let is_sentence = |text: &&str| {
-        let words: Vec<&str> = text.split(' ').collect();
-        let is_word =
-            |word: &&&str| word.chars().all(|c| c.is_alphabetic() || ",.:;'’".contains(c));
-        words.len() > 3
-            && text.starts_with(|c: char| c.is_uppercase())
-            && words.iter().filter(is_word).count() > 3
-    };
-    literals.filter(is_sentence).map(|text| format!("{}: “{text}”", source.path)).collect()
-}
-
-#[test]
-fn what_people_read_in_a_room_is_in_the_prompts() {
-    let all = sources("src");
-    let surfaces =
-        ["src/slack/", "src/web/", "src/domain/comms/", "src/domain/report/", "src/desk.rs"];
-    let spoken =
-        all.iter().filter(|source| surfaces.iter().any(|part| source.path.starts_with(part)));
-    nothing(spoken.flat_map(sentences).collect());
-    let text = "p { \"Nothing waits for anybody now\" }".to_owned();
-    assert_eq!(sentences(&Source { path: "src/web/x.rs".into(), text }).len(), 1);
 }

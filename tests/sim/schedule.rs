@@ -4,7 +4,8 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Wake, Waker};
 
 use dr_buddy::domain::run::{Request, StepState};
 use dr_buddy::engine::channel::Channel;
@@ -42,6 +43,23 @@ type Work = Pin<Box<dyn Future<Output = Left>>>;
 struct Task {
     work: Work,
     wake_at: u64,
+    woken: Arc<Woken>,
+}
+
+/// Whether another future, going on, has let this one go on: it waited for its turn.
+#[derive(Debug, Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+impl Task {
+    fn wakes_at(&self) -> u64 {
+        if self.woken.0.load(Relaxed) { 0 } else { self.wake_at }
+    }
 }
 
 /// One process.
@@ -303,7 +321,7 @@ impl Schedule {
         let mut next = u64::MAX;
         for (who, replica) in self.replicas.iter().enumerate() {
             for (which, task) in replica.tasks.iter().enumerate() {
-                let at = task.wake_at.max(replica.away_until);
+                let at = task.wakes_at().max(replica.away_until);
                 if at <= now {
                     ready.push((who, which));
                 }
@@ -373,13 +391,14 @@ impl Schedule {
     }
 
     fn spawn(&mut self, who: usize, work: Work) {
-        self.replicas[who].tasks.push(Task { work, wake_at: 0 });
+        self.replicas[who].tasks.push(Task { work, wake_at: 0, woken: Arc::default() });
     }
 
     fn poll(&mut self, who: usize, which: usize) {
         let task = &mut self.replicas[who].tasks[which];
-        let polled =
-            self.fate.poll(|| task.work.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+        task.woken.0.store(false, Relaxed);
+        let waker = Waker::from(Arc::clone(&task.woken));
+        let polled = self.fate.poll(|| task.work.as_mut().poll(&mut Context::from_waker(&waker)));
         match polled {
             Err(wake_at) => task.wake_at = wake_at,
             Ok(left) => {

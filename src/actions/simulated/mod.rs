@@ -20,6 +20,7 @@ use serde_json::{Map, Value, json};
 use super::human::Human;
 use super::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Preview};
+use crate::domain::text::trouble;
 use crate::domain::time::Span;
 use world::{Set, World};
 
@@ -103,10 +104,9 @@ impl Action for Simulated {
                         .to_owned(),
                 },
             },
-            Some("no_answer") => Outcome::Unknown {
-                error: "connection cut after the request was sent".to_owned(),
-                evidence,
-            },
+            Some("no_answer") => {
+                Outcome::Unknown { error: trouble("trouble.cut", "", ""), evidence }
+            }
             Some(_) | None => Outcome::Accepted { evidence },
         }
     }

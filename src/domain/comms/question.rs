@@ -92,6 +92,18 @@ fn line_of(step: &Step, sight: &Sight, age: &'static str, now: Timestamp) -> Tex
     }
 }
 
+/// The facts by which a step is proven: those that its `verify` names.
+pub(super) fn proof(step: &Step, at: &StepRun) -> Text {
+    let expect = step.verify.as_ref().map_or("", |verify| verify.expect.as_str());
+    let is_named = |name: &str| {
+        let rests = expect.split("facts.").skip(1);
+        let ends = |c: char| !c.is_alphanumeric() && c != '_';
+        rests.filter_map(|rest| rest.split(ends).next()).any(|named| named == name)
+    };
+    let facts = at.facts.iter().filter(|(name, value)| is_named(name) && !value.is_object());
+    Text::List(facts.map(|(name, value)| fact(name, value)).collect())
+}
+
 /// Facts as people read them, each no longer than a line.
 pub(super) fn facts(facts: &serde_json::Map<String, Value>) -> Vec<Text> {
     let plain = facts.iter().filter(|(_, value)| !value.is_object());

@@ -9,7 +9,7 @@ use crate::domain::run::log::Recorded;
 use crate::domain::run::protocol::{Event, Start, Voided};
 use crate::domain::run::refusal::{roles, verdict_text};
 use crate::domain::run::state::{Choice, Doubt, Proof, Run, Skip};
-use crate::domain::text::Text;
+use crate::domain::text::{Text, trouble};
 
 type Args = Vec<(&'static str, Text)>;
 
@@ -170,6 +170,9 @@ fn voided(why: &Voided) -> (&'static str, Args) {
         Voided::Changed { differences } => {
             let differences = differences.iter().map(|difference| {
                 let (was, is) = (&difference.was, &difference.is);
+                if difference.what.starts_with("trouble.") {
+                    return Text::seen(&trouble(&difference.what, is, ""));
+                }
                 Text::seen(&format!("{}: {was} → {is}", difference.what))
             });
             ("timeline.voided_changed", vec![("differences", Text::List(differences.collect()))])

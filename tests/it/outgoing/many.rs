@@ -10,7 +10,7 @@ use crate::harness::{eventually, judge};
 const OPEN: usize = 20;
 const NOTES: usize = 200;
 
-/// Tasks with long notes, decisions that look at the tasks, looks that fail and wait for people; and one after them.
+/// Tasks with long notes, decisions that look at the tasks, looks that end in doubt; and one after them.
 fn runbook() -> String {
     let mut steps = String::new();
     let mut ids = Vec::new();
@@ -46,9 +46,11 @@ fn decision(id: &str) -> String {
     )
 }
 
+/// Nobody answers: it ends in doubt, and is looked at again and again.
 fn look(id: &str) -> String {
     format!(
-        "{}    action:\n      http.check: {{url: \"http://127.0.0.1:9/{id}\", timeout: 1s}}\n",
+        "{}    action:\n      http.check: {{url: \"http://127.0.0.1:9/{id}\", timeout: 1s}}\n    \
+         verify: {{expect: \"facts.reachable\", timeout: 2s}}\n",
         head(id)
     )
 }

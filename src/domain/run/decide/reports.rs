@@ -256,7 +256,7 @@ fn out_of_order(run: &Run, step: &Step, at: &StepRun) -> Vec<Difference> {
         }
         Direction::Undo => {
             let past = run.no_return().into_iter();
-            past.map(|past| difference("point of no return", "ahead", past.id.as_str())).collect()
+            past.map(|past| difference("trouble.no_return", "", past.id.as_str())).collect()
         }
     }
 }

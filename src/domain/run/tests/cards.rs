@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::decisions::disagree;
 use super::sample::{START, World, id, variant, who};
 use crate::domain::code::Confirmation;
 use crate::domain::comms::{Ask, Block, Message, Press, notice, run_card, step_card};
@@ -114,7 +115,7 @@ fn tour() -> Tour {
     tour.go(|world| drop(world.previewed("tell")));
     tour.go(|world| drop(world.approve("clara", "tell").unwrap()));
     tour.go(|world| drop(world.previewed("decide")));
-    tour.go(|world| drop(world.disagree("clara", "decide").unwrap()));
+    tour.go(|world| drop(disagree(world, "clara", "decide").unwrap()));
     tour.go(|world| drop(world.vote("mia", "decide", Choice::NoGo).unwrap()));
     tour.go(|world| drop(world.vote("antoine", "decide", Choice::NoGo).unwrap()));
     tour.go(|world| drop(world.retry("antoine", "decide").unwrap()));

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::sample::{World, facts, id, preview, variant, variants};
 use crate::domain::comms::step_card;
-use crate::domain::run::protocol::{Event, Report};
+use crate::domain::run::Refusal;
+use crate::domain::run::protocol::{Event, Report, Request};
 use crate::domain::run::state::{Choice, StepState};
 use crate::domain::time::Span;
 
@@ -19,6 +20,11 @@ fn asked() -> World {
     let number = world.at("decide").previews;
     world.report(Report::Previewed { step: id("decide"), number, preview: shown }).unwrap();
     world
+}
+
+pub(super) fn disagree(world: &mut World, name: &str, step: &str) -> Result<Vec<Event>, Refusal> {
+    let (digest, step) = (world.digest(step), id(step));
+    world.ask(name, &Request::Disagree { step, digest, words: "too early".into() })
 }
 
 fn card(world: &World) -> String {
@@ -36,7 +42,7 @@ fn seen_otherwise(world: &mut World) {
 fn what_was_seen_and_said_is_frozen_when_it_is_decided() {
     for choice in [Choice::Go, Choice::NoGo] {
         let mut world = asked();
-        world.disagree("clara", "decide").unwrap();
+        disagree(&mut world, "clara", "decide").unwrap();
         world.vote("antoine", "decide", choice).unwrap();
         assert!(card(&world).contains("1:00"), "its age: {}", card(&world));
         let events = world.vote("mia", "decide", choice).unwrap();
@@ -72,16 +78,16 @@ fn dissent_of_anybody_is_recorded_and_blocks_nothing() {
     world.vote("antoine", "decide", Choice::Go).unwrap();
     // Clara holds no role that decides; Antoine said GO, and may have doubts all the same.
     for name in ["clara", "antoine", "clara"] {
-        assert_eq!(variants(&world.disagree(name, "decide").unwrap()), ["DissentVoiced"]);
+        assert_eq!(variants(&disagree(&mut world, name, "decide").unwrap()), ["DissentVoiced"]);
     }
     assert_eq!(world.at("decide").dissent.len(), 2, "the last word of each");
     assert_eq!(world.at("decide").votes.len(), 1);
     let events = world.vote("mia", "decide", Choice::Go).unwrap();
     assert_eq!(variants(&events)[..2], ["VoteCast", "StepDone"]);
-    assert_eq!(variant(&world.disagree("clara", "decide").unwrap_err()), "NotNow");
+    assert_eq!(variant(&disagree(&mut world, "clara", "decide").unwrap_err()), "NotNow");
     let mut promote = World::ready("promote");
-    assert_eq!(variant(&promote.disagree("clara", "promote").unwrap_err()), "NotNow");
-    assert_eq!(variant(&promote.disagree("U0", "promote").unwrap_err()), "Stranger");
+    assert_eq!(variant(&disagree(&mut promote, "clara", "promote").unwrap_err()), "NotNow");
+    assert_eq!(variant(&disagree(&mut promote, "U0", "promote").unwrap_err()), "Stranger");
 }
 
 #[test]

@@ -245,11 +245,6 @@ impl World {
         self.ask(name, &Request::Vote { step: id(step), digest, choice, words: "so".into() })
     }
 
-    pub(super) fn disagree(&mut self, name: &str, step: &str) -> Result<Vec<Event>, Refusal> {
-        let digest = self.digest(step);
-        self.ask(name, &Request::Disagree { step: id(step), digest, words: "too early".into() })
-    }
-
     pub(super) fn undo(&mut self, name: &str, step: &str) -> Result<Vec<Event>, Refusal> {
         self.ask(name, &Request::Undo { step: id(step), reason: "back".into() })
     }
