@@ -31,7 +31,7 @@ fn texts(list: &Value) -> BTreeSet<String> {
 }
 
 /// What a method of the Web API needs, by Slack's reference.
-const NEEDS: [(&str, &[&str]); 11] = [
+const NEEDS: [(&str, &[&str]); 12] = [
     ("chat_post_message", &["chat:write"]),
     ("chat_post_ephemeral", &["chat:write"]),
     ("chat_update", &["chat:write"]),
