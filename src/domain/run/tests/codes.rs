@@ -130,7 +130,7 @@ fn where_the_runbook_requires_a_code_nobody_agrees_without() {
         assert!(says(&world, "mia", &coded).is_ok(), "{request:?}");
     }
     // A no is a no.
-    assert!(world.vote("mia", "decide", Choice::Hold).is_ok());
+    assert!(world.vote("mia", "decide", Choice::NoGo).is_ok());
     let card = comms::step_card(&world.run, &id("decide"), world.now).unwrap();
     assert!(format!("{card:?}").contains("step.code_required"));
 }
