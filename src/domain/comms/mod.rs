@@ -22,7 +22,7 @@ use crate::domain::environment::Person;
 use crate::domain::ids::{PersonId, StepId};
 use crate::domain::run::decide::somebody_may;
 use crate::domain::run::log::Recorded;
-use crate::domain::run::state::{Choice, Kind, Run, StepRun};
+use crate::domain::run::state::{Approval, Choice, Kind, Run, StepRun};
 use crate::domain::runbook::Step;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
@@ -143,6 +143,15 @@ fn agreed(step: &Step, at: &StepRun) -> (usize, usize) {
     let go = at.votes.iter().filter(|vote| vote.choice == Choice::Go).count();
     let needed = usize::try_from(step.gate.people()).unwrap_or(usize::MAX);
     (if step.action.is_decision() { go } else { at.approvals.len() }, needed)
+}
+
+/// How somebody agreed: alone, with a code, or by a press.
+fn agreed_as(at: &StepRun, approval: &Approval) -> &'static str {
+    match (&approval.glass, at.coded.contains(&approval.by)) {
+        (Some(_), _) => "step.agreed_alone",
+        (None, true) => "step.agreed_code",
+        (None, false) => "step.agreed",
+    }
 }
 
 /// Who can get a step out of trouble.

@@ -162,10 +162,9 @@ impl World {
     }
 
     pub(super) fn of(runbook: Runbook, environment: Environment) -> Self {
-        let run = RunId::parse("r1").unwrap();
-        let (kind, impact_at) = (Kind::Incident, Timestamp(START.0 - 300_000));
-        let declared = Default::default();
-        let request = Start { id: run.clone(), kind, runbook, environment, impact_at, declared };
+        let (id, impact_at) = (RunId::parse("r1").unwrap(), Timestamp(START.0 - 300_000));
+        let (kind, declared) = (Kind::Incident, Declared::default());
+        let request = Start { id, kind, runbook, environment, impact_at, declared };
         let events = start(&request, &who("antoine"), START).unwrap();
         let first = Entry { at: START, by: who("antoine"), event: events[0].clone() };
         let run = open(&first).unwrap();
