@@ -12,12 +12,16 @@ use crate::domain::actor::{Actor, Surface};
 use crate::domain::comms::Press;
 use crate::domain::environment::{Environment, Person};
 use crate::domain::ids::RunId;
+use crate::domain::run::chat::Source;
 use crate::domain::run::{Kind, Request, Run};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::engine::{Asked, Engine, SubmitError, Submitted};
 use crate::store::StoreError;
 pub use language::Languages;
+
+/// In how many of the newest runs messages of the chat are followed, closed ones among them.
+const FOLLOWED: u32 = 10;
 
 /// What surfaces share.
 #[derive(Debug, Clone)]
@@ -151,7 +155,17 @@ impl Desk {
         }
     }
 
-    async fn submit(&self, key: &str, by: &Actor, run: &RunId, request: &Request) -> Answer {
+    /// The newest of the last runs on whose timeline this message is.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn run_with(&self, source: &Source) -> Result<Option<Run>, StoreError> {
+        let runs = self.engine.store.runs(FOLLOWED).await?;
+        Ok(runs.into_iter().find(|run| run.chat_note(source).is_some()))
+    }
+
+    /// Hands a request to this run.
+    pub async fn submit(&self, key: &str, by: &Actor, run: &RunId, request: &Request) -> Answer {
         let asked = Asked { key, request, by, settles: None };
         let submitted = self.engine.submit(run, asked).await;
         answer(submitted, |_| Text::key("command.done"))

@@ -5,6 +5,7 @@
 
 pub mod button;
 pub mod form;
+mod home;
 mod notice;
 mod question;
 mod run_card;
@@ -13,6 +14,7 @@ mod step_card;
 
 pub use button::{Ask, Press};
 pub use form::Form;
+pub use home::home;
 pub use silence::{back, silence};
 
 use crate::domain::actor::{Right, roles_for};

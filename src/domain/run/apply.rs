@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::chat;
 use super::preview::Direction;
 use super::protocol::{Entry, Event, Start};
 use super::state::{Approval, DoneAs, Doubt, Happened, Run, Status, StepRun, StepState, Vote};
@@ -31,6 +32,7 @@ pub fn open(entry: &Entry) -> Option<Run> {
         restored_at: None,
         duty,
         status: Status::Open,
+        chat: Vec::new(),
         evidence: Vec::new(),
         seq: 1,
         seen_at: entry.at,
@@ -61,6 +63,7 @@ pub fn apply(run: &mut Run, entry: &Entry) {
             }
         }
         Event::RunResumed {} => run.status = Status::Open,
+        Event::Chat { source, what } => chat::apply(run, source, what, by),
         Event::RoleTaken { role, person, .. } => {
             run.duty.insert(*role, person.clone());
         }
@@ -129,6 +132,7 @@ fn apply_to_step(
         | Event::RunResumed {}
         | Event::RunClosed { .. }
         | Event::NoteAdded { .. }
+        | Event::Chat { .. }
         | Event::ProbeAsked { .. } => {}
         Event::PeopleCalled { .. } => {
             step.calls += 1;
@@ -275,6 +279,7 @@ impl Event {
             | Self::RunHeld { .. }
             | Self::RunResumed {}
             | Self::NoteAdded { .. }
+            | Self::Chat { .. }
             | Self::RunClosed { .. } => None,
             Self::StepOpened { step, .. }
             | Self::StepReopened { step, .. }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::chat::Chat;
 use super::decide::due_at;
 use super::protocol::{Effect, Event, MessageKey};
 use super::state::{Kind, Proof, Run, Skip, StepRun, StepState};
@@ -28,6 +29,9 @@ pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
                 | Event::RoleTaken { .. }
         ) {
             effects.extend(asking(run, |_| true));
+        }
+        if let Event::Chat { source, what: Chat::Marked(None) } = event {
+            effects.insert(Effect::Read(source.clone()));
         }
         if is_watched(run.kind) && matches!(event, Event::RunStarted(_) | Event::RunClosed { .. }) {
             effects.insert(Effect::Watch);
@@ -107,6 +111,7 @@ fn touched(run: &Run, id: &StepId, event: &Event) -> Vec<Effect> {
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
+        | Event::Chat { .. }
         | Event::RunClosed { .. } => Vec::new(),
     }
 }
@@ -184,6 +189,7 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
+        | Event::Chat { .. }
         | Event::RunClosed { .. } => None,
     }
 }
@@ -219,6 +225,7 @@ pub fn tells_the_room(event: &Event) -> bool {
         | Event::StepDone { .. }
         | Event::StepSkipped { .. }
         | Event::StepUndone { .. }
-        | Event::NoteAdded { .. } => false,
+        | Event::NoteAdded { .. }
+        | Event::Chat { .. } => false,
     }
 }

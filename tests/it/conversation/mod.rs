@@ -1,12 +1,14 @@
 //! Conversations: people drive the real binary through Slack, and afterwards the servers are asked what happened.
 
 mod changed_world;
+mod chat;
 mod commands;
 mod doubt;
 mod ends;
 mod failover;
 mod full_disk;
 mod fuzz;
+mod home;
 mod lang;
 pub(crate) mod people;
 mod places;

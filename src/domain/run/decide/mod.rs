@@ -5,6 +5,7 @@
 //! the steps that may open now.
 
 mod answers;
+mod chat;
 mod follow;
 mod reports;
 mod rights;
@@ -70,6 +71,7 @@ fn alone(run: &Run, request: &Request, by: &Actor, now: Timestamp) -> Result<Vec
         Request::Resume => run_wide::resume(run, by)?,
         Request::TakeRole { role, person } => team::take(run, *role, person.as_ref(), by)?,
         Request::Note { text } => run_wide::note(run, text, by)?,
+        Request::Chat { source, ask } => chat::decide(run, source, ask, by)?,
         Request::Close { reason } => run_wide::close(run, reason, by)?,
         Request::Report(report) => reports::report(run, report, by, now)?,
         Request::Tick => {

@@ -3,6 +3,7 @@
 
 mod approvals;
 mod cards;
+mod chat;
 mod doubt;
 mod order;
 mod plan;

@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
+use super::chat::random_chat;
 use super::sample::{EXPIRES, World, after, id, preview, variant, who};
 use crate::domain::actor::{Actor, Role};
 use crate::domain::ids::{Digest, PersonId, StepId};
 use crate::domain::run::apply::replay;
+use crate::domain::run::chat::ChatAsk;
 use crate::domain::run::limits;
 use crate::domain::run::log::verify;
 use crate::domain::run::preview::Preview;
@@ -92,7 +94,9 @@ fn request(world: &World, old: &[Digest], a_move: &Move) -> (Actor, Request) {
             let role = Role::ALL[usize::from(a_move.choice) % Role::ALL.len()];
             Request::TakeRole { role, person: person.filter(|_| a_move.fit == 1) }
         }
+        18 | 19 if a_move.fit > 4 => random_chat(a_move.step, a_move.choice, None),
         18 | 19 => Request::Note { text },
+        22 if a_move.fit < 3 => random_chat(a_move.step, a_move.choice, Some(text)),
         20 => Request::Tick,
         _ => {
             let report = report(world, step, a_move);
@@ -100,7 +104,8 @@ fn request(world: &World, old: &[Digest], a_move: &Move) -> (Actor, Request) {
             return (who(by), Request::Report(report));
         }
     };
-    let by = if asked == Request::Tick { "engine" } else { PEOPLE[a_move.asker] };
+    let is_engines = matches!(asked, Request::Tick | Request::Chat { ask: ChatAsk::Follow(_), .. });
+    let by = if is_engines { "engine" } else { PEOPLE[a_move.asker] };
     (who(by), asked)
 }
 
@@ -248,6 +253,7 @@ impl Model {
             | Event::RunHeld { .. }
             | Event::RunResumed {}
             | Event::NoteAdded { .. }
+            | Event::Chat { .. }
             | Event::RunClosed { .. } => {}
         }
     }
@@ -309,7 +315,8 @@ fn look_at(before: &World, world: &World, by: &Actor, request: &Request, events:
         assert_eq!(world.run.steps[step].state, approved);
     }
     if before.run.is_closed() {
-        assert!(matches!(request, Request::Note { .. }) || events.is_empty());
+        let may_follow = matches!(request, Request::Note { .. } | Request::Chat { .. });
+        assert!(may_follow || events.is_empty());
         assert_eq!(before.run.steps, world.run.steps);
     }
 }
@@ -382,6 +389,7 @@ fn the_random_moves_get_far_enough_to_mean_something() {
         "StepReopened",
         "StepUndone",
         "RunClosed",
+        "Chat",
     ];
     for wanted in wanted {
         assert!(seen.contains(wanted), "no {wanted} in {seen:?}");

@@ -85,6 +85,7 @@ pub(super) fn environment(cache: Option<bool>) -> Environment {
             war_room: "C1".to_owned(),
             language: Language::En,
             time_zone: "Europe/Paris".to_owned(),
+            timeline_reaction: "stopwatch".to_owned(),
             run_prefix: "OPS".to_owned(),
             teams: vec![],
             channels: vec![],
