@@ -12,13 +12,14 @@ use anyhow::{Context, bail};
 use axum::Router;
 use axum::middleware::map_response;
 use axum::serve::ListenerExt;
+use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{debug, error, info, warn};
 
 use crate::actions::{ActionSettings, Actions};
 use crate::catalog::Catalog;
-use crate::config::{Config, Database, Local};
+use crate::config::{Config, Database, Local, SealKey};
 use crate::desk::Desk;
 use crate::domain::environment::Environment;
 use crate::domain::ids::EnvironmentId;
@@ -26,6 +27,7 @@ use crate::domain::run::{Effect, Run};
 use crate::domain::text::Text;
 use crate::engine::channel::{Channel, Silent};
 use crate::engine::clock::{Clock, FastClock, SystemClock};
+use crate::engine::seal::Seal;
 use crate::engine::supervise::{BackOff, Supervisor};
 use crate::engine::{Engine, outbox, recover};
 use crate::faults;
@@ -135,10 +137,11 @@ impl App {
             None => Arc::new(SystemClock::default()),
             Some(clock) => Arc::new(clock),
         };
+        let seal = seal(config.seal_key.as_ref())?;
         let shut = shut(&catalog, &environment);
         let front = Front::open(config.listen, Arc::clone(&clock), shut).await?;
         let begun = tokio::select! {
-            begun = begin(&front, config, catalog, environment, clock) => begun?,
+            begun = begin(&front, config, catalog, environment, (clock, seal)) => begun?,
             () = told.once() => {
                 info!("Told to end before the start was over");
                 let drained = front.close(CLOSING).await;
@@ -199,8 +202,12 @@ impl App {
                 Database::Postgres(_) => open(&local.database).await?,
             };
         let actions = Arc::new(Actions::new(ActionSettings::default()));
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let clock: Arc<dyn Clock> = match faults::clock() {
+            None => Arc::new(SystemClock::default()),
+            Some(clock) => Arc::new(clock),
+        };
         let engine = Engine::new(store, actions, Arc::new(Silent), clock);
+        let engine = engine.with_seal(seal(local.seal_key.as_ref())?);
         Ok(Desk::new(Arc::new(engine), catalog, Arc::new(environment)))
     }
 
@@ -272,13 +279,26 @@ impl Told {
     }
 }
 
+/// Reads what seals the secrets of one-time codes.
+fn seal(key: Option<&SealKey>) -> anyhow::Result<Option<Seal>> {
+    let hex = match key {
+        None => return Ok(None),
+        Some(SealKey::Hex(hex)) => hex.expose_secret().to_owned(),
+        Some(SealKey::File(path)) => std::fs::read_to_string(path).with_context(|| {
+            format!("could not read DR_BUDDY_SEAL_KEY_FILE, {}", path.display())
+        })?,
+    };
+    let seal = Seal::of_hex(&hex);
+    seal.map(Some).context("the seal key is not 64 hexadecimal digits: `openssl rand -hex 32`")
+}
+
 /// Opens the database, builds what stands on it, and lets work and people in.
 async fn begin(
     front: &Front,
     config: Config,
     catalog: Catalog,
     environment: Environment,
-    clock: Arc<dyn Clock>,
+    (clock, seal): (Arc<dyn Clock>, Option<Seal>),
 ) -> anyhow::Result<(Arc<Engine>, Duration)> {
     let catalog = Arc::new(catalog);
     let store = faults::watch_store(wait_for(&config.database, front).await?);
@@ -286,7 +306,7 @@ async fn begin(
     let slack = Arc::new(slack.context("could not make a Slack client")?);
     let channel: Arc<dyn Channel> = Arc::clone(&slack) as Arc<dyn Channel>;
     let engine = Engine::new(store, Arc::new(Actions::new(config.actions)), channel, clock);
-    let engine = Arc::new(engine.with_patience(faults::patience()));
+    let engine = Arc::new(engine.with_patience(faults::patience()).with_seal(seal));
     let environment = Arc::new(environment);
     let desk = Desk::new(Arc::clone(&engine), catalog, environment);
     let doors = Inbound::new(desk.clone(), Arc::clone(&slack), front.work.clone());

@@ -33,6 +33,8 @@ pub struct Config {
     pub actions: ActionSettings,
     /// `DR_BUDDY_WEB_TOKENS`: `antoine=…,mia=sha256:…`; the war room is off without.
     pub web_tokens: Vec<(PersonId, Digest)>,
+    /// `DR_BUDDY_SEAL_KEY`, `DR_BUDDY_SEAL_KEY_FILE`: what seals the secrets of one-time codes; nobody has any without.
+    pub seal_key: Option<SealKey>,
     /// `DR_BUDDY_GRACE`: how long running work may take to end when the process is told to; 25s unless told. Kubernetes
     /// kills 30 s after it told (`terminationGracePeriodSeconds`): keep it below that.
     pub grace: Duration,
@@ -53,6 +55,17 @@ pub struct Local {
     pub sources: CatalogSources,
     /// `DR_BUDDY_TOKEN`, looked up in `DR_BUDDY_WEB_TOKENS`: who asks, if it is known.
     pub person: Option<PersonId>,
+    /// As in [`Config`].
+    pub seal_key: Option<SealKey>,
+}
+
+/// 32 bytes in hexadecimal. `Debug` shows no secret.
+#[derive(Debug, Clone)]
+pub enum SealKey {
+    /// Itself.
+    Hex(SecretString),
+    /// In a file: a mounted secret.
+    File(PathBuf),
 }
 
 /// Where everything is kept. `Debug` shows no secret.
@@ -94,9 +107,10 @@ impl Local {
         let mine = read("DR_BUDDY_TOKEN").unwrap_or_default();
         let person = holder(&tokens, &mine).cloned();
         let database = database(read, &mut wrong);
+        let seal_key = seal_key(read, &mut wrong);
         match (environment, wrong.is_empty()) {
             (Ok(environment), true) => {
-                Ok(Self { database, environment, sources: sources(read), person })
+                Ok(Self { database, environment, sources: sources(read), person, seal_key })
             }
             (Ok(_) | Err(()), _) => Err(wrong),
         }
@@ -140,6 +154,7 @@ impl Config {
         });
         let web_tokens = tokens(&read("DR_BUDDY_WEB_TOKENS").unwrap_or_default(), &mut wrong);
         let database = database(read, &mut wrong);
+        let seal_key = seal_key(read, &mut wrong);
         let grace = read("DR_BUDDY_GRACE").unwrap_or_else(|| "25s".to_owned());
         let grace = Span::parse(&grace).unwrap_or_else(|error| {
             wrong.push(format!("DR_BUDDY_GRACE: {error}: write `25s`"));
@@ -171,6 +186,7 @@ impl Config {
                 http: HttpSettings { extra_ca: path("DR_BUDDY_EXTRA_CA") },
             },
             web_tokens,
+            seal_key,
             grace: Duration::from_millis(grace.ms()),
             log,
             log_json,
@@ -224,6 +240,28 @@ fn database(read: Read<'_>, wrong: &mut Vec<String>) -> Database {
     Database::Postgres(url.into())
 }
 
+/// What seals the secrets of one-time codes. What stands there is secret: none of it is repeated.
+fn seal_key(read: Read<'_>, wrong: &mut Vec<String>) -> Option<SealKey> {
+    const MAKE: &str = "make one with `openssl rand -hex 32`";
+    match (read("DR_BUDDY_SEAL_KEY"), read("DR_BUDDY_SEAL_KEY_FILE")) {
+        (None, None) => None,
+        (Some(_), Some(_)) => {
+            wrong.push(
+                "DR_BUDDY_SEAL_KEY and DR_BUDDY_SEAL_KEY_FILE are both set: unset one".to_owned(),
+            );
+            None
+        }
+        (Some(key), None) => {
+            let is_key = key.len() == 64 && key.chars().all(|c| c.is_ascii_hexdigit());
+            if !is_key {
+                wrong.push(format!("DR_BUDDY_SEAL_KEY is not 64 hexadecimal digits: {MAKE}"));
+            }
+            is_key.then(|| SealKey::Hex(key.into()))
+        }
+        (None, Some(file)) => Some(SealKey::File(file.into())),
+    }
+}
+
 /// `person=token` or `person=sha256:digest`, with commas. What stands there is secret: no message repeats any of it.
 fn tokens(text: &str, wrong: &mut Vec<String>) -> Vec<(PersonId, Digest)> {
     let mut tokens: Vec<(PersonId, Digest)> = Vec::new();
@@ -266,9 +304,10 @@ mod tests {
             ("DR_BUDDY_WEB_TOKENS", "mia=short,antoine,Leo=0123456789abcdef"),
             ("DATABASE_URL", "mysql://bot:0123456789abcdef@db/bot"),
             ("DR_BUDDY_GRACE", "soon"),
+            ("DR_BUDDY_SEAL_KEY", "0123456789abcdef"),
         ])
         .unwrap_err();
-        assert_eq!(wrong.len(), 9, "{wrong:#?}");
+        assert_eq!(wrong.len(), 10, "{wrong:#?}");
         assert!(!wrong.join("\n").contains("0123456789abcdef"));
     }
 
@@ -281,9 +320,11 @@ mod tests {
             ("DR_BUDDY_ENVIRONMENT", "prod"),
             ("DR_BUDDY_WEB_TOKENS", "mia=secret-3-0123456789"),
             ("DATABASE_URL", "postgres://bot:secret-4@db/bot"),
+            ("DR_BUDDY_SEAL_KEY", &"5ec2e7".repeat(11)[..64]),
         ])
         .unwrap();
-        assert!(!format!("{config:?}").contains("secret-"));
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("secret-") && !shown.contains("5ec2e7"));
     }
 
     #[test]

@@ -27,7 +27,8 @@
 //!    ([`store::Store::commit`]). The record is a chain of hashes ([`domain::run::log`]).
 //! 4. A rule is decided in [`domain::run::decide`], whatever surface asked.
 //! 5. What is not known is said to be unknown ([`domain::runbook::condition`]), and never counts as yes.
-//! 6. A tabletop cannot reach anything outside: the run's kind alone chooses between real and simulated actions.
+//! 6. A press alone passes no point of no return in the name of somebody who has one-time codes, on any surface.
+//! 7. A tabletop cannot reach anything outside: the run's kind alone chooses between real and simulated actions.
 //!
 //! # Five walks
 //! **A slash command.** [`slack::inbound`] checks the signature on the raw body, or [`slack::socket`] takes it out of
@@ -38,7 +39,9 @@
 //!
 //! **A button.** A payload becomes a [`Press`](domain::comms::Press) and one known person or a stranger; the request is
 //! decided and committed, and acknowledged then. A refusal is whispered to the asker. A repeat of the payload has the
-//! same key and changes nothing.
+//! same key and changes nothing. Where there is no way back the rules refuse a press without a
+//! [`Confirmation`](domain::code::Confirmation): then the [`engine`] looks whether the person has one-time codes, every
+//! surface shows the form that asks for one, and the engine alone checks it, once.
 //!
 //! **A step.** Enough approvals → `StepApproved` and the effect `Act`. The outbox measures everything again, submits
 //! `Begin` (digest, guard, quorum and expiry are decided once more) → `AttemptStarted` → the call → `CallAccepted` →

@@ -9,7 +9,7 @@ use clap::Parser;
 use dr_buddy::catalog::{Catalog, CatalogSources};
 use dr_buddy::cli::args::{Args, Command, Evidence, Runbook};
 use dr_buddy::cli::serve::Ended;
-use dr_buddy::cli::{demo, evidence, local, run, runbook, script, serve};
+use dr_buddy::cli::{demo, enrol, evidence, local, run, runbook, script, serve};
 use dr_buddy::domain::value::Language;
 use dr_buddy::{config, telemetry};
 
@@ -59,6 +59,14 @@ async fn run(args: Args, out: &mut dyn Write) -> io::Result<Ended> {
         Command::Run { verb, step, run, digest, words } => {
             let wish = run::Wish { verb, step, words: words.join(" "), run, digest };
             local::run(&config::variable, &wish, out).await
+        }
+        Command::Enrol { person, remove, list } => {
+            let wish = match (remove, list) {
+                (true, _) => enrol::Wish::Remove,
+                (false, true) => enrol::Wish::List,
+                (false, false) => enrol::Wish::Enrol,
+            };
+            local::enrol(&config::variable, person.as_deref(), wish, out).await
         }
         Command::Evidence(Evidence::Export { run, to }) => {
             local::export(&config::variable, &run, to, out).await

@@ -5,7 +5,7 @@ pub mod documents;
 mod start;
 pub mod texts;
 
-pub use start::{Opening, run_id};
+pub use start::{DEFAULT_RUNBOOK, Opening, run_id};
 pub use texts::{Texts, Voice};
 
 use std::collections::BTreeMap;

@@ -3,12 +3,14 @@
 use super::Catalog;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{Digest, EnvironmentId, RunId};
+use crate::domain::run::declared::Declared;
 use crate::domain::run::{Kind, Start};
+use crate::domain::runbook::Runbook;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 
 /// The runbook that is meant when none is named.
-const DEFAULT_RUNBOOK: &str = "region-failover";
+pub const DEFAULT_RUNBOOK: &str = "region-failover";
 
 /// What somebody wants to open.
 #[derive(Debug, Clone, Copy)]
@@ -26,17 +28,12 @@ pub struct Opening<'a> {
 }
 
 impl Catalog {
-    /// Everything the run depends on; or, for the asker, what does not exist and what was perhaps meant.
+    /// Everything the run depends on, with nothing said of the trouble; or, for the asker, what does not exist and what was perhaps meant.
     ///
     /// # Errors
     /// The sentence for the asker.
     pub fn start(&self, opening: Opening<'_>) -> Result<Start, Text> {
-        let wanted = opening.runbook.unwrap_or(DEFAULT_RUNBOOK);
-        let Some(runbook) = self.runbooks.values().find(|runbook| runbook.id.as_str() == wanted)
-        else {
-            let ids = self.runbooks.keys().map(|id| id.as_str());
-            return Err(nothing_like("refused.no_runbook", wanted, ids.collect()));
-        };
+        let runbook = self.runbook_named(opening.runbook.unwrap_or(DEFAULT_RUNBOOK))?;
         let Some(environment) = self.environment(opening.environment) else {
             let ids = self.environments.keys().map(|id| id.as_str());
             let wanted = opening.environment.as_str();
@@ -48,6 +45,19 @@ impl Catalog {
             runbook: runbook.clone(),
             environment: environment.clone(),
             impact_at: opening.impact_at,
+            declared: Declared::default(),
+        })
+    }
+
+    /// The runbook of this id; or, for the asker, that there is none and which was perhaps meant.
+    ///
+    /// # Errors
+    /// The sentence for the asker.
+    pub fn runbook_named(&self, wanted: &str) -> Result<&Runbook, Text> {
+        let found = self.runbooks.values().find(|runbook| runbook.id.as_str() == wanted);
+        found.ok_or_else(|| {
+            let ids = self.runbooks.keys().map(|id| id.as_str());
+            nothing_like("refused.no_runbook", wanted, ids.collect())
         })
     }
 }

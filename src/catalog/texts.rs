@@ -194,6 +194,7 @@ impl Voice<'_> {
             Text::Said(localized) => written(localized.get(self.language), markup),
             Text::Raw(text) => written(text, markup),
             Text::Person(id) => self.person(id, markup),
+            Text::Channel(channel) => self::channel(channel, markup),
             Text::List(items) => {
                 let items: Vec<_> = items.iter().map(|item| self.say(item, markup)).collect();
                 items.join(", ")
@@ -224,6 +225,17 @@ impl Voice<'_> {
     }
 }
 
+/// A channel's id is a link; a name is a name.
+fn channel(channel: &str, markup: Markup) -> String {
+    let is_id = channel.len() >= 9
+        && channel.starts_with(['C', 'G'])
+        && channel.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    match markup {
+        Markup::Mrkdwn if is_id => format!("<#{channel}>"),
+        Markup::Mrkdwn | Markup::Plain => written(channel, markup),
+    }
+}
+
 /// A text of the outside world, so that nothing in it is taken for a mention or a link.
 fn written(text: &str, markup: Markup) -> String {
     match markup {
@@ -244,6 +256,9 @@ mod tests {
         let hello = Text::Key("hello", vec![("who", Text::raw("<!channel> & co"))]);
         assert_eq!(voice.mrkdwn(&hello), "Hello &lt;!channel&gt; &amp; co");
         assert_eq!(voice.plain(&hello), "Hello <!channel> & co");
+        let channel = |channel: &str| voice.mrkdwn(&Text::Channel(channel.to_owned()));
+        assert_eq!(channel("C0WARROOM"), "<#C0WARROOM>");
+        assert_eq!(channel("#war-room & co"), "#war-room &amp; co");
         assert_eq!(voice.plain(&Text::key("bye")), "bye");
         assert_eq!(voice.plain(&Text::key("hello")), "hello");
     }

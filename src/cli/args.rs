@@ -53,6 +53,17 @@ pub enum Command {
         /// The reason or the text, where one is wanted
         words: Vec<String>,
     },
+    /// Give a person one-time codes, asked for where there is no way back; `DR_BUDDY_TOKEN` says who you are
+    Enrol {
+        /// Who, by the id in the environment file
+        person: Option<String>,
+        /// Take the codes away
+        #[arg(long, requires = "person", conflicts_with = "list")]
+        remove: bool,
+        /// Say who has some
+        #[arg(long, conflicts_with = "person")]
+        list: bool,
+    },
     /// Take the evidence of a run away, and check it
     #[command(subcommand)]
     Evidence(Evidence),

@@ -132,10 +132,13 @@ fn beside(recorded: &Recorded) -> Option<(String, Value)> {
         | Event::PreviewAsked { .. }
         | Event::PreviewFailed { .. }
         | Event::ApprovalGiven { .. }
+        | Event::CodeConfirmed { .. }
+        | Event::CodesLocked { .. }
         | Event::GlassBroken { .. }
         | Event::ApprovalsVoided { .. }
         | Event::StepApproved { .. }
         | Event::VoteCast { .. }
+        | Event::DissentVoiced { .. }
         | Event::StepDeclined { .. }
         | Event::AttemptStarted { .. }
         | Event::OutcomeProbed { .. }
@@ -148,6 +151,7 @@ fn beside(recorded: &Recorded) -> Option<(String, Value)> {
         | Event::PeopleCalled { .. }
         | Event::StepLate { .. }
         | Event::RoleTaken { .. }
+        | Event::RunbookAttached { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }

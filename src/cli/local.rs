@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use super::run::Wish;
 use super::serve::Ended;
-use super::{evidence, run, runbook};
+use super::{enrol, evidence, run, runbook};
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::config::{Local, Read};
 use crate::desk::Desk;
 use crate::domain::actor::{Actor, Surface};
+use crate::domain::environment::Person;
 use crate::domain::ids::RunId;
 use crate::domain::text::Text;
 
@@ -49,14 +50,38 @@ pub async fn run(read: Read<'_>, wish: &Wish, out: &mut dyn Write) -> io::Result
         Ok(opened) => opened,
         Err(ended) => return Ok(ended),
     };
-    let person = local.person.as_ref().and_then(|id| desk.environment.person(id));
-    let Some(person) = person else {
-        writeln!(out, "{}", desk.room_voice().plain(&Text::key("cli.no_token")))?;
-        return Ok(Ended::Refused);
-    };
+    let Some(person) = me(&local, &desk, out)? else { return Ok(Ended::Refused) };
     let by: Actor = Desk::actor(person, Surface::Cli);
     let mut input = io::BufReader::new(io::stdin());
     run::run(&desk, &by, wish, &mut input, out).await
+}
+
+/// `dr-buddy enrol …`
+///
+/// # Errors
+/// When the terminal cannot be read or written, or the database not be reached.
+pub async fn enrol(
+    read: Read<'_>,
+    whom: Option<&str>,
+    wish: enrol::Wish,
+    out: &mut dyn Write,
+) -> io::Result<Ended> {
+    let (local, desk) = match open(read, out).await? {
+        Ok(opened) => opened,
+        Err(ended) => return Ok(ended),
+    };
+    let Some(person) = me(&local, &desk, out)? else { return Ok(Ended::Refused) };
+    let mut input = io::BufReader::new(io::stdin());
+    enrol::enrol(&desk, person, whom, wish, &mut input, out).await
+}
+
+/// The person of the token, who is told so if there is none.
+fn me<'a>(local: &Local, desk: &'a Desk, out: &mut dyn Write) -> io::Result<Option<&'a Person>> {
+    let person = local.person.as_ref().and_then(|id| desk.environment.person(id));
+    if person.is_none() {
+        writeln!(out, "{}", desk.room_voice().plain(&Text::key("cli.no_token")))?;
+    }
+    Ok(person)
 }
 
 /// `dr-buddy evidence export RUN`

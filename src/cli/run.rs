@@ -7,7 +7,8 @@ use super::plain;
 use super::serve::Ended;
 use crate::desk::{Answer, Desk};
 use crate::domain::actor::Actor;
-use crate::domain::comms::{self, Ask, Press};
+use crate::domain::code::Typed;
+use crate::domain::comms::{self, Ask, Press, Written};
 use crate::domain::ids::{RunId, StepId};
 use crate::domain::run::{Run, StepState};
 use crate::domain::text::Text;
@@ -58,18 +59,42 @@ pub async fn run(
     let Some(press) = press(desk, by, &run, ask, wish, input, out)? else {
         return Ok(Ended::Refused);
     };
-    let key = format!("cli/{}", uuid::Uuid::new_v4());
-    match desk.press(&key, by, &press, &wish.words).await {
+    let mut written = Written::words(&wish.words);
+    let mut answer = desk.press(&key(), by, &press, &written).await;
+    if matches!(answer, Answer::CodeAsked(_)) {
+        written.code = Some(ask_code(desk, by, input, out)?);
+        answer = desk.press(&key(), by, &press, &written).await;
+    }
+    match answer {
         Answer::Done { text, .. } => {
             writeln!(out, "{}", desk.voice_of(by).plain(&text))?;
             Ok(Ended::Well)
         }
-        Answer::Refused(text) => refuse(desk, by, &text, out),
+        Answer::CodeAsked(text) | Answer::Refused(text) => refuse(desk, by, &text, out),
         Answer::Failed(text) => {
             writeln!(out, "{}", desk.voice_of(by).plain(&text))?;
             Ok(Ended::Badly)
         }
     }
+}
+
+/// A second press is a request of its own.
+fn key() -> String {
+    format!("cli/{}", uuid::Uuid::new_v4())
+}
+
+/// Asks for a one-time code. It is typed, never an argument: those stand in the shell's history.
+pub(super) fn ask_code(
+    desk: &Desk,
+    by: &Actor,
+    input: &mut dyn BufRead,
+    out: &mut dyn Write,
+) -> io::Result<Typed> {
+    write!(out, "{} ", desk.voice_of(by).plain(&Text::key("cli.type_code")))?;
+    out.flush()?;
+    let mut line = String::new();
+    input.read_line(&mut line)?;
+    Ok(Typed::new(&line))
 }
 
 fn refuse(desk: &Desk, by: &Actor, text: &Text, out: &mut dyn Write) -> io::Result<Ended> {

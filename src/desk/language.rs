@@ -101,8 +101,10 @@ impl Desk {
             return Text::Key("refused.stranger", vec![("name", name)]);
         };
         if let Err(error) = self.engine.store.choose_language(person, language).await {
-            let (Answer::Done { text, .. } | Answer::Refused(text) | Answer::Failed(text)) =
-                failed(&error);
+            let (Answer::Done { text, .. }
+            | Answer::CodeAsked(text)
+            | Answer::Refused(text)
+            | Answer::Failed(text)) = failed(&error);
             return text;
         }
         self.languages.known().chosen.insert(person.clone(), language);

@@ -9,11 +9,14 @@ use tracing::{error, info};
 
 use crate::catalog::{Catalog, Opening, Voice};
 use crate::domain::actor::{Actor, Surface};
-use crate::domain::comms::Press;
+use crate::domain::code::Typed;
+use crate::domain::comms::{Press, Written, form};
 use crate::domain::environment::{Environment, Person};
 use crate::domain::ids::RunId;
 use crate::domain::run::chat::Source;
-use crate::domain::run::{Kind, Request, Run};
+use crate::domain::run::declared::{Declared, Field};
+use crate::domain::run::{Kind, Refusal, Request, Run, Start};
+use crate::domain::runbook::CodeOf;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::engine::{Asked, Engine, SubmitError, Submitted};
@@ -46,17 +49,35 @@ pub enum Answer {
         /// The run.
         run: RunId,
     },
+    /// A one-time code is asked for, or the one that was typed does not count; nothing changed.
+    CodeAsked(Text),
     /// Understood and declined; nothing changed.
     Refused(Text),
     /// It could not be recorded, or nobody knows whether it was; the text says which.
     Failed(Text),
 }
 
+/// What somebody wants to open.
+#[derive(Debug, Clone)]
+pub struct Wish<'a> {
+    /// Of which runbook, or the default one.
+    pub runbook: Option<&'a str>,
+    /// What for.
+    pub kind: Kind,
+    /// Since when the service is hit.
+    pub impact_at: Timestamp,
+    /// What else is said of the trouble.
+    pub declared: Declared,
+}
+
 impl Answer {
     /// The text for the asker.
     pub fn text(&self) -> &Text {
         match self {
-            Self::Done { text, .. } | Self::Refused(text) | Self::Failed(text) => text,
+            Self::Done { text, .. }
+            | Self::CodeAsked(text)
+            | Self::Refused(text)
+            | Self::Failed(text) => text,
         }
     }
 }
@@ -110,26 +131,41 @@ impl Desk {
         kind: Kind,
         impact_at: Timestamp,
     ) -> Answer {
+        let wish = Wish { runbook, kind, impact_at, declared: Declared::default() };
+        self.declare(key, by, wish).await.0
+    }
+
+    /// Opens a run of which more is said. Beside a refusal: which of it was wrong.
+    pub async fn declare(&self, key: &str, by: &Actor, wish: Wish<'_>) -> (Answer, Option<Field>) {
         let environment = &self.environment.id;
+        let Wish { runbook, kind, impact_at, declared } = wish;
         let opening = Opening { key, runbook, environment, kind, impact_at };
         let start = match self.catalog.start(opening) {
-            Ok(start) => start,
+            Ok(start) => Start { declared, ..start },
             Err(text) => {
                 info!(actor = ?by, refusal = ?text, "Refused to start a run");
-                return Answer::Refused(text);
+                return (Answer::Refused(text), Some(Field::Runbook));
             }
         };
         let started = self.engine.start(key, &start, by).await;
-        let channel = Text::raw(&self.environment.chat.war_room);
-        answer(started, |run| {
+        let field = match &started {
+            Err(SubmitError::Refused(refusal)) => refusal.field(),
+            Ok(_) | Err(_) => None,
+        };
+        let channel = Text::Channel(self.environment.chat.war_room.clone());
+        let answer = answer(started, |run| {
             Text::Key("command.started", vec![("run", Text::raw(run)), ("channel", channel)])
-        })
+        });
+        (answer, field)
     }
 
-    /// Does what a button asks, with the words that were written.
-    pub async fn press(&self, key: &str, by: &Actor, press: &Press, words: &str) -> Answer {
-        match press.request(words) {
-            Ok(request) => self.submit(key, by, &press.run, &request).await,
+    /// Does what a button asks, with what was written.
+    pub async fn press(&self, key: &str, by: &Actor, press: &Press, written: &Written) -> Answer {
+        match press.request(&written.words) {
+            Ok(request) => {
+                let code = written.code.as_ref();
+                self.submit(key, by, &press.run, &request, code).await
+            }
             Err(_) => {
                 info!(run.id = %press.run, actor = ?by, "Refused a button that is not ours");
                 Answer::Refused(Text::key("refused.not_ours"))
@@ -140,12 +176,12 @@ impl Desk {
     /// Hands a request to the run that is open.
     pub async fn ask_open_run(&self, key: &str, by: &Actor, request: &Request) -> Answer {
         match self.open_run().await {
-            Ok(Some(run)) => match self.submit(key, by, &run.id, request).await {
+            Ok(Some(run)) => match self.submit(key, by, &run.id, request, None).await {
                 Answer::Done { run, .. } => {
                     let text = Text::Key("command.recorded", vec![("run", Text::raw(&run))]);
                     Answer::Done { text, run }
                 }
-                other @ (Answer::Refused(_) | Answer::Failed(_)) => other,
+                other @ (Answer::CodeAsked(_) | Answer::Refused(_) | Answer::Failed(_)) => other,
             },
             Ok(None) => {
                 info!(actor = ?by, "Refused a request without a run");
@@ -164,10 +200,47 @@ impl Desk {
         Ok(runs.into_iter().find(|run| run.chat_note(source).is_some()))
     }
 
-    /// Hands a request to this run.
-    pub async fn submit(&self, key: &str, by: &Actor, run: &RunId, request: &Request) -> Answer {
+    /// Hands a request about a message of the chat to this run.
+    pub async fn about_chat(
+        &self,
+        key: &str,
+        by: &Actor,
+        run: &RunId,
+        request: &Request,
+    ) -> Answer {
+        self.submit(key, by, run, request, None).await
+    }
+
+    /// Whether a press of this person is asked for a one-time code. For drawing forms; the rules ask again.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn asks_code(
+        &self,
+        run: &Run,
+        by: &Actor,
+        press: &Press,
+    ) -> Result<bool, StoreError> {
+        let step = press.step.as_ref().and_then(|step| run.runbook.step(step));
+        let asks = step.is_some_and(|step| step.code_of() != CodeOf::Nobody) && form::agrees(press);
+        match by.person() {
+            Some(person) if asks => {
+                self.engine.store.is_enrolled(&run.environment.id, person).await
+            }
+            Some(_) | None => Ok(false),
+        }
+    }
+
+    async fn submit(
+        &self,
+        key: &str,
+        by: &Actor,
+        run: &RunId,
+        request: &Request,
+        code: Option<&Typed>,
+    ) -> Answer {
         let asked = Asked { key, request, by, settles: None };
-        let submitted = self.engine.submit(run, asked).await;
+        let submitted = self.engine.submit_with(run, asked, code).await;
         answer(submitted, |_| Text::key("command.done"))
     }
 }
@@ -178,6 +251,9 @@ fn answer(submitted: Result<Submitted, SubmitError>, done: impl FnOnce(&RunId) -
             Answer::Done { text: done(&run.id), run: run.id.clone() }
         }
         Ok(Submitted::Repeat(run)) => Answer::Done { text: done(&run), run },
+        Err(SubmitError::Refused(refusal)) if is_about_code(&refusal) => {
+            Answer::CodeAsked(refusal.text())
+        }
         Err(SubmitError::Refused(refusal)) => Answer::Refused(refusal.text()),
         Err(SubmitError::NoSuchRun(run)) => {
             Answer::Refused(Text::Key("refused.no_such_run", vec![("run", Text::raw(run))]))
@@ -187,6 +263,14 @@ fn answer(submitted: Result<Submitted, SubmitError>, done: impl FnOnce(&RunId) -
         }
         Err(SubmitError::Store(error)) => failed(&error),
     }
+}
+
+/// Whether another code may do.
+fn is_about_code(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::CodeMissing { .. } | Refusal::CodeWrong { .. } | Refusal::CodeUsed { .. }
+    )
 }
 
 fn failed(error: &StoreError) -> Answer {

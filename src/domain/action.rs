@@ -216,11 +216,11 @@ const HUMAN_TASK: ActionSpec = ActionSpec {
 
 const HUMAN_DECIDE: ActionSpec = ActionSpec {
     name: "human.decide",
-    about: "GO or HOLD: people decide on what was seen; frozen when decided",
+    about: "GO or NO GO: people decide on what was seen; frozen when decided",
     parameters: &[
         field("question", Shape::Localized).required(),
         field("go", Shape::Localized).doc("what follows from GO"),
-        field("hold", Shape::Localized).doc("what follows from HOLD"),
+        field("no_go", Shape::Localized).doc("what follows from NO GO"),
         field("seen", Shape::Texts).doc("steps whose facts are shown with their age"),
     ],
     facts: &[],

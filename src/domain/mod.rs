@@ -1,7 +1,8 @@
 //! The rules of the product. Pure: no async, clock, randomness, environment, files, SQL, HTTP or Slack; the tidy
 //! test reads these sources and fails on any of them. Time is an argument; ids are made outside and passed in.
 //!
-//! In reading order: the words ([`ids`], [`time`], [`actor`]), what is acted on ([`environment`]), what may be done
+//! In reading order: the words ([`ids`], [`time`], [`actor`]), what is acted on ([`environment`]), what is asked besides
+//! the press ([`code`]), what may be done
 //! ([`action`]), the document that orders it ([`runbook`]), the run itself ([`run`]), what is said ([`comms`]) and
 //! what is reported ([`report`]).
 
@@ -11,6 +12,7 @@ pub mod time;
 pub mod value;
 
 pub mod actor;
+pub mod code;
 pub mod environment;
 
 pub mod action;

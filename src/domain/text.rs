@@ -17,6 +17,8 @@ pub enum Text {
     Raw(String),
     /// A person, mentioned as the surface does it.
     Person(PersonId),
+    /// A channel of the chat, by its id or name; a link where the surface has one.
+    Channel(String),
     /// Several, with commas.
     List(Vec<Self>),
 }

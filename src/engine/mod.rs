@@ -1,8 +1,9 @@
 //! Drives the domain durably: in → decide → record → effect.
 //!
-//! [`Engine::submit`] is the only way anything changes: one transaction per request. The [`outbox`] performs what was
-//! recorded; [`attempt`] does the steps' own work (preview, call, proof, probe); `tell` shows messages, `chat` reads those that
-//! people marked, `watch` keeps the
+//! [`Engine::submit`] is the only way anything changes: one transaction per request. Where the rules want more than a
+//! press, `codes` asks for it. The [`outbox`] performs what was
+//! recorded; [`attempt`] does the steps' own work (preview, call, proof, probe); `tell` shows messages, `chat` reads
+//! those that people marked, `watch` keeps the
 //! warning of the bot's silence. Whatever was interrupted is found in the outbox again and takes the same path; an
 //! attempt found open is probed, never repeated, and before any other work ([`recover`]). What runs for long is kept
 //! running by [`supervise`].
@@ -11,10 +12,12 @@ pub mod attempt;
 pub mod channel;
 mod chat;
 pub mod clock;
+mod codes;
 pub mod outbox;
 pub mod patience;
 pub mod recover;
 mod running;
+pub mod seal;
 pub mod submit;
 pub mod supervise;
 mod tell;
@@ -32,6 +35,7 @@ use channel::Channel;
 use clock::Clock;
 use patience::Patience;
 use running::Running;
+use seal::Seal;
 
 pub use running::Underway;
 pub use submit::{Asked, SubmitError, Submitted};
@@ -49,6 +53,8 @@ pub struct Engine {
     pub clock: Arc<dyn Clock>,
     /// How long things may take.
     pub patience: Patience,
+    /// Opens the secrets of one-time codes; without, nobody who has some can agree where they are asked for.
+    pub seal: Option<Seal>,
     /// Names this process among all that ever work on the store: leases and the keys made from them carry it. A process
     /// id would not do: every container has a process 1, and has it again after a restart.
     name: String,
@@ -78,6 +84,7 @@ impl Engine {
             channel,
             clock,
             patience: Patience::default(),
+            seal: None,
             name,
             claims: 0.into(),
             running: Running::default(),
@@ -90,6 +97,12 @@ impl Engine {
     #[must_use]
     pub fn with_patience(self, patience: Patience) -> Self {
         Self { patience, ..self }
+    }
+
+    /// The same with a seal.
+    #[must_use]
+    pub fn with_seal(self, seal: Option<Seal>) -> Self {
+        Self { seal, ..self }
     }
 
     /// A stream of runs that changed. A receiver that lags has missed some, and should look at everything.

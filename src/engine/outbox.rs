@@ -178,9 +178,11 @@ async fn again_later(engine: &Engine, claimed: &Claimed, error: &EffectError) {
         EffectError::Channel(ChannelError::Failed { .. } | ChannelError::Gone)
         | EffectError::Submit(_) => back_off,
     };
+    // Being asked to wait is no failure: what fails after it is not put off for longer.
+    let failed = !matches!(error, EffectError::Channel(ChannelError::Wait { .. }));
     warn!(run.id = %claimed.run, effect = %claimed.key, error = %error, "Trying again in {wait}");
     let due = engine.clock.now().plus(wait);
-    if let Err(error) = engine.store.postpone(claimed, due, claimed.note.as_deref(), true).await {
+    if let Err(error) = engine.store.postpone(claimed, due, claimed.note.as_deref(), failed).await {
         // The lease will end by itself, and somebody will find the effect again.
         error!(run.id = %claimed.run, effect = %claimed.key, error = %error, "Could not postpone");
     }

@@ -4,6 +4,7 @@ use tracing::{info, warn};
 
 use super::Engine;
 use crate::domain::actor::Actor;
+use crate::domain::code::Typed;
 use crate::domain::ids::{Digest, RunId};
 use crate::domain::run::apply::{apply, open};
 use crate::domain::run::decide::{decide, start};
@@ -108,15 +109,43 @@ impl Engine {
     /// # Errors
     /// When it is refused or cannot be recorded; nothing changed then.
     pub async fn submit(&self, run: &RunId, asked: Asked<'_>) -> Result<Submitted, SubmitError> {
+        self.submit_with(run, asked, None).await
+    }
+
+    /// The same, with the one-time code that was typed.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`]; [`Refusal::CodeMissing`] if a code is asked for and none was typed.
+    pub async fn submit_with(
+        &self,
+        run: &RunId,
+        asked: Asked<'_>,
+        typed: Option<&Typed>,
+    ) -> Result<Submitted, SubmitError> {
+        let mut stepped_up: Option<Request> = None;
         for _ in 0..RACES {
             let Some(stored) = self.store.run(run).await? else {
                 info!(run.id = %run, actor = ?asked.by, "Refused a request to an unknown run");
                 return Err(SubmitError::NoSuchRun(run.clone()));
             };
             let now = self.clock.now();
-            let decided = decide(&stored.run, asked.request, asked.by, now);
+            let request = stepped_up.as_ref().unwrap_or(asked.request);
+            let decided = decide(&stored.run, request, asked.by, now);
             let events = match decided {
                 Ok(events) => events,
+                // Nothing else is missing. A code counts once, so it is looked at once, and all is decided again.
+                Err(missing @ Refusal::CodeMissing { .. }) if stepped_up.is_none() => {
+                    match self.step_up(&stored.run, &asked, typed, missing).await? {
+                        Ok(confirmation) => {
+                            let answer = Box::new(asked.request.clone());
+                            stepped_up = Some(Request::SteppedUp { answer, confirmation });
+                            continue;
+                        }
+                        Err(refusal) => {
+                            return self.refused(run, &asked, refusal, &stored.run, now).await;
+                        }
+                    }
+                }
                 // A repeat of something accepted before is refused now; it deserves the first answer.
                 Err(refusal) => return self.refused(run, &asked, refusal, &stored.run, now).await,
             };

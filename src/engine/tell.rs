@@ -23,6 +23,7 @@ pub(super) async fn show(
     claimed: &Claimed,
     key: &MessageKey,
 ) -> Result<(), EffectError> {
+    let mut posted = None;
     if let Some((run, message)) = newest(engine, claimed, key).await? {
         let mut place = engine.store.posted(&run.id, key).await?;
         if place.as_ref().is_some_and(|place| place.fate == Fate::Posting) {
@@ -36,11 +37,16 @@ pub(super) async fn show(
             engine.channel.turn(&run, urgency, &message, stands.as_ref(), within).await?;
         if has_turn && let Some((run, message)) = newest(engine, claimed, key).await? {
             let message = marked(message, place.as_ref());
-            put(engine, &run, key, &message, place).await?;
+            if put(engine, &run, key, &message, place).await? {
+                posted = Some((run, message));
+            }
         }
     }
     if !engine.store.settle(claimed, engine.clock.now()).await? {
-        // Our time was over: somebody else may have shown something newer, and we something older after it.
+        // Our time was over: somebody else may have posted it too, or shown something newer than we after them.
+        if let Some((run, message)) = posted {
+            look(engine, &run, key, &message).await?;
+        }
         engine.store.want(&claimed.run, &claimed.effect, engine.clock.now()).await?;
     }
     Ok(())
@@ -113,13 +119,14 @@ async fn look(
     Ok(Some(newest))
 }
 
+/// Edits the message, or posts it; whether it was posted.
 async fn put(
     engine: &Engine,
     run: &Run,
     key: &MessageKey,
     message: &Message,
     place: Option<Posted>,
-) -> Result<(), EffectError> {
+) -> Result<bool, EffectError> {
     if let Some(place) = place.as_ref().filter(|place| place.stands()) {
         let (what, content) = (faults::message(key), headline(message));
         faults::place(format_args!("before edit of {what} as {content}"));
@@ -128,7 +135,7 @@ async fn put(
         match shown {
             // Somebody deleted it, or it is too old to edit: the room gets a new one.
             Err(ChannelError::Gone) => {}
-            shown => return shown.map(drop).map_err(Into::into),
+            shown => return shown.map(|_| false).map_err(Into::into),
         }
     }
     let in_doubt = place.is_some_and(|place| place.fate == Fate::Posting);
@@ -139,10 +146,11 @@ async fn put(
     let shown = engine.channel.show(run, key, message, None).await;
     faults::place(format_args!("after post of {what} as {content}"));
     match shown {
-        Ok(None) => {}
+        Ok(None) => Ok(false),
         Ok(Some(at)) => {
             let fate = if in_doubt { Fate::Again } else { at.fate };
             engine.store.remember(&run.id, key, &Posted { fate, ..at }).await?;
+            Ok(true)
         }
         Err(error) => {
             let was_not_posted = match &error {
@@ -152,10 +160,9 @@ async fn put(
             if was_not_posted {
                 engine.store.remember(&run.id, key, &not_yet(Fate::Unposted)).await?;
             }
-            return Err(error.into());
+            Err(error.into())
         }
     }
-    Ok(())
 }
 
 /// Which sentence a message begins with.
@@ -163,6 +170,8 @@ fn headline(message: &Message) -> &str {
     match &message.summary {
         Text::Key(key, _) => key,
         Text::Named(key, _) => key,
-        Text::Said(_) | Text::Raw(_) | Text::Person(_) | Text::List(_) => "a text",
+        Text::Said(_) | Text::Raw(_) | Text::Person(_) | Text::Channel(_) | Text::List(_) => {
+            "a text"
+        }
     }
 }

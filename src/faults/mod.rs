@@ -11,6 +11,8 @@
 //!   every process that is told so.
 //! - `DR_BUDDY_FAULTS_PATIENCE`: `lease,call_by,call,look,never_after` in milliseconds.
 
+#[cfg(feature = "faults")]
+mod codes;
 mod mistakes;
 #[cfg(feature = "faults")]
 mod places;

@@ -80,16 +80,16 @@ pub async fn answering<R>(response: R) -> R {
     response
 }
 
-fn before(what: &str) {
+pub(super) fn before(what: &str) {
     place(format_args!("before {what}"));
 }
 
-fn after(what: &str) {
+pub(super) fn after(what: &str) {
     place(format_args!("after {what}"));
 }
 
 #[derive(Debug)]
-struct WatchedStore(Arc<dyn Store>);
+pub(super) struct WatchedStore(pub(super) Arc<dyn Store>);
 
 #[async_trait]
 impl Store for WatchedStore {

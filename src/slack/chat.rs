@@ -114,10 +114,10 @@ impl Inbound {
             Err(error) => return not_looked_up(&error),
         };
         let request = Request::Chat { source, ask };
-        let answer = self.desk.submit(key, &by, &run.id, &request).await;
+        let answer = self.desk.about_chat(key, &by, &run.id, &request).await;
         match (answer, sender) {
             (answer, Some(sender)) => self.after_click(sender, &by, answer),
-            (Answer::Done { .. } | Answer::Refused(_), None) => Reply::Taken,
+            (Answer::Done { .. } | Answer::CodeAsked(_) | Answer::Refused(_), None) => Reply::Taken,
             (Answer::Failed(_), None) => Reply::NotRecorded,
         }
     }
@@ -139,7 +139,7 @@ impl Inbound {
             return self.after_click(sender, &by, Answer::Refused(text));
         }
         let request = Request::Chat { source, ask: ChatAsk::Mark(None) };
-        let answer = self.desk.submit(key, &by, &run.id, &request).await;
+        let answer = self.desk.about_chat(key, &by, &run.id, &request).await;
         self.after_click(sender, &by, answer)
     }
 
@@ -170,7 +170,9 @@ impl Inbound {
                 self.tell_later(sender, by, text);
                 Reply::Taken
             }
-            other @ (Answer::Refused(_) | Answer::Failed(_)) => self.after_click(sender, by, other),
+            other @ (Answer::CodeAsked(_) | Answer::Refused(_) | Answer::Failed(_)) => {
+                self.after_click(sender, by, other)
+            }
         }
     }
 }

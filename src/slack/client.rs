@@ -1,11 +1,10 @@
-//! The Web API, through slack-morphism: whispers and forms here, the war room's cards in [`super::room`].
+//! The Web API, through slack-morphism: whispers here, forms in `modal`, the war room's cards in [`super::room`].
 //!
 //! Every call is bounded in time, for the library has no timeouts. The library's own rate control counts per process and
 //! method, and is off: who goes next in a channel is decided in [`super::lane`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use secrecy::{ExposeSecret, SecretString};
@@ -19,9 +18,6 @@ use super::lane::Lanes;
 use crate::catalog::Catalog;
 use crate::domain::ids::Digest;
 use crate::engine::channel::ChannelError;
-
-/// A form must open within the three seconds in which its trigger is valid.
-const OPEN_TIMEOUT: Duration = Duration::from_millis(2500);
 
 pub(super) type Connector =
     SlackClientHyperConnector<HttpsConnector<hyper_util::client::legacy::connect::HttpConnector>>;
@@ -113,17 +109,6 @@ impl SlackClientHandle {
             [("user", Some(user.to_owned())), ("include_locale", Some("true".to_owned()))];
         let answer = self.read("users.info", &arguments).await?;
         Ok(answer.pointer("/user/locale").and_then(Value::as_str).map(str::to_owned))
-    }
-
-    /// Opens a form.
-    ///
-    /// # Errors
-    /// When Slack did not open it.
-    pub async fn open(&self, trigger: &str, view: Value) -> Result<(), ChannelError> {
-        let view: SlackView = serde_json::from_value(view).map_err(|error| unsent(&error))?;
-        let request = SlackApiViewsOpenRequest::new(trigger.into(), view);
-        let session = self.client.open_session(&self.token);
-        within(OPEN_TIMEOUT, session.views_open(&request)).await.map(drop)
     }
 }
 

@@ -7,6 +7,10 @@ use crate::domain::value::Language;
 /// What somebody typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
+    /// What can be done from here, with buttons.
+    Menu,
+    /// Open a run, by a form that asks what is needed.
+    Declare,
     /// Open a run.
     Start {
         /// Of this runbook, or the default one.
@@ -37,6 +41,8 @@ pub enum Command {
     Resume,
     /// End the run.
     Close(String),
+    /// Go on with a further runbook.
+    Attach(String),
     /// What can be started.
     Runbooks,
     /// Be answered in this language.
@@ -82,7 +88,7 @@ pub enum NotACommand {
 }
 
 /// Every command: its word, how it is typed, the message key of what it does.
-pub const ALL: [(&str, &str, &str); 14] = [
+pub const ALL: [(&str, &str, &str); 15] = [
     ("start", "start [runbook] [incident|exercise|tabletop]", "command.help.start"),
     ("status", "status", "command.help.status"),
     ("next", "next", "command.help.next"),
@@ -93,6 +99,7 @@ pub const ALL: [(&str, &str, &str); 14] = [
     ("handover", "handover @somebody", "command.help.handover"),
     ("hold", "hold <reason>", "command.help.hold"),
     ("resume", "resume", "command.help.resume"),
+    ("attach", "attach <runbook>", "command.help.attach"),
     ("close", "close [reason]", "command.help.close"),
     ("runbooks", "runbooks", "command.help.runbooks"),
     ("lang", "lang fr|en", "command.help.lang"),
@@ -109,7 +116,9 @@ pub fn parse(text: &str) -> Result<Command, NotACommand> {
     let (typed, rest) = (word.to_lowercase(), rest.trim());
     let words = || needed(&typed, rest);
     Ok(match typed.as_str() {
-        "" | "help" | "aide" => Command::Help,
+        "" => Command::Menu,
+        "help" | "aide" => Command::Help,
+        "start" if rest.is_empty() => Command::Declare,
         "start" => start(rest),
         "status" => Command::Status,
         "next" => Command::Next,
@@ -125,6 +134,7 @@ pub fn parse(text: &str) -> Result<Command, NotACommand> {
         "handover" => Command::Assign { role: Role::Ic, whom: somebody(&words()?) },
         "hold" => Command::Hold(words()?),
         "resume" => Command::Resume,
+        "attach" => Command::Attach(words()?),
         "close" => Command::Close(rest.to_owned()),
         "runbooks" => Command::Runbooks,
         "lang" => {
@@ -202,13 +212,14 @@ mod tests {
         let start = |runbook: Option<&str>, kind| {
             Ok(Command::Start { runbook: runbook.map(str::to_owned), kind })
         };
-        assert_eq!(parse("start"), start(None, Kind::Incident));
+        assert_eq!(parse(" start "), Ok(Command::Declare));
+        assert_eq!(parse("start incident"), start(None, Kind::Incident));
         assert_eq!(parse("  Start tabletop  "), start(None, Kind::Tabletop));
         assert_eq!(
             parse("start region-failover exercise"),
             start(Some("region-failover"), Kind::Exercise)
         );
-        assert_eq!(parse(""), Ok(Command::Help));
+        assert_eq!(parse(" "), Ok(Command::Menu));
         assert_eq!(parse("note  db is slow"), Ok(Command::Note("db is slow".into())));
         assert_eq!(parse("take DB"), Ok(Command::Take(Role::Db)));
         assert_eq!(parse("lang FR"), Ok(Command::Lang(Language::Fr)));

@@ -11,16 +11,19 @@ use tokio::sync::{Notify, oneshot};
 use tracing::{info, warn};
 
 use super::client::SlackClientHandle;
-use super::home;
+use super::command::{self, Command};
 use super::homes::Homes;
+use super::menu::Menu;
 use super::obey::{Said, obey};
 use super::payload::{self, Happening, Interaction, Kind, Sender, Slash, Unreadable};
 use super::render;
+use super::start_form::beside;
 use crate::catalog::Voice;
 use crate::desk::{Answer, Desk};
 use crate::domain::actor::Actor;
-use crate::domain::comms::{self, Press};
+use crate::domain::comms::{self, Press, Written};
 use crate::domain::environment::Elsewhere;
+use crate::domain::run::declared::Field;
 use crate::domain::text::Text;
 use crate::engine::supervise::Supervisor;
 
@@ -51,11 +54,11 @@ pub enum Reply {
 }
 
 /// In a form, a refusal stands beside what was written, which so is not lost.
-fn after_form(voice: &Voice<'_>, answer: &Answer) -> Reply {
+fn after_form(voice: &Voice<'_>, press: &Press, written: &Written, answer: &Answer) -> Reply {
     match answer {
         Answer::Done { .. } => Reply::Taken,
-        Answer::Refused(text) | Answer::Failed(text) => {
-            let errors = json!({render::WORDS: voice.plain(text)});
+        Answer::CodeAsked(text) | Answer::Refused(text) | Answer::Failed(text) => {
+            let errors = json!({render::at_fault(press, written, answer): voice.plain(text)});
             Reply::With(json!({"response_action": "errors", "errors": errors}))
         }
     }
@@ -92,7 +95,13 @@ impl Inbound {
         self.meet(&by).await;
         let said = match self.elsewhere(&sender, &by) {
             Some(text) => self.say(&by, &text),
-            None => obey(&self.desk, key, &by, &sender, &text).await,
+            None => {
+                let asks = command::parse(&text) == Ok(Command::Declare);
+                if asks && self.opens_start(&sender).await {
+                    return Reply::Taken;
+                }
+                obey(&self.desk, key, &by, &sender, &text).await
+            }
         };
         Reply::With(said.ephemeral())
     }
@@ -122,6 +131,8 @@ impl Inbound {
         | Interaction::Marked(sender, _)
         | Interaction::Language(sender, _)
         | Interaction::Declare(sender)
+        | Interaction::Menu(sender, _)
+        | Interaction::Declared(sender, _)
         | Interaction::NotOurs(sender)) = &interaction
         else {
             return Reply::Taken;
@@ -129,29 +140,41 @@ impl Inbound {
         let by = self.actor(sender);
         let elsewhere = self.elsewhere(sender, &by).map(Answer::Refused);
         match (interaction, elsewhere) {
-            (Interaction::Sent(..), Some(refused)) => {
+            (Interaction::Sent(_, press, written), Some(refused)) => {
                 self.meet(&by).await;
-                after_form(&self.desk.voice_of(&by), &refused)
+                after_form(&self.desk.voice_of(&by), &press, &written, &refused)
+            }
+            (Interaction::Declared(..), Some(refused)) => {
+                beside(&self.desk.voice_of(&by), Field::Runbook, refused.text())
             }
             (
                 Interaction::Click(sender, _)
+                | Interaction::Menu(sender, _)
                 | Interaction::Marked(sender, _)
                 | Interaction::Language(sender, _)
                 | Interaction::Declare(sender)
                 | Interaction::NotOurs(sender),
                 Some(refused),
             ) => self.after_click(sender, &by, refused),
+            (Interaction::Menu(sender, menu), None) => self.menu(key, sender, menu).await,
+            (Interaction::Declared(sender, filled), None) => {
+                self.declared(key, &sender, &filled).await
+            }
             (Interaction::Click(sender, press), None) if press.ask.wants_words() => {
                 self.open_form(sender, &press).await
             }
             (Interaction::Click(sender, press), None) => {
-                let answer = self.desk.press(key, &by, &press, "").await;
-                self.after_click(sender, &by, answer)
+                match self.desk.press(key, &by, &press, &Written::default()).await {
+                    Answer::CodeAsked(_) => self.open_form(sender, &press).await,
+                    answer @ (Answer::Done { .. } | Answer::Refused(_) | Answer::Failed(_)) => {
+                        self.after_click(sender, &by, answer)
+                    }
+                }
             }
-            (Interaction::Sent(_, press, words), None) => {
-                let answer = self.desk.press(key, &by, &press, &words).await;
+            (Interaction::Sent(_, press, written), None) => {
+                let answer = self.desk.press(key, &by, &press, &written).await;
                 self.meet(&by).await;
-                after_form(&self.desk.voice_of(&by), &answer)
+                after_form(&self.desk.voice_of(&by), &press, &written, &answer)
             }
             (Interaction::Marked(sender, message), None) => {
                 self.mark_told(key, sender, &by, &message).await
@@ -159,13 +182,24 @@ impl Inbound {
             (Interaction::Language(sender, language), None) => {
                 self.language_chosen(sender, language).await
             }
-            (Interaction::Declare(sender), None) => self.declare(sender).await,
+            (Interaction::Declare(sender), None) => self.declare(key, sender).await,
             (Interaction::NotOurs(sender), None) => {
                 info!(actor = ?by, "Refused a button that is not ours");
                 self.after_click(sender, &by, Answer::Refused(Text::key("refused.not_ours")))
             }
             (Interaction::Ignored, _) => Reply::Taken,
         }
+    }
+
+    /// A button does what its word does; the answer is told to whoever pressed.
+    pub(super) async fn menu(&self, key: &str, sender: Sender, menu: Menu) -> Reply {
+        if menu == Menu::Start && self.opens_start(&sender).await {
+            return Reply::Taken;
+        }
+        let by = self.actor(&sender);
+        let said = obey(&self.desk, key, &by, &sender, menu.word()).await;
+        self.whisper(sender, said);
+        Reply::Taken
     }
 
     /// A person is who they are at home.
@@ -241,8 +275,8 @@ impl Inbound {
                 return this.whisper(to, this.say(&by, &text));
             };
             let voice = this.desk.voice_of(&by);
-            let note = home::note(&voice, &text);
-            if let Err(error) = this.slack.open(trigger, note).await {
+            let note = render::note(&voice, &Text::key("home.note"), &text);
+            if let Err(error) = this.slack.open(trigger, &note).await {
                 warn!(error = %error, "Could not answer the asker");
             }
         });
@@ -251,7 +285,7 @@ impl Inbound {
     pub(super) fn after_click(&self, sender: Sender, by: &Actor, answer: Answer) -> Reply {
         match answer {
             Answer::Done { .. } => Reply::Taken,
-            Answer::Refused(text) => {
+            Answer::CodeAsked(text) | Answer::Refused(text) => {
                 self.tell_later(sender, by, text);
                 Reply::Taken
             }
@@ -270,7 +304,13 @@ impl Inbound {
         let run = self.desk.engine.store.run(&press.run).await;
         let now = self.desk.engine.clock.now();
         let form = match run {
-            Ok(Some(stored)) => comms::form::form(&stored.run, press, now),
+            Ok(Some(stored)) => match self.desk.asks_code(&stored.run, &by, press).await {
+                Ok(asks_code) => comms::form::form(&stored.run, press, asks_code, now),
+                Err(_) => {
+                    let answer = Answer::Failed(Text::key("refused.not_stored"));
+                    return self.after_click(sender, &by, answer);
+                }
+            },
             Ok(None) => {
                 info!(run.id = %press.run, actor = ?by, "Refused a form of an unknown run");
                 let run = vec![("run", Text::raw(&press.run))];
@@ -286,7 +326,7 @@ impl Inbound {
             let answer = Answer::Refused(Text::key("refused.not_ours"));
             return self.after_click(sender, &by, answer);
         };
-        if let Err(error) = self.slack.open(trigger, render::view(&voice, &form)).await {
+        if let Err(error) = self.slack.open(trigger, &render::view(&voice, &form)).await {
             warn!(error = %error, "Could not open a form");
             let answer = Answer::Refused(Text::key("command.ask_failed"));
             return self.after_click(sender, &by, answer);

@@ -11,6 +11,7 @@ use tracing::warn;
 
 use super::handle::{Inbound, Reply};
 use super::homes::{Next, Viewer};
+use super::menu::Menu;
 use super::payload::Sender;
 use super::render;
 use crate::catalog::Voice;
@@ -158,19 +159,18 @@ impl Inbound {
         self.home_opened(sender)
     }
 
-    /// Somebody presses the one button: they are told how a run is opened, or who can.
-    pub(super) async fn declare(&self, sender: Sender) -> Reply {
+    /// Somebody presses the one button: the form that opens a run, or who has it.
+    pub(super) async fn declare(&self, key: &str, sender: Sender) -> Reply {
         let by = self.actor(&sender);
         let environment = &self.desk.environment;
         let starters = roles_for(Right::Start, &[], Role::Ic).unwrap_or_default();
         let person = by.person().and_then(|id| environment.person(id));
+        if person.is_some_and(|person| person.holds_one_of(&starters)) {
+            return self.menu(key, sender, Menu::Start).await;
+        }
         let room = ("channel", Text::raw(&environment.chat.war_room));
-        let text = if person.is_some_and(|person| person.holds_one_of(&starters)) {
-            Text::Key("home.declare.how", vec![room])
-        } else {
-            let who = environment.holders(&starters).map(|person| &person.id);
-            Text::Key("home.declare.who", vec![room, ("who", Text::people(who))])
-        };
+        let who = environment.holders(&starters).map(|person| &person.id);
+        let text = Text::Key("home.declare.who", vec![room, ("who", Text::people(who))]);
         self.after_click(sender, &by, Answer::Refused(text))
     }
 }
@@ -187,15 +187,6 @@ fn fitted(voice: &Voice<'_>, parts: &[comms::Message]) -> Vec<Value> {
         blocks.extend(part);
     }
     blocks
-}
-
-/// What is said to somebody who asked from their home, where there is no channel.
-pub(super) fn note(voice: &Voice<'_>, text: &Text) -> Value {
-    let plain = |key| json!({ "type": "plain_text", "text": voice.plain(&Text::key(key)) });
-    json!({
-        "type": "modal", "title": plain("home.note"), "close": plain("home.note.close"),
-        "blocks": [section(voice, text)],
-    })
 }
 
 fn section(voice: &Voice<'_>, text: &Text) -> Value {

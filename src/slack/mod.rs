@@ -14,10 +14,13 @@ mod home;
 mod homes;
 pub mod inbound;
 mod lane;
+pub mod menu;
+mod modal;
 mod obey;
 pub mod payload;
 pub mod render;
 pub mod room;
 pub mod socket;
+pub mod start_form;
 
 pub use chat::SHORTCUT;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tracing::info;
 
 use super::command::{self, Command, NotACommand, Whom};
+use super::menu::{self, Menu, menu};
 use super::payload::Sender;
 use super::render;
 use crate::catalog::Voice;
@@ -12,6 +13,7 @@ use crate::domain::actor::{Actor, Role};
 use crate::domain::comms::{self, Message};
 use crate::domain::ids::PersonId;
 use crate::domain::report::timeline;
+use crate::domain::run::decide::may_start;
 use crate::domain::run::{Request, Run};
 use crate::domain::text::Text;
 
@@ -57,6 +59,14 @@ pub(super) async fn obey(desk: &Desk, key: &str, by: &Actor, sender: &Sender, te
         Err(error) => return Said::new(desk, by, &misunderstood(error)),
     };
     match command {
+        Command::Menu => menu(desk, by, vec![Text::key("command.help.title")]).await,
+        Command::Declare => match may_start(&desk.environment, by) {
+            Ok(()) => {
+                let lines = [Text::key("menu.press_start")];
+                menu::said(&desk.voice_of(by), &lines, &[Menu::Start])
+            }
+            Err(refusal) => Said::new(desk, by, &refusal.text()),
+        },
         Command::Start { runbook, kind } => {
             let now = desk.engine.clock.now();
             let answer = desk.start(key, by, runbook.as_deref(), kind, now).await;
@@ -68,13 +78,14 @@ pub(super) async fn obey(desk: &Desk, key: &str, by: &Actor, sender: &Sender, te
         Command::Assign { role, whom } => assign(desk, key, by, sender, role, &whom).await,
         Command::Hold(reason) => ask(desk, key, by, &Request::Hold { reason }).await,
         Command::Resume => ask(desk, key, by, &Request::Resume).await,
+        Command::Attach(runbook) => attach(desk, key, by, &runbook).await,
         Command::Close(reason) => ask(desk, key, by, &Request::Close { reason }).await,
         Command::Runbooks => runbooks(desk, by),
         Command::Lang(language) => {
             let text = desk.speak(by, language).await;
             Said::new(desk, by, &text)
         }
-        Command::Help => help(desk, by),
+        Command::Help => help(desk, by).await,
     }
 }
 
@@ -101,6 +112,19 @@ fn misunderstood(error: NotACommand) -> Text {
 async fn ask(desk: &Desk, key: &str, by: &Actor, request: &Request) -> Said {
     let answer = desk.ask_open_run(key, by, request).await;
     Said::new(desk, by, answer.text())
+}
+
+async fn attach(desk: &Desk, key: &str, by: &Actor, id: &str) -> Said {
+    match desk.catalog.runbook_named(id) {
+        Ok(runbook) => {
+            let runbook = Box::new(runbook.clone());
+            ask(desk, key, by, &Request::Attach { runbook }).await
+        }
+        Err(text) => {
+            info!(actor = ?by, refusal = ?text, "Refused to attach a runbook");
+            Said::new(desk, by, &text)
+        }
+    }
 }
 
 async fn assign(
@@ -142,19 +166,25 @@ async fn look(desk: &Desk, by: &Actor, command: &Command) -> Said {
     }
     let run = match desk.open_run().await {
         Ok(Some(run)) => run,
-        Ok(None) => return Said::new(desk, by, &Text::key("command.status.none")),
+        Ok(None) => {
+            let lines = [Text::key("command.status.none")];
+            return menu::said(&desk.voice_of(by), &lines, &[Menu::Start]);
+        }
         Err(_) => return Said::new(desk, by, &Text::key("refused.not_stored")),
     };
     match command {
         Command::Next => next(desk, by, &run),
         Command::Timeline => entries(desk, by, &run).await,
         Command::Status
+        | Command::Menu
+        | Command::Declare
         | Command::Start { .. }
         | Command::Note(_)
         | Command::Take(_)
         | Command::Assign { .. }
         | Command::Hold(_)
         | Command::Resume
+        | Command::Attach(_)
         | Command::Close(_)
         | Command::Runbooks
         | Command::Lang(_)
@@ -204,12 +234,12 @@ fn runbooks(desk: &Desk, by: &Actor) -> Said {
     Said::lines(&desk.voice_of(by), &lines)
 }
 
-fn help(desk: &Desk, by: &Actor) -> Said {
+async fn help(desk: &Desk, by: &Actor) -> Said {
     let mut lines = vec![Text::key("command.help.title")];
     lines.extend(command::ALL.into_iter().map(|(_, usage, what)| {
         let args = vec![("usage", Text::raw(usage)), ("what", Text::key(what))];
         Text::Key("command.help.line", args)
     }));
     lines.push(Text::key("command.help.mention"));
-    Said::lines(&desk.voice_of(by), &lines)
+    menu(desk, by, lines).await
 }

@@ -4,8 +4,11 @@ use serde_json::{Value, json};
 
 use super::chat::{self, Heard};
 use super::home::{DECLARE, LANGUAGE};
-use super::render::WORDS;
-use crate::domain::comms::Press;
+use super::menu::Menu;
+use super::render::{CODE, WORDS};
+use super::start_form::{CALLBACK, Filled};
+use crate::domain::code::Typed;
+use crate::domain::comms::{Press, Written};
 use crate::domain::ids::Digest;
 use crate::domain::value::Language;
 
@@ -40,8 +43,12 @@ pub struct Slash {
 pub enum Interaction {
     /// A press on one of our buttons.
     Click(Sender, Press),
-    /// A form that was sent, with its words.
-    Sent(Sender, Press, String),
+    /// A form that was sent, with what was written.
+    Sent(Sender, Press, Written),
+    /// A press on a button that belongs to no run.
+    Menu(Sender, Menu),
+    /// The form that opens a run, with what was filled in.
+    Declared(Sender, Box<Filled>),
     /// A message is to be put on the timeline.
     Marked(Sender, Value),
     /// Somebody chose their language at home.
@@ -178,6 +185,9 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
         Some("block_actions") => {
             let action = text(payload, "/actions/0/action_id").unwrap_or_default();
             let value = text(payload, "/actions/0/value").unwrap_or_default();
+            if let Some(menu) = Menu::parse(&action) {
+                return Ok(Interaction::Menu(sender, menu));
+            }
             let chosen = text(payload, "/actions/0/selected_option/value");
             if action == DECLARE {
                 return Ok(Interaction::Declare(sender));
@@ -196,11 +206,17 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
         }
         Some("view_submission") => {
             let action = text(payload, "/view/callback_id").unwrap_or_default();
+            if action == CALLBACK {
+                return Ok(Interaction::Declared(sender, Box::new(Filled::read(payload))));
+            }
             let value = text(payload, "/view/private_metadata").unwrap_or_default();
-            let words = format!("/view/state/values/{WORDS}/{WORDS}/value");
-            let words = text(payload, &words).unwrap_or_default();
+            let input = |id: &str| text(payload, &format!("/view/state/values/{id}/{id}/value"));
+            let written = Written {
+                words: input(WORDS).unwrap_or_default(),
+                code: input(CODE).map(|code| Typed::new(&code)),
+            };
             Ok(match Press::parse(&action, &value) {
-                Ok(press) => Interaction::Sent(sender, press, words),
+                Ok(press) => Interaction::Sent(sender, press, written),
                 Err(_) => Interaction::NotOurs(sender),
             })
         }

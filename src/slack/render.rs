@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::catalog::Voice;
-use crate::domain::comms::{Block, Button, Form, Message, Style};
+use crate::desk::Answer;
+use crate::domain::comms::{Block, Button, Form, Message, Press, Style, Written};
 use crate::domain::text::Text;
 
 /// Characters of a section's text; Slack's limit is 3000.
@@ -11,12 +12,12 @@ const SECTION: usize = 2900;
 /// Characters of a heading.
 const HEADING: usize = 150;
 /// Characters of a button's label, and of the buttons of a confirm dialog.
-const LABEL: usize = 75;
+pub(super) const LABEL: usize = 75;
 const CONFIRM_LABEL: usize = 30;
 /// Characters of a confirm dialog's text.
 const CONFIRM: usize = 300;
 /// Characters of a form's title.
-const TITLE: usize = 24;
+pub(super) const TITLE: usize = 24;
 /// Blocks of a message; Slack's limit is 50.
 const BLOCKS: usize = 48;
 /// Elements of a context block.
@@ -61,7 +62,7 @@ fn block(voice: &Voice<'_>, part: &Block) -> Vec<Value> {
 }
 
 /// Lines in as few sections as their length allows.
-fn sections(voice: &Voice<'_>, lines: &[Text]) -> Vec<Value> {
+pub(super) fn sections(voice: &Voice<'_>, lines: &[Text]) -> Vec<Value> {
     let mut sections: Vec<String> = Vec::new();
     for line in lines.iter().map(|line| cut_mrkdwn(&voice.mrkdwn(line), SECTION)) {
         match sections.last_mut() {
@@ -82,7 +83,7 @@ fn mrkdwn(voice: &Voice<'_>, text: &Text) -> Value {
     json!({"type": "mrkdwn", "text": cut_mrkdwn(&voice.mrkdwn(text), SECTION)})
 }
 
-fn plain(text: &str, most: usize) -> Value {
+pub(super) fn plain(text: &str, most: usize) -> Value {
     json!({"type": "plain_text", "text": cut(text, most)})
 }
 
@@ -120,24 +121,50 @@ fn button(voice: &Voice<'_>, button: &Button) -> Value {
     out
 }
 
-/// The id of a form's one input, as block and as action.
+/// The ids of a form's inputs, as block and as action: for words, and for a one-time code.
 pub const WORDS: &str = "words";
+/// See [`WORDS`].
+pub const CODE: &str = "code";
+/// Characters of a code's input: six digits, with blanks between them.
+const CODE_LENGTH: usize = 12;
+
+/// The input beside which the answer to a form stands: one that this form has.
+pub fn at_fault(press: &Press, written: &Written, answer: &Answer) -> &'static str {
+    let is_about_code = matches!(answer, Answer::CodeAsked(_)) && written.code.is_some();
+    if is_about_code || !press.ask.wants_words() { CODE } else { WORDS }
+}
 
 /// A form as a modal. Its `callback_id` and `private_metadata` are the button that opened it.
 pub fn view(voice: &Voice<'_>, form: &Form) -> Value {
     let mut blocks = sections(voice, &form.intro);
-    blocks.push(json!({
-        "type": "input",
-        "block_id": WORDS,
-        "optional": form.optional,
-        "label": plain(&voice.plain(&form.label), 2000),
-        "element": {
-            "type": "plain_text_input",
-            "action_id": WORDS,
-            "multiline": true,
-            "max_length": crate::domain::run::limits::TEXT,
-        },
-    }));
+    if let Some(words) = &form.words {
+        blocks.push(json!({
+            "type": "input",
+            "block_id": WORDS,
+            "optional": words.optional,
+            "label": plain(&voice.plain(&words.label), 2000),
+            "element": {
+                "type": "plain_text_input",
+                "action_id": WORDS,
+                "multiline": true,
+                "max_length": crate::domain::run::limits::TEXT,
+            },
+        }));
+    }
+    if let Some(label) = &form.code {
+        blocks.push(json!({
+            "type": "input",
+            "block_id": CODE,
+            "optional": false,
+            "label": plain(&voice.plain(label), 2000),
+            "element": {
+                "type": "plain_text_input",
+                "action_id": CODE,
+                "min_length": crate::domain::code::DIGITS,
+                "max_length": CODE_LENGTH,
+            },
+        }));
+    }
     json!({
         "type": "modal",
         "callback_id": form.press.action_id(),
@@ -146,6 +173,16 @@ pub fn view(voice: &Voice<'_>, form: &Form) -> Value {
         "submit": plain(&voice.plain(&Text::key("form.send")), TITLE),
         "close": plain(&voice.plain(&Text::key("form.cancel")), TITLE),
         "blocks": blocks,
+    })
+}
+
+/// A form without a question: a text to read, and a way out.
+pub(super) fn note(voice: &Voice<'_>, title: &Text, text: &Text) -> Value {
+    json!({
+        "type": "modal",
+        "title": plain(&voice.plain(title), TITLE),
+        "close": plain(&voice.plain(&Text::key("form.close_it")), TITLE),
+        "blocks": sections(voice, std::slice::from_ref(text)),
     })
 }
 

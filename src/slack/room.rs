@@ -129,11 +129,13 @@ impl SlackClientHandle {
             at.ts.as_str().into(),
         );
         let session = self.client.open_session(&self.token);
+        // While it is on its way, nobody knows what the message says.
+        self.forget(at);
         let edited = within(TIMEOUT, session.chat_update(&request)).await;
         match &edited {
             Ok(_) => self.remember(at, shown),
             Err(ChannelError::Wait { wait }) => self.lanes(|lanes| lanes.stop_edits(after(*wait))),
-            Err(_) => self.forget(at),
+            Err(_) => {}
         }
         edited.map(drop)
     }

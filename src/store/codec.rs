@@ -14,6 +14,7 @@ use crate::domain::actor::Role;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{Digest, PersonId, RunId, StepId};
 use crate::domain::run::chat::ChatNote;
+use crate::domain::run::declared::Declared;
 use crate::domain::run::state::{Kind, Status, StepRun};
 use crate::domain::run::{Effect, Run};
 use crate::domain::runbook::Runbook;
@@ -32,6 +33,8 @@ pub(super) struct Moving<'a> {
     started_by: Cow<'a, PersonId>,
     started_at: Timestamp,
     impact_at: Timestamp,
+    #[serde(default)]
+    declared: Cow<'a, Declared>,
     restored_at: Option<Timestamp>,
     status: Cow<'a, Status>,
     duty: Cow<'a, BTreeMap<Role, PersonId>>,
@@ -53,6 +56,7 @@ impl<'a> Moving<'a> {
             started_by,
             started_at,
             impact_at,
+            declared,
             restored_at,
             status,
             duty,
@@ -70,6 +74,7 @@ impl<'a> Moving<'a> {
             started_by: Cow::Borrowed(started_by),
             started_at: *started_at,
             impact_at: *impact_at,
+            declared: Cow::Borrowed(declared),
             restored_at: *restored_at,
             status: Cow::Borrowed(status),
             duty: Cow::Borrowed(duty),
@@ -91,6 +96,7 @@ impl<'a> Moving<'a> {
             started_by: self.started_by.into_owned(),
             started_at: self.started_at,
             impact_at: self.impact_at,
+            declared: self.declared.into_owned(),
             restored_at: self.restored_at,
             status: self.status.into_owned(),
             duty: self.duty.into_owned(),

@@ -8,6 +8,7 @@
 
 mod change;
 pub mod codec;
+pub mod codes;
 mod frozen;
 pub mod postgres;
 mod rows;
@@ -17,6 +18,8 @@ pub mod sqlite;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+
+pub use codes::Codes;
 
 use crate::domain::ids::{Digest, PersonId, RunId};
 use crate::domain::run::log::{NotRead, Recorded};
@@ -229,7 +232,7 @@ impl StoreError {
 /// Durable state. Every method is one transaction: after an error, nothing has changed. A caller that goes away while
 /// it waits leaves the whole of it or nothing.
 #[async_trait]
-pub trait Store: Send + Sync + std::fmt::Debug {
+pub trait Store: Codes + Send + Sync + std::fmt::Debug {
     /// Writes all of a commit, or nothing.
     async fn commit(&self, commit: &Commit<'_>) -> Result<Committed, StoreError>;
 

@@ -19,8 +19,8 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::access::{self, Access, Visitor};
+use super::asking::{input, show_form};
 use super::blockkit::Surface;
-use super::form::Form;
 use super::frame::{Bar, Choice, Frame, Message, Tone, Who};
 use super::page::{self, RunLine, Scene, Start};
 use super::room::{self, Clock, Room, Split, Timeline};
@@ -29,7 +29,8 @@ use super::{frame, scene};
 use crate::catalog::Voice;
 use crate::desk::{Answer, Desk};
 use crate::domain::actor::{Actor, Surface as Via};
-use crate::domain::comms::{self, Press};
+use crate::domain::code::Typed;
+use crate::domain::comms::{self, Press, Written};
 use crate::domain::ids::RunId;
 use crate::domain::run::{Kind, Run, Status};
 use crate::domain::text::Text;
@@ -145,18 +146,18 @@ impl Web {
         }
     }
 
-    fn voice(&self, guest: &Guest) -> Voice<'_> {
+    pub(super) fn voice(&self, guest: &Guest) -> Voice<'_> {
         self.desk.voice(guest.language)
     }
 
-    fn names(&self, slack: &str) -> Option<String> {
+    pub(super) fn names(&self, slack: &str) -> Option<String> {
         let people = &self.desk.environment.people;
         let person = people.iter().find(|person| person.slack.as_deref() == Some(slack))?;
         Some(person.name.clone())
     }
 
     /// Calls `draw` with what stands around every page.
-    fn framed<T>(
+    pub(super) fn framed<T>(
         &self,
         guest: &Guest,
         title: &str,
@@ -211,7 +212,7 @@ impl Web {
         })
     }
 
-    fn refuse(&self, guest: &Guest, back: &str, text: &Text) -> Response {
+    pub(super) fn refuse(&self, guest: &Guest, back: &str, text: &Text) -> Response {
         let said = self.voice(guest).mrkdwn(text);
         let page = self.framed(guest, "dr-buddy", back, |frame| {
             let message = Message { tone: Tone::Refusal, what: &said, why: "", next: "" };
@@ -220,7 +221,7 @@ impl Web {
         (StatusCode::OK, Html(page.into_string())).into_response()
     }
 
-    fn failed(&self, guest: &Guest, error: &StoreError) -> Response {
+    pub(super) fn failed(&self, guest: &Guest, error: &StoreError) -> Response {
         tracing::error!(error = %crate::telemetry::Chain(error), "A page could not be read");
         let said = self.voice(guest).mrkdwn(&Text::key("refused.not_stored"));
         let page = self.framed(guest, "dr-buddy", "/", |frame| {
@@ -246,7 +247,7 @@ impl Web {
     fn answered(&self, guest: &Guest, back: &str, answer: &Answer) -> Response {
         match answer {
             Answer::Done { .. } => see(back),
-            Answer::Refused(text) => self.refuse(guest, back, text),
+            Answer::CodeAsked(text) | Answer::Refused(text) => self.refuse(guest, back, text),
             Answer::Failed(text) => {
                 let mut response = self.refuse(guest, back, text);
                 *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -261,7 +262,7 @@ fn key() -> String {
     format!("web/{}", uuid::Uuid::new_v4())
 }
 
-fn by(guest: &Guest) -> Actor {
+pub(super) fn by(guest: &Guest) -> Actor {
     Desk::actor(&guest.visitor.person, Via::Web)
 }
 
@@ -349,7 +350,9 @@ async fn start(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Respo
     let answer = web.desk.start(&key(), &by(&guest), None, Kind::Tabletop, impact).await;
     match &answer {
         Answer::Done { run, .. } => see(&format!("/runs/{run}")),
-        Answer::Refused(_) | Answer::Failed(_) => web.answered(&guest, "/", &answer),
+        Answer::CodeAsked(_) | Answer::Refused(_) | Answer::Failed(_) => {
+            web.answered(&guest, "/", &answer)
+        }
     }
 }
 
@@ -484,7 +487,13 @@ async fn act(
     let press = Press::parse(field(&fields, "action"), field(&fields, "value"));
     match press {
         Ok(press) if press.run.as_str() == run && !press.ask.wants_words() => {
-            let answer = web.desk.press(&key(), &by(&guest), &press, "").await;
+            let answer = web.desk.press(&key(), &by(&guest), &press, &Written::default()).await;
+            if matches!(answer, Answer::CodeAsked(_)) {
+                return match web.run(&guest, &run).await {
+                    Ok(run) => show_form(&web, &guest, &run, Some(&press), None).await,
+                    Err(response) => *response,
+                };
+            }
             web.answered(&guest, &format!("/runs/{run}"), &answer)
         }
         Ok(_) | Err(_) => {
@@ -508,39 +517,7 @@ async fn ask(
         Err(response) => return *response,
     };
     let press = Press::parse(field(&query, "action"), field(&query, "value"));
-    show_form(&web, &guest, &run, press.ok().as_ref(), &[], None)
-}
-
-/// The form behind a button; after a refusal with what was written and why it was refused.
-fn show_form(
-    web: &Web,
-    guest: &Guest,
-    run: &Run,
-    press: Option<&Press>,
-    sent: &[(String, String)],
-    refused: Option<&Text>,
-) -> Response {
-    let base = format!("/runs/{}", run.id);
-    let now = web.desk.engine.clock.now();
-    let form = press
-        .filter(|press| press.run == run.id)
-        .and_then(|press| comms::form::form(run, press, now));
-    let Some(form) = form else {
-        return web.refuse(guest, &base, &Text::key("refused.not_ours"));
-    };
-    let voice = web.voice(guest);
-    let view = render::view(&voice, &form);
-    let errors: Vec<(String, String)> =
-        refused.map(|text| (render::WORDS.to_owned(), voice.plain(text))).into_iter().collect();
-    let say = |key: &str| web.desk.catalog.texts.word(guest.language, key);
-    let names = |slack: &str| web.names(slack);
-    let page = web.framed(guest, &voice.plain(&form.title), &base, |frame| {
-        let token = &guest.visitor.form_token;
-        let surface = Surface { base: &base, token, names: &names, say: &say, read_only: false };
-        let form = Form { view: &view, people: &[], sent, errors: &errors, back: &base };
-        page::form(frame, surface, form)
-    });
-    Html(page.into_string()).into_response()
+    show_form(&web, &guest, &run, press.ok().as_ref(), None).await
 }
 
 async fn submit(
@@ -557,19 +534,23 @@ async fn submit(
         Ok(run) => run,
         Err(response) => return *response,
     };
-    let name = format!("{0}.{0}", render::WORDS);
-    let words = field(&fields, &name).to_owned();
+    let code = fields.iter().find(|(name, _)| *name == input(render::CODE));
+    let written = Written {
+        words: field(&fields, &input(render::WORDS)).to_owned(),
+        code: code.map(|(_, code)| Typed::new(code)),
+    };
     let press = Press::parse(field(&fields, "callback_id"), field(&fields, "private_metadata"));
     match press {
         Ok(press) if press.run == run.id => {
-            let answer = web.desk.press(&key(), &by(&guest), &press, &words).await;
+            let answer = web.desk.press(&key(), &by(&guest), &press, &written).await;
             match &answer {
-                Answer::Refused(text) | Answer::Failed(text) => {
-                    show_form(&web, &guest, &run, Some(&press), &[(name, words)], Some(text))
+                Answer::CodeAsked(_) | Answer::Refused(_) | Answer::Failed(_) => {
+                    let refused = Some((&written, &answer));
+                    show_form(&web, &guest, &run, Some(&press), refused).await
                 }
                 Answer::Done { .. } => see(&format!("/runs/{}", run.id)),
             }
         }
-        Ok(_) | Err(_) => show_form(&web, &guest, &run, None, &[], None),
+        Ok(_) | Err(_) => show_form(&web, &guest, &run, None, None).await,
     }
 }

@@ -355,8 +355,9 @@ fn buttons(payload: &Value) -> Vec<Press> {
 }
 
 fn form(voice: &Voice<'_>, run: &Run, press: &Press, now: Timestamp) -> Option<Value> {
-    let form = comms::form::form(run, press, now);
-    assert_eq!(form.is_some(), press.ask.wants_words());
+    let asks_code = comms::form::agrees(press);
+    let form = comms::form::form(run, press, asks_code, now);
+    assert_eq!(form.is_some(), press.ask.wants_words() || asks_code);
     let view = render::view(voice, &form?);
     let read = Press::parse(view["callback_id"].as_str()?, view["private_metadata"].as_str()?);
     assert_eq!(read.as_ref(), Ok(press));

@@ -31,12 +31,13 @@ fn texts(list: &Value) -> BTreeSet<String> {
 }
 
 /// What a method of the Web API needs, by Slack's reference.
-const NEEDS: [(&str, &[&str]); 14] = [
+const NEEDS: [(&str, &[&str]); 15] = [
     ("chat_post_message", &["chat:write"]),
     ("chat_post_ephemeral", &["chat:write"]),
     ("chat_update", &["chat:write"]),
-    ("views_open", &[]),
+    ("views.open", &[]),
     ("views.publish", &[]),
+    ("views.update", &[]),
     ("auth_test", &[]),
     ("users.info", &["users:read"]),
     ("conversations.replies", &["channels:history", "groups:history"]),

@@ -33,6 +33,7 @@ async fn scene() -> Scene {
         environment: EnvironmentId::parse("demo").unwrap(),
         sources: CatalogSources::default(),
         person: None,
+        seal_key: None,
     };
     let desk = App::desk(&local, catalog).await.unwrap();
     let by = Actor::Person { id: PersonId::parse("antoine").unwrap(), via: Surface::Web };

@@ -15,6 +15,7 @@
 
 mod actions;
 mod channel;
+mod codes;
 mod fate;
 mod judge;
 mod memory;

@@ -90,7 +90,7 @@ impl People {
                     0..=3 => Request::Reject { step, digest, reason },
                     4..=6 if found.action.is_decision() => {
                         let words = format!("vote {}", self.asked + 1);
-                        Request::Vote { step, digest, choice: Choice::Hold, words }
+                        Request::Vote { step, digest, choice: Choice::NoGo, words }
                     }
                     7..=8 => Request::BreakGlass { step, digest, reason },
                     9..=12 => Request::LookAgain { step },

@@ -8,6 +8,7 @@ use dr_buddy::domain::environment::{
     Chat, Environment, EnvironmentKind, Objectives, Person, Regions,
 };
 use dr_buddy::domain::ids::{EnvironmentId, PersonId, RunId};
+use dr_buddy::domain::run::declared::Declared;
 use dr_buddy::domain::run::{Kind, Start};
 use dr_buddy::domain::runbook::Runbook;
 use dr_buddy::domain::runbook::check::check;
@@ -126,5 +127,6 @@ pub(crate) fn start(scene: usize, now: Timestamp) -> Start {
         runbook: RUNBOOKS[scene].clone(),
         environment: ENVIRONMENT.clone(),
         impact_at: Timestamp(now.0 - 3_600_000 * 2),
+        declared: Declared::default(),
     }
 }

@@ -17,8 +17,10 @@ pub enum Ask {
     Done,
     /// GO.
     Go,
-    /// HOLD, with words.
+    /// NO GO, with words.
     NoGo,
+    /// Against a decision, with words; blocks nothing.
+    Disagree,
     /// No, with a reason.
     Reject,
     /// Alone, with a reason.
@@ -69,12 +71,13 @@ pub struct NotOurs;
 
 impl Ask {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Run,
         Self::Approve,
         Self::Done,
         Self::Go,
         Self::NoGo,
+        Self::Disagree,
         Self::Reject,
         Self::BreakGlass,
         Self::Skip,
@@ -98,6 +101,7 @@ impl Ask {
             Self::Done => "done",
             Self::Go => "go",
             Self::NoGo => "no-go",
+            Self::Disagree => "disagree",
             Self::Reject => "reject",
             Self::BreakGlass => "break-glass",
             Self::Skip => "skip",
@@ -118,6 +122,7 @@ impl Ask {
     pub fn wants_words(self) -> bool {
         match self {
             Self::NoGo
+            | Self::Disagree
             | Self::Reject
             | Self::BreakGlass
             | Self::Skip
@@ -233,9 +238,10 @@ impl Press {
             Ask::Go | Ask::NoGo => Request::Vote {
                 step: step()?,
                 digest: digest()?,
-                choice: if self.ask == Ask::Go { Choice::Go } else { Choice::Hold },
+                choice: if self.ask == Ask::Go { Choice::Go } else { Choice::NoGo },
                 words: reason,
             },
+            Ask::Disagree => Request::Disagree { step: step()?, digest: digest()?, words: reason },
             Ask::Reject => Request::Reject { step: step()?, digest: digest()?, reason },
             Ask::BreakGlass => Request::BreakGlass { step: step()?, digest: digest()?, reason },
             Ask::Skip => Request::Skip { step: step()?, reason },

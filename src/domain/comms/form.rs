@@ -1,12 +1,14 @@
-//! What is asked when words are needed: one text, and what it will be used for.
+//! What is asked when a press is not enough: a text, a one-time code, and what they will be used for.
 
 use super::button::{Ask, Press};
 use super::clock;
+use crate::domain::code::Typed;
+use crate::domain::run::decide::agrees_to;
 use crate::domain::run::state::Run;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 
-/// A form with one text input.
+/// A form with a text input, one for a code, or both.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Form {
     /// What sending it means.
@@ -15,16 +17,42 @@ pub struct Form {
     pub title: Text,
     /// What will follow.
     pub intro: Vec<Text>,
+    /// What to write, if words are asked for.
+    pub words: Option<Words>,
+    /// What to type, if a one-time code is asked for.
+    pub code: Option<Text>,
+}
+
+/// The input for words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Words {
     /// What to write.
     pub label: Text,
     /// Whether it may be left empty.
     pub optional: bool,
 }
 
-/// The form behind a button that wants words; `None` for one that does not.
-pub fn form(run: &Run, press: &Press, now: Timestamp) -> Option<Form> {
+/// What a person wrote into a form; nothing where they only pressed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Written {
+    /// The words.
+    pub words: String,
+    /// The code, if the form had a place for one.
+    pub code: Option<Typed>,
+}
+
+impl Written {
+    /// Words alone.
+    pub fn words(words: impl Into<String>) -> Self {
+        Self { words: words.into(), code: None }
+    }
+}
+
+/// The form behind a button that wants words, or a code of this person; `None` for one that wants neither.
+pub fn form(run: &Run, press: &Press, asks_code: bool, now: Timestamp) -> Option<Form> {
     let key = match press.ask {
         Ask::NoGo => "form.no-go",
+        Ask::Disagree => "form.disagree",
         Ask::Reject => "form.reject",
         Ask::BreakGlass => "form.break-glass",
         Ask::Skip => "form.skip",
@@ -41,11 +69,26 @@ pub fn form(run: &Run, press: &Press, now: Timestamp) -> Option<Form> {
         | Ask::Retry
         | Ask::LookAgain
         | Ask::Take
+        | Ask::Resume
+            if asks_code =>
+        {
+            "form.code"
+        }
+        Ask::Run
+        | Ask::Approve
+        | Ask::Done
+        | Ask::Go
+        | Ask::Retry
+        | Ask::LookAgain
+        | Ask::Take
         | Ask::Resume => return None,
     };
     let mut intro = Vec::new();
     if let Some(step) = press.step.as_ref().and_then(|step| run.runbook.step(step)) {
         intro.push(Text::Key("form.step", vec![("step", (&step.title).into())]));
+    }
+    if asks_code {
+        intro.extend(exactly(run, press));
     }
     intro.push(Text::key(key));
     intro.push(Text::Key(
@@ -54,9 +97,33 @@ pub fn form(run: &Run, press: &Press, now: Timestamp) -> Option<Form> {
     ));
     Some(Form {
         press: press.clone(),
-        title: Text::Named(format!("form.title.{}", press.ask.name()), vec![]),
+        title: if press.ask.wants_words() {
+            Text::Named(format!("form.title.{}", press.ask.name()), vec![])
+        } else {
+            Text::key("form.title.code")
+        },
         intro,
-        label: Text::key(if press.ask == Ask::Note { "form.text" } else { "form.reason" }),
-        optional: press.ask.words_may_be_empty(),
+        words: press.ask.wants_words().then(|| Words {
+            label: Text::key(if press.ask == Ask::Note { "form.text" } else { "form.reason" }),
+            optional: press.ask.words_may_be_empty(),
+        }),
+        code: asks_code.then(|| Text::key("form.code_label")),
     })
+}
+
+/// Whether a press says yes to what is shown, so that a code may be asked for.
+pub fn agrees(press: &Press) -> bool {
+    press.request("").is_ok_and(|request| agrees_to(&request).is_some())
+}
+
+/// What is agreed to: its first line, and the digest that the press carries.
+fn exactly(run: &Run, press: &Press) -> Option<Text> {
+    let digest = press.digest.as_ref()?;
+    let (_, at) = run.step(press.step.as_ref()?)?;
+    let shown = at.shown.as_ref().filter(|shown| shown.digest == *digest)?;
+    let change = shown.preview.changes.first().map_or_else(String::new, |change| {
+        format!("{}: {} → {}", change.what, change.now, change.after)
+    });
+    let args = vec![("change", Text::seen(&change)), ("digest", Text::raw(digest.short()))];
+    Some(Text::Key("form.exactly", args))
 }

@@ -4,6 +4,7 @@
 //! [`button`] is what a press means, [`form`] what is asked when words are needed.
 
 pub mod button;
+pub mod declare;
 pub mod form;
 mod home;
 mod notice;
@@ -13,7 +14,7 @@ mod silence;
 mod step_card;
 
 pub use button::{Ask, Press};
-pub use form::Form;
+pub use form::{Form, Written};
 pub use home::home;
 pub use silence::{back, silence};
 
@@ -152,15 +153,17 @@ pub fn waiting(run: &Run, now: Timestamp) -> Vec<Text> {
     run_card::open_lines(run, now)
 }
 
+/// `Paris` of `Europe/Paris`.
+pub fn city(zone: &str) -> String {
+    zone.rsplit('/').next().unwrap_or(zone).replace('_', " ")
+}
+
 /// `14:18:20 UTC (15:18 Paris)`.
 pub fn clock(run: &Run, at: Timestamp) -> Text {
     let zone = &run.environment.chat.time_zone;
     let utc = at.time_of_day();
     match at.minute_in(zone) {
-        Some(local) if zone != "UTC" => {
-            let city = zone.rsplit('/').next().unwrap_or(zone).replace('_', " ");
-            Text::raw(format!("{utc} UTC ({local} {city})"))
-        }
+        Some(local) if zone != "UTC" => Text::raw(format!("{utc} UTC ({local} {})", city(zone))),
         Some(_) | None => Text::raw(format!("{utc} UTC")),
     }
 }

@@ -1,9 +1,10 @@
-//! What is asked at a decision, as it was filled in for the preview, with what was seen and what was said.
+//! What is asked at a decision, as it was filled in for the preview, with what is seen and what is said. Once decided it
+//! is frozen: the same question, what was seen then and how old it was, who said what.
 
 use serde_json::Value;
 
-use crate::domain::ids::StepId;
-use crate::domain::run::state::{Choice, Run, Shown, StepRun, StepState};
+use crate::domain::run::decision::Sight;
+use crate::domain::run::state::{Choice, Run, Shown, StepRun};
 use crate::domain::runbook::Step;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
@@ -11,72 +12,95 @@ use crate::domain::time::Timestamp;
 /// Longest value of a fact that is shown.
 const MOST_OF_A_FACT: usize = 120;
 
-pub(super) fn lines(run: &Run, at: &StepRun, shown: &Shown, now: Timestamp) -> Vec<Text> {
-    let with = shown.preview.request.get("with").cloned().unwrap_or_default();
-    let said = |key: &str| {
-        with.get(key).and_then(|value| serde_json::from_value(value.clone()).ok()).map(Text::Said)
-    };
-    let mut lines = Vec::new();
-    if let Some(question) = said("question") {
-        lines.push(Text::Key("step.question", vec![("question", question)]));
-    }
-    let seen = with.get("seen").and_then(Value::as_array).cloned().unwrap_or_default();
-    for id in seen.iter().filter_map(Value::as_str) {
-        let found = StepId::parse(id).ok().and_then(|id| run.step(&id));
-        if let Some((step, at)) = found {
-            lines.push(facts_of(step, at, now));
-        }
-    }
-    for (key, label) in [("go", "step.if_go"), ("hold", "step.if_hold")] {
-        if let Some(text) = said(key) {
+/// While people are asked.
+pub(super) fn open(run: &Run, at: &StepRun, shown: &Shown, now: Timestamp) -> Vec<Text> {
+    let mut lines: Vec<Text> = question(shown).into_iter().collect();
+    lines.extend(seen(run, at, "step.age", now));
+    // Runs that were opened before the runbook's word was `no_go` have the other.
+    let follows = [("go", "step.if_go"), ("no_go", "step.if_no_go"), ("hold", "step.if_no_go")];
+    for (key, label) in follows {
+        if let Some(text) = said(shown, key) {
             lines.push(Text::Key(label, vec![("text", text)]));
         }
     }
-    for vote in &at.votes {
-        let key = match vote.choice {
-            Choice::Go => "step.voted.go",
-            Choice::Hold => "step.voted.hold",
-        };
-        lines.push(Text::Key(
-            key,
-            vec![
-                ("by", (&vote.by).into()),
-                ("at", Text::raw(vote.at.time_of_day())),
-                ("words", Text::raw(&vote.words)),
-            ],
-        ));
-    }
+    lines.extend(words(at));
     lines
 }
 
-/// What a step saw and how old that is; where it stands, unless it simply is done.
-fn facts_of(step: &Step, at: &StepRun, now: Timestamp) -> Text {
-    let title = ("step", Text::from(&step.title));
-    let state = if matches!(at.state, StepState::Failed { unreachable: true, .. }) {
-        Text::key("state.unreachable")
-    } else {
-        Text::Named(format!("state.{}", at.state.name()), vec![])
+/// Once it is decided, whatever happens later.
+pub(super) fn frozen(run: &Run, at: &StepRun) -> Vec<Text> {
+    let mut lines: Vec<Text> = at.shown.as_ref().and_then(question).into_iter().collect();
+    lines.extend(seen(run, at, "step.age_then", at.since));
+    lines.extend(words(at));
+    lines
+}
+
+fn said(shown: &Shown, key: &str) -> Option<Text> {
+    let text = shown.preview.request.get("with")?.get(key)?;
+    serde_json::from_value(text.clone()).ok().map(Text::Said)
+}
+
+fn question(shown: &Shown) -> Option<Text> {
+    Some(Text::Key("step.question", vec![("question", said(shown, "question")?)]))
+}
+
+/// Who said what, in their words.
+fn words(at: &StepRun) -> Vec<Text> {
+    let line = |key, by, at: Timestamp, words: &str| {
+        let at = Text::raw(at.time_of_day());
+        Text::Key(key, vec![("by", Text::from(by)), ("at", at), ("words", Text::raw(words))])
     };
-    if at.facts.is_empty() {
+    let votes = at.votes.iter().map(|vote| {
+        let key = match vote.choice {
+            Choice::Go => "step.voted.go",
+            Choice::NoGo => "step.voted.no_go",
+        };
+        line(key, &vote.by, vote.at, &vote.words)
+    });
+    let alone = at.approvals.iter().filter_map(|given| {
+        Some(line("step.voted.alone", &given.by, given.at, given.glass.as_ref()?))
+    });
+    let dissent =
+        at.dissent.iter().map(|said| line("step.dissent", &said.by, said.at, &said.words));
+    votes.chain(alone).chain(dissent).collect()
+}
+
+fn seen(run: &Run, at: &StepRun, age: &'static str, now: Timestamp) -> Vec<Text> {
+    let sights = run.sights(at).into_iter();
+    sights.map(|(step, sight)| line_of(step, &sight, age, now)).collect()
+}
+
+/// What a step saw and how old that is; where it stands, unless it simply is done.
+fn line_of(step: &Step, sight: &Sight, age: &'static str, now: Timestamp) -> Text {
+    let title = ("step", Text::from(&step.title));
+    let state = Text::Named(format!("state.{}", sight.state), vec![]);
+    if sight.facts.is_empty() {
         return Text::Key("step.seen_none", vec![title, ("state", state)]);
     }
-    let facts = at.facts.iter().filter(|(_, value)| !value.is_object()).map(|(name, value)| {
-        let value = match value {
-            Value::String(text) => text.clone(),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::Array(_)
-            | Value::Object(_) => value.to_string(),
-        };
-        let value: String = value.chars().take(MOST_OF_A_FACT).collect();
-        Text::seen(&format!("{name} = {value}"))
-    });
-    let facts = ("facts", Text::List(facts.collect()));
-    let age = ("age", Text::raw(now.since(at.facts_at).clock()));
-    if matches!(at.state, StepState::Done { .. }) {
+    let facts = ("facts", Text::List(facts(&sight.facts)));
+    let old = Text::raw(now.since(sight.at).clock());
+    let age = ("age", Text::Key(age, vec![("age", old)]));
+    if sight.state == "done" {
         Text::Key("step.seen", vec![title, facts, age])
     } else {
         Text::Key("step.seen_state", vec![title, ("state", state), facts, age])
     }
+}
+
+/// Facts as people read them, each no longer than a line.
+pub(super) fn facts(facts: &serde_json::Map<String, Value>) -> Vec<Text> {
+    let plain = facts.iter().filter(|(_, value)| !value.is_object());
+    plain.map(|(name, value)| fact(name, value)).collect()
+}
+
+/// `writer_region = us-east-1`.
+pub(super) fn fact(name: &str, value: &Value) -> Text {
+    let value = match value {
+        Value::String(text) => text.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.to_string()
+        }
+    };
+    let value: String = value.chars().take(MOST_OF_A_FACT).collect();
+    Text::seen(&format!("{name} = {value}"))
 }

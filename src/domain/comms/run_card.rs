@@ -6,6 +6,7 @@ use super::button::{Ask, Press};
 use super::{Block, Button, Message, Style, agreed, banner, clock};
 use crate::domain::actor::Role;
 use crate::domain::environment::EnvironmentKind;
+use crate::domain::run::declared::{Declared, Severity};
 use crate::domain::run::refusal::roles;
 use crate::domain::run::state::{Kind, Proof, Run, Seen, Skip, Status, StepRun, StepState};
 use crate::domain::runbook::{Gate, Phase, Step};
@@ -24,7 +25,9 @@ pub(super) fn message(run: &Run, now: Timestamp) -> Message {
     if let Some(banner) = banner(run.kind) {
         blocks.push(Block::Small(vec![banner]));
     }
-    let mut lines = vec![place(run), rto(run, now)];
+    let mut lines = vec![place(run)];
+    lines.extend(declared(run));
+    lines.push(rto(run, now));
     lines.extend(phases(run));
     blocks.push(Block::Lines(lines));
     match &run.status {
@@ -80,6 +83,17 @@ fn place(run: &Run) -> Text {
             ("impact", clock(run, run.impact_at)),
         ],
     )
+}
+
+/// How bad it is and what is hit, if anybody said so.
+fn declared(run: &Run) -> Option<Text> {
+    let Declared { severity, affected, roles: _ } = &run.declared;
+    if severity.is_none() && affected.is_empty() {
+        return None;
+    }
+    let severity = severity.map_or_else(|| Text::raw(""), Severity::text);
+    let affected = Text::List(affected.iter().map(Text::raw).collect());
+    Some(Text::Key("run.declared", vec![("severity", severity), ("affected", affected)]))
 }
 
 fn rto(run: &Run, now: Timestamp) -> Text {

@@ -3,14 +3,14 @@
 use super::button::{Ask, Press};
 use super::{Block, Button, Message, Style, agreed, banner, clock, question, steerers};
 use crate::domain::action::{Danger, Undo};
-use crate::domain::ids::StepId;
+use crate::domain::ids::{PersonId, StepId};
 use crate::domain::run::preview::Direction;
 use crate::domain::run::refusal::{roles, verdict_text};
 use crate::domain::run::state::{
     Choice, Doubt, Happened, Proof, Run, Seen, Shown, Skip, StepRun, StepState,
 };
 use crate::domain::runbook::condition::Verdict;
-use crate::domain::runbook::{Gate, Step};
+use crate::domain::runbook::{CodeOf, Gate, Step};
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 
@@ -22,11 +22,7 @@ pub(super) fn message(run: &Run, step: &StepId, now: Timestamp) -> Option<Messag
         StepState::Previewing => card.small("step.previewing", vec![]),
         StepState::Ready => card.ready(now),
         StepState::Blind { error, .. } => card.blind(error),
-        StepState::Declined { by, reason } => card.stopped(
-            "step.declined",
-            vec![("by", Text::people(by)), ("reason", Text::raw(reason))],
-            &[Ask::Retry, Ask::Skip],
-        ),
+        StepState::Declined { by, reason } => card.declined(by, reason),
         StepState::Approved { .. } => card.small("step.approved", card.agreed()),
         StepState::Calling { .. } => card.running("step.calling"),
         StepState::Proving { .. } => card.running("step.proving"),
@@ -78,6 +74,18 @@ impl Card<'_> {
         (line, blocks)
     }
 
+    /// A NO GO keeps what it was said to; any other no needs only its reason.
+    fn declined(&self, by: &[PersonId], reason: &str) -> Content {
+        let by = ("by", Text::people(by));
+        if self.step.action.is_decision() {
+            let (line, mut blocks) = self.stopped("step.declined.decided", vec![by], &[Ask::Retry]);
+            blocks.insert(1, Block::Lines(question::frozen(self.run, self.at)));
+            return (line, blocks);
+        }
+        let reason = ("reason", Text::raw(reason));
+        self.stopped("step.declined", vec![by, reason], &[Ask::Retry, Ask::Skip])
+    }
+
     fn blind(&self, error: &str) -> Content {
         let error = ("error", Text::seen(error));
         self.stopped("step.blind", vec![error], &[Ask::LookAgain, Ask::Skip])
@@ -122,7 +130,7 @@ impl Card<'_> {
         };
         let mut blocks = vec![Block::Lines(self.title())];
         if self.step.action.is_decision() {
-            blocks.push(Block::Lines(question::lines(self.run, self.at, shown, now)));
+            blocks.push(Block::Lines(question::open(self.run, self.at, shown, now)));
         } else if !self.step.action.is_human() {
             blocks.push(Block::Lines(self.what(shown)));
         }
@@ -194,7 +202,11 @@ impl Card<'_> {
 
     fn agreed(&self) -> Args {
         let agreed = self.at.approvals.iter().map(|approval| {
-            let key = if approval.glass.is_some() { "step.agreed_alone" } else { "step.agreed" };
+            let key = match (&approval.glass, self.at.coded.contains(&approval.by)) {
+                (Some(_), _) => "step.agreed_alone",
+                (None, true) => "step.agreed_code",
+                (None, false) => "step.agreed",
+            };
             let at = Text::raw(approval.at.time_of_day());
             Text::Key(key, vec![("by", (&approval.by).into()), ("at", at)])
         });
@@ -227,6 +239,9 @@ impl Card<'_> {
             ),
             (Gate::None | Gate::Confirm, _) => Text::Key("step.needs_one", args(vec![])),
         });
+        if self.step.code_of() == CodeOf::Everybody {
+            lines.push(Text::key("step.code_required"));
+        }
         lines
     }
 
@@ -238,6 +253,7 @@ impl Card<'_> {
             let confirm = self.said("confirm.go", vec![]);
             first.push(self.button(Ask::Go).styled(Style::Primary).confirmed(Some(confirm)));
             first.push(self.button(Ask::NoGo));
+            second.push(self.button(Ask::Disagree));
         } else if self.step.action.is_human() {
             first.push(self.button(Ask::Done).styled(Style::Primary));
             second = vec![self.button(Ask::Skip)];
@@ -313,6 +329,9 @@ impl Card<'_> {
     }
 
     fn done(&self, how: &Proof) -> Content {
+        if *how == Proof::People && self.step.action.is_decision() {
+            return self.decided();
+        }
         let mut args = self.agreed();
         let took = self.at.since.since(self.at.opened_at);
         args.push(("took", Text::raw(took.clock())));
@@ -320,11 +339,6 @@ impl Card<'_> {
             Proof::Seen => "step.done.seen",
             Proof::Accepted if self.reads() => "step.done.read",
             Proof::Accepted => "step.done.accepted",
-            Proof::People if self.step.action.is_decision() => {
-                let go = self.at.votes.iter().filter(|vote| vote.choice == Choice::Go);
-                args.push(("by", Text::people(go.map(|vote| &vote.by))));
-                "step.done.decided"
-            }
             Proof::People => "step.done.people",
             Proof::Word { by, reason } => {
                 args.push(("by", by.into()));
@@ -338,6 +352,19 @@ impl Card<'_> {
         if can_undo {
             blocks.push(Block::Buttons(vec![self.button(Ask::Undo)]));
         }
+        (line, blocks)
+    }
+
+    /// GO, by those who said so, and whoever broke the glass.
+    fn decided(&self) -> Content {
+        let go = self.at.votes.iter().filter(|vote| vote.choice == Choice::Go);
+        let go = go.map(|vote| &vote.by);
+        let alone = self.at.approvals.iter().map(|given| &given.by);
+        let alone = alone.filter(|by| go.clone().all(|voter| voter != *by));
+        let by = Text::people(go.clone().chain(alone));
+        let took = Text::raw(self.at.since.since(self.at.opened_at).clock());
+        let (line, mut blocks) = self.small("step.done.decided", vec![("by", by), ("took", took)]);
+        blocks.push(Block::Lines(question::frozen(self.run, self.at)));
         (line, blocks)
     }
 

@@ -14,6 +14,9 @@ use crate::domain::ids::{EnvironmentId, PersonId};
 use crate::domain::time::Span;
 use crate::domain::value::Language;
 
+/// What the simulated world pretends, which is no system.
+const TABLETOP: &str = "tabletop";
+
 /// A checked environment file. A run keeps a copy of it, frozen at the start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Environment {
@@ -44,6 +47,17 @@ impl Environment {
     /// The people who hold one of the roles.
     pub fn holders<'a>(&'a self, roles: &'a [Role]) -> impl Iterator<Item = &'a Person> {
         self.people.iter().filter(|person| person.holds_one_of(roles))
+    }
+
+    /// The systems it has: every section of the document beside those the product itself reads, unless it says that
+    /// it is not `present`.
+    pub fn systems(&self) -> Vec<&str> {
+        let ours = |name: &str| name == TABLETOP || ENVIRONMENT.iter().any(|one| one.name == name);
+        let sections = self.document.as_object().into_iter().flatten();
+        let there = sections.filter(|(name, section)| {
+            section.is_object() && section["present"] != Value::Bool(false) && !ours(name)
+        });
+        there.map(|(name, _)| name.as_str()).collect()
     }
 
     /// Exactly one person with this Slack user id, at home in this team, or nobody: the same id in another workspace is

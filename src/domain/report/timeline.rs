@@ -2,10 +2,12 @@
 
 use crate::domain::action::Danger;
 use crate::domain::actor::Actor;
+use crate::domain::code;
 use crate::domain::ids::StepId;
 use crate::domain::run::chat::{Chat, News, Source, Words};
+use crate::domain::run::declared::{Declared, Severity};
 use crate::domain::run::log::Recorded;
-use crate::domain::run::protocol::{Event, Voided};
+use crate::domain::run::protocol::{Event, Start, Voided};
 use crate::domain::run::refusal::{roles, verdict_text};
 use crate::domain::run::state::{Choice, Doubt, Proof, Run, Skip};
 use crate::domain::text::Text;
@@ -51,14 +53,7 @@ fn title(run: &Run, step: &StepId) -> Text {
 #[expect(clippy::too_many_lines, reason = "one table, an arm for each event")]
 fn sentence(event: &Event) -> (&'static str, Args) {
     match event {
-        Event::RunStarted(start) => (
-            "timeline.run_started",
-            vec![
-                ("title", (&start.runbook.title).into()),
-                ("kind", Text::Named(format!("kind.{}", start.kind.name()), vec![])),
-                ("environment", Text::raw(&start.environment.id)),
-            ],
-        ),
+        Event::RunStarted(start) => ("timeline.run_started", started(start)),
         Event::StepOpened { when_unknown: None, .. } => ("timeline.step_opened", vec![]),
         Event::StepOpened { when_unknown: Some(what), .. } => {
             ("timeline.step_opened_unknown", vec![("what", Text::raw(what))])
@@ -74,6 +69,15 @@ fn sentence(event: &Event) -> (&'static str, Args) {
         Event::ApprovalGiven { digest, .. } => {
             ("timeline.approval_given", vec![("digest", Text::raw(digest.short()))])
         }
+        Event::CodeConfirmed { .. } => ("timeline.code_confirmed", vec![]),
+        Event::CodesLocked { person, until, .. } => (
+            "timeline.codes_locked",
+            vec![
+                ("person", person.into()),
+                ("tries", Text::raw(code::TRIES)),
+                ("until", Text::raw(until.time_of_day())),
+            ],
+        ),
         Event::GlassBroken { reason, .. } => ("timeline.glass_broken", reason_arg(reason)),
         Event::ApprovalsVoided { why, .. } => voided(why),
         Event::StepApproved { attempt, .. } => {
@@ -82,9 +86,12 @@ fn sentence(event: &Event) -> (&'static str, Args) {
         Event::VoteCast { choice, words, .. } => {
             let key = match choice {
                 Choice::Go => "timeline.voted_go",
-                Choice::Hold => "timeline.voted_hold",
+                Choice::NoGo => "timeline.voted_no_go",
             };
             (key, vec![("words", Text::raw(words))])
+        }
+        Event::DissentVoiced { words, .. } => {
+            ("timeline.dissent_voiced", vec![("words", Text::raw(words))])
         }
         Event::StepDeclined { reason, .. } => ("timeline.step_declined", reason_arg(reason)),
         Event::AttemptStarted { attempt, digest, .. } => (
@@ -135,6 +142,9 @@ fn sentence(event: &Event) -> (&'static str, Args) {
                 ("from", from.as_ref().map_or_else(|| Text::raw(""), Text::from)),
             ],
         ),
+        Event::RunbookAttached { runbook } => {
+            ("timeline.runbook_attached", vec![("runbook", (&runbook.title).into())])
+        }
         Event::RunHeld { reason } => ("timeline.run_held", reason_arg(reason)),
         Event::RunResumed {} => ("timeline.run_resumed", vec![]),
         Event::NoteAdded { text } => ("timeline.note_added", vec![("text", Text::raw(text))]),
@@ -165,6 +175,22 @@ fn chat(source: &Source, what: &Chat) -> (&'static str, Args) {
         }
         Chat::Followed(News::Deleted(_)) => ("timeline.chat_deleted", vec![]),
     }
+}
+
+fn started(start: &Start) -> Args {
+    let Declared { severity, affected, roles: on_duty } = &start.declared;
+    let on_duty = on_duty.iter().map(|(role, person)| {
+        Text::Key("timeline.on_duty", vec![("role", roles(&[*role])), ("person", person.into())])
+    });
+    vec![
+        ("title", (&start.runbook.title).into()),
+        ("kind", Text::Named(format!("kind.{}", start.kind.name()), vec![])),
+        ("environment", Text::raw(&start.environment.id)),
+        ("impact", Text::raw(start.impact_at.rfc3339())),
+        ("severity", severity.map_or_else(|| Text::raw(""), Severity::text)),
+        ("affected", Text::List(affected.iter().map(Text::raw).collect())),
+        ("on_duty", Text::List(on_duty.collect())),
+    ]
 }
 
 fn reason_arg(reason: &str) -> Args {

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use super::chat;
 use super::preview::Direction;
 use super::protocol::{Entry, Event, Start};
-use super::state::{Approval, DoneAs, Doubt, Happened, Run, Status, StepRun, StepState, Vote};
+use super::state::{
+    Approval, Dissent, DoneAs, Doubt, Happened, Run, Status, StepRun, StepState, Vote,
+};
 use crate::domain::actor::{Actor, Role, Surface};
 use crate::domain::ids::{PersonId, StepId};
+use crate::domain::runbook::Step;
 use crate::domain::time::Timestamp;
 
 /// The run that this entry opens, if it is a [`Event::RunStarted`] by a person.
@@ -15,11 +18,14 @@ pub fn open(entry: &Entry) -> Option<Run> {
     let (Event::RunStarted(start), Some(by)) = (&entry.event, entry.by.person()) else {
         return None;
     };
-    let Start { id, kind, runbook, environment, impact_at } = start.as_ref().clone();
+    let Start { id, kind, runbook, environment, impact_at, declared } = start.as_ref().clone();
     let steps = runbook.steps.iter().map(|step| (step.id.clone(), StepRun::waiting(entry.at)));
     // Whoever may command and starts a run commands it, until somebody else does.
     let commands = environment.person(by).is_some_and(|person| person.roles.contains(&Role::Ic));
-    let duty = commands.then(|| (Role::Ic, by.clone())).into_iter().collect();
+    let mut duty = declared.roles.clone();
+    if commands {
+        duty.entry(Role::Ic).or_insert_with(|| by.clone());
+    }
     Some(Run {
         id,
         kind,
@@ -29,6 +35,7 @@ pub fn open(entry: &Entry) -> Option<Run> {
         started_by: by.clone(),
         started_at: entry.at,
         impact_at,
+        declared,
         restored_at: None,
         duty,
         status: Status::Open,
@@ -67,6 +74,11 @@ pub fn apply(run: &mut Run, entry: &Entry) {
         Event::RoleTaken { role, person, .. } => {
             run.duty.insert(*role, person.clone());
         }
+        Event::RunbookAttached { runbook } => {
+            let waiting = |step: &Step| (step.id.clone(), StepRun::waiting(at));
+            run.steps.extend(runbook.steps.iter().map(waiting));
+            run.runbook = Arc::new(run.runbook.followed_by(runbook));
+        }
         Event::RunClosed { .. } => {
             if let Some(by) = by {
                 run.status = Status::Closed { by: by.clone(), at };
@@ -89,10 +101,13 @@ pub fn apply(run: &mut Run, entry: &Entry) {
         | Event::PreviewShown { .. }
         | Event::PreviewFailed { .. }
         | Event::ApprovalGiven { .. }
+        | Event::CodeConfirmed { .. }
+        | Event::CodesLocked { .. }
         | Event::GlassBroken { .. }
         | Event::ApprovalsVoided { .. }
         | Event::StepApproved { .. }
         | Event::VoteCast { .. }
+        | Event::DissentVoiced { .. }
         | Event::StepDeclined { .. }
         | Event::AttemptStarted { .. }
         | Event::OutcomeProbed { .. }
@@ -127,12 +142,14 @@ fn apply_to_step(
 ) {
     match event {
         Event::RunStarted(_)
+        | Event::RunbookAttached { .. }
         | Event::RoleTaken { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::RunClosed { .. }
         | Event::NoteAdded { .. }
         | Event::Chat { .. }
+        | Event::CodesLocked { .. }
         | Event::ProbeAsked { .. } => {}
         Event::PeopleCalled { .. } => {
             step.calls += 1;
@@ -159,6 +176,7 @@ fn apply_to_step(
         Event::PreviewFailed { error, unreachable, .. } => {
             step.enter(StepState::Blind { error: error.clone(), unreachable: *unreachable }, at);
         }
+        Event::CodeConfirmed { .. } => step.coded.extend(by.map(|(by, _)| by.clone())),
         Event::ApprovalGiven { .. } => step.agree(by, at, None),
         Event::GlassBroken { reason, .. } => step.agree(by, at, Some(reason.clone())),
         Event::VoteCast { choice, words, .. } => {
@@ -168,10 +186,19 @@ fn apply_to_step(
                 step.votes.push(Vote { by, choice, words, at });
             }
         }
+        Event::DissentVoiced { words, .. } => {
+            if let Some((by, _)) = by {
+                step.dissent.retain(|said| said.by != *by);
+                step.dissent.push(Dissent { by: by.clone(), words: words.clone(), at });
+            }
+        }
         Event::StepApproved { attempt, .. } => {
             step.enter(StepState::Approved { attempt: *attempt }, at);
         }
-        Event::StepDeclined { by, reason, .. } => step.decline(by, reason, at),
+        Event::StepDeclined { by, reason, facts, .. } => {
+            step.look(facts, at);
+            step.decline(by, reason, at);
+        }
         Event::AttemptStarted { attempt, .. } => {
             step.attempts = *attempt;
             step.begun += 1;
@@ -233,7 +260,9 @@ impl StepRun {
         self.previews += 1;
         self.shown = None;
         self.approvals.clear();
+        self.coded.clear();
         self.votes.clear();
+        self.dissent.clear();
         self.enter(StepState::Previewing, at);
     }
 
@@ -275,6 +304,7 @@ impl Event {
     pub fn step(&self) -> Option<&StepId> {
         match self {
             Self::RunStarted(_)
+            | Self::RunbookAttached { .. }
             | Self::RoleTaken { .. }
             | Self::RunHeld { .. }
             | Self::RunResumed {}
@@ -287,10 +317,13 @@ impl Event {
             | Self::PreviewShown { step, .. }
             | Self::PreviewFailed { step, .. }
             | Self::ApprovalGiven { step, .. }
+            | Self::CodeConfirmed { step }
+            | Self::CodesLocked { step, .. }
             | Self::GlassBroken { step, .. }
             | Self::ApprovalsVoided { step, .. }
             | Self::StepApproved { step, .. }
             | Self::VoteCast { step, .. }
+            | Self::DissentVoiced { step, .. }
             | Self::StepDeclined { step, .. }
             | Self::AttemptStarted { step, .. }
             | Self::CallAccepted { step, .. }

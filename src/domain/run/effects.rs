@@ -96,10 +96,13 @@ fn touched(run: &Run, id: &StepId, event: &Event) -> Vec<Effect> {
         | Event::PreviewShown { .. }
         | Event::PreviewFailed { .. }
         | Event::ApprovalGiven { .. }
+        | Event::CodeConfirmed { .. }
+        | Event::CodesLocked { .. }
         | Event::GlassBroken { .. }
         | Event::ApprovalsVoided { .. }
         | Event::StepApproved { .. }
         | Event::VoteCast { .. }
+        | Event::DissentVoiced { .. }
         | Event::AttemptStarted { .. }
         | Event::CallAccepted { .. }
         | Event::OutcomeUnknown { .. }
@@ -108,6 +111,7 @@ fn touched(run: &Run, id: &StepId, event: &Event) -> Vec<Effect> {
         | Event::PeopleCalled { .. }
         | Event::StepLate { .. }
         | Event::RoleTaken { .. }
+        | Event::RunbookAttached { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
@@ -175,8 +179,11 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
         | Event::PreviewShown { .. }
         | Event::PreviewFailed { .. }
         | Event::ApprovalGiven { .. }
+        | Event::CodeConfirmed { .. }
+        | Event::CodesLocked { .. }
         | Event::GlassBroken { .. }
         | Event::VoteCast { .. }
+        | Event::DissentVoiced { .. }
         | Event::StepDeclined { .. }
         | Event::AttemptStarted { .. }
         | Event::StepDone { .. }
@@ -186,6 +193,7 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
         | Event::PeopleCalled { .. }
         | Event::StepLate { .. }
         | Event::RoleTaken { .. }
+        | Event::RunbookAttached { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
@@ -198,6 +206,7 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
 pub fn tells_the_room(event: &Event) -> bool {
     match event {
         Event::GlassBroken { .. }
+        | Event::CodesLocked { .. }
         | Event::ApprovalsVoided { .. }
         | Event::StepDeclined { .. }
         | Event::OutcomeUnknown { .. }
@@ -206,6 +215,7 @@ pub fn tells_the_room(event: &Event) -> bool {
         | Event::PeopleCalled { .. }
         | Event::StepLate { .. }
         | Event::RoleTaken { .. }
+        | Event::RunbookAttached { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::RunClosed { .. } => true,
@@ -216,8 +226,10 @@ pub fn tells_the_room(event: &Event) -> bool {
         | Event::PreviewShown { .. }
         | Event::PreviewFailed { .. }
         | Event::ApprovalGiven { .. }
+        | Event::CodeConfirmed { .. }
         | Event::StepApproved { .. }
         | Event::VoteCast { .. }
+        | Event::DissentVoiced { .. }
         | Event::AttemptStarted { .. }
         | Event::CallAccepted { .. }
         | Event::OutcomeProbed { .. }

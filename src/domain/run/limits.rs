@@ -1,7 +1,10 @@
 //! Bounds on everything that grows.
 
+use crate::domain::runbook::document::MAX_STEPS;
 use crate::domain::time::Span;
 
+/// Steps of all runbooks of one run.
+pub const STEPS: usize = 2 * MAX_STEPS;
 /// Attempts at one step.
 pub const ATTEMPTS: u32 = 20;
 /// Previews of one step.

@@ -11,7 +11,7 @@ use crate::domain::value::canonical;
 
 /// The version of [`Entry`]'s JSON that is written now. Older ones are read in [`Entry::of_version`], which alone is to
 /// be thought of when this is raised: the hash of an event covers what was written then, and stays.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// An entry in its place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,7 +118,7 @@ impl Entry {
         if version > VERSION {
             return Err(NotRead::Newer { found: version });
         }
-        // Every version so far reads as the present one does.
+        // Version 1 calls a NO GO `hold`; both words are read.
         Self::deserialize(written).map_err(|source| NotRead::Garbled { version, source })
     }
 }
@@ -201,6 +201,7 @@ mod tests {
     use super::*;
     use crate::domain::actor::Actor;
     use crate::domain::run::protocol::Event;
+    use crate::domain::run::state::Choice;
     use crate::domain::time::Timestamp;
 
     fn chain(run: &RunId, texts: &[&str]) -> Vec<Recorded> {
@@ -257,6 +258,20 @@ mod tests {
         // Bundles that were exported before lines said their version.
         let unsaid = FIRST.replace("\"version\":1,", "");
         assert_eq!(serde_json::from_str::<Recorded>(&unsaid).unwrap().version, 1);
+    }
+
+    /// A NO GO as version 1 wrote it.
+    const HOLD: &str = r#"{"at":1,"by":"engine","event":{"vote_cast":{"step":"go","digest":"7519bf6553a91121abfcde6000f9554ea28384ffaf52d9ce5cabee5b42daf829","choice":"hold","words":""}}}"#;
+
+    #[test]
+    fn a_no_go_of_version_1_is_one_and_keeps_its_word_and_hash() {
+        let run = RunId::parse("r1").unwrap();
+        let (previous, written) = (root(&run), serde_json::from_str(HOLD).unwrap());
+        let place = Place { seq: 1, version: 1, hash: hash(1, 1, &previous, &written), previous };
+        let old = Recorded::read(place, HOLD).unwrap();
+        assert!(matches!(old.entry.event, Event::VoteCast { choice: Choice::NoGo, .. }));
+        assert_eq!(verify(&run, std::slice::from_ref(&old)), Ok(()));
+        assert!(old.body().contains("hold") && !plain(&old.entry).to_string().contains("hold"));
     }
 
     #[test]

@@ -19,6 +19,8 @@
 pub mod apply;
 pub mod chat;
 pub mod decide;
+pub mod decision;
+pub mod declared;
 pub mod effects;
 pub mod limits;
 pub mod log;

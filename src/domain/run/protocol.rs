@@ -4,10 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::chat::{Chat, ChatAsk, Source};
+use super::declared::Declared;
 use super::preview::Difference;
 pub use super::report::{Report, Returned};
 use super::state::{Choice, Kind, Proof, Seen, Shown, Skip};
 use crate::domain::actor::{Actor, Role};
+use crate::domain::code::Confirmation;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{Digest, PersonId, RunId, StepId};
 use crate::domain::runbook::Runbook;
@@ -27,6 +29,9 @@ pub struct Start {
     pub environment: Environment,
     /// Since when the service is hit.
     pub impact_at: Timestamp,
+    /// What else was said of the trouble.
+    #[serde(default, skip_serializing_if = "Declared::is_empty")]
+    pub declared: Declared,
 }
 
 /// Somebody or something asks. May be refused.
@@ -48,7 +53,7 @@ pub enum Request {
         /// Why.
         reason: String,
     },
-    /// Say GO or HOLD at a decision.
+    /// Say GO or NO GO at a decision.
     Vote {
         /// Which step.
         step: StepId,
@@ -57,6 +62,15 @@ pub enum Request {
         /// Which.
         choice: Choice,
         /// In one's own words; may be empty.
+        words: String,
+    },
+    /// Say against a decision what everybody should read. Blocks nothing; everybody on the team may.
+    Disagree {
+        /// Which step.
+        step: StepId,
+        /// What was shown.
+        digest: Digest,
+        /// Why.
         words: String,
     },
     /// Go alone where two are asked for. Everybody is told.
@@ -120,6 +134,11 @@ pub enum Request {
         /// Who; the asker unless told.
         person: Option<PersonId>,
     },
+    /// Go on with a further runbook in this run, as with the failback after a failover.
+    Attach {
+        /// The runbook, as it is now.
+        runbook: Box<Runbook>,
+    },
     /// Add to the timeline.
     Note {
         /// What.
@@ -137,6 +156,22 @@ pub enum Request {
         /// Why, when steps are still open.
         reason: String,
     },
+    /// Agree, and what is known of one's one-time codes. Only the engine asks so, for it alone makes that known.
+    SteppedUp {
+        /// What a person asked.
+        answer: Box<Self>,
+        /// What is known of their codes.
+        confirmation: Confirmation,
+    },
+    /// Too many wrong codes were typed in somebody's name. Only the engine says so.
+    CodesLocked {
+        /// At which step.
+        step: StepId,
+        /// In whose name.
+        person: PersonId,
+        /// Until when none of theirs counts.
+        until: Timestamp,
+    },
     /// The engine reports what it did or saw.
     Report(Report),
     /// Time has passed.
@@ -150,6 +185,8 @@ pub enum Request {
 pub enum Event {
     /// The run began.
     RunStarted(Box<Start>),
+    /// The run goes on with a further runbook.
+    RunbookAttached { runbook: Box<Runbook> },
     /// What the step needs is settled; `when` is set if that condition could not be told.
     StepOpened { step: StepId, when_unknown: Option<String> },
     /// A step was opened again.
@@ -162,16 +199,28 @@ pub enum Event {
     PreviewFailed { step: StepId, number: u32, error: String, unreachable: bool },
     /// Somebody agreed.
     ApprovalGiven { step: StepId, digest: Digest },
+    /// A one-time code of whoever agrees next has counted.
+    CodeConfirmed { step: StepId },
+    /// Too many wrong codes in somebody's name: none of theirs counts until then.
+    CodesLocked { step: StepId, person: PersonId, until: Timestamp },
     /// Somebody went alone.
     GlassBroken { step: StepId, digest: Digest, reason: String },
     /// What was approved is no longer so; people are asked again.
     ApprovalsVoided { step: StepId, why: Voided },
     /// Enough people agreed.
     StepApproved { step: StepId, attempt: u32, digest: Digest },
-    /// Somebody said GO or HOLD.
+    /// Somebody said GO or NO GO.
     VoteCast { step: StepId, digest: Digest, choice: Choice, words: String },
-    /// People said no.
-    StepDeclined { step: StepId, by: Vec<PersonId>, reason: String },
+    /// Somebody disagrees with a decision.
+    DissentVoiced { step: StepId, digest: Digest, words: String },
+    /// People said no. Of a decision: to what was seen then.
+    StepDeclined {
+        step: StepId,
+        by: Vec<PersonId>,
+        reason: String,
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        facts: Map<String, Value>,
+    },
     /// Recorded before the call goes out.
     AttemptStarted { step: StepId, attempt: u32, digest: Digest },
     /// The system took the call.

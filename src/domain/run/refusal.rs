@@ -67,8 +67,14 @@ pub enum Refusal {
     AlreadyOpen { run: RunId },
     /// An exercise in production.
     NoExerciseInProduction { environment: String },
+    /// The run has a step or phase of that name already.
+    AlreadyHas { runbook: Localized, has: Localized },
+    /// The run would have too many steps.
+    TooManySteps { most: usize },
     /// The impact lies in the future, or too far back.
     ImpactOutOfRange { most: Span },
+    /// The environment has no such system.
+    NoSuchSystem { name: String, all: Vec<String> },
     /// Decisions are decided, not skipped.
     NotSkippable { step: Localized },
     /// Nobody has looked yet what happened.
@@ -77,6 +83,18 @@ pub enum Refusal {
     EngineOnly,
     /// What the step needs is no longer settled: it was put back, or opened again.
     NeedsOpen { step: Localized, needs: Vec<Localized> },
+    /// A one-time code is asked for, and none was given.
+    CodeMissing { step: Localized },
+    /// The code does not count. So many more wrong ones, and none does for a while.
+    CodeWrong { left: u32 },
+    /// The code, or a later one, has counted already.
+    CodeUsed { left: u32 },
+    /// Too many wrong codes.
+    CodesLocked { until: Timestamp },
+    /// The runbook asks everybody for a code, and this person is not enrolled.
+    NotEnrolled { step: Localized, person: PersonId },
+    /// This process cannot read the secrets of codes: it has no key, or another one.
+    CodesSealed,
     /// An engine report that does not belong to the present state; a repeat, or late.
     OutOfDate,
 }
@@ -173,8 +191,22 @@ impl Refusal {
                 "refused.no_exercise_in_production",
                 vec![("environment", Text::raw(environment))],
             ),
+            Self::AlreadyHas { runbook, has } => Text::Key(
+                "refused.already_has",
+                vec![("runbook", runbook.into()), ("has", has.into())],
+            ),
+            Self::TooManySteps { most } => {
+                Text::Key("refused.too_many_steps", vec![("most", Text::raw(most))])
+            }
             Self::ImpactOutOfRange { most } => {
                 Text::Key("refused.impact_out_of_range", vec![("most", Text::raw(most))])
+            }
+            Self::NoSuchSystem { name, all } => {
+                let all = all.iter().map(Text::raw).collect();
+                Text::Key(
+                    "refused.no_such_system",
+                    vec![("name", Text::raw(name)), ("all", Text::List(all))],
+                )
             }
             Self::NotSkippable { step: title } => Text::Key("refused.not_skippable", step(title)),
             Self::LookFirst { step: title } => Text::Key("refused.look_first", step(title)),
@@ -186,6 +218,22 @@ impl Refusal {
                     vec![("step", step.into()), ("needs", Text::List(needs))],
                 )
             }
+            Self::CodeMissing { step: title } => Text::Key("refused.code_missing", step(title)),
+            Self::CodeWrong { left } => {
+                Text::Key("refused.code_wrong", vec![("left", Text::raw(left))])
+            }
+            Self::CodeUsed { left } => {
+                Text::Key("refused.code_used", vec![("left", Text::raw(left))])
+            }
+            Self::CodesLocked { until } => {
+                let at = Text::raw(until.time_of_day());
+                Text::Key("refused.codes_locked", vec![("at", at)])
+            }
+            Self::NotEnrolled { step: title, person } => Text::Key(
+                "refused.not_enrolled",
+                vec![("step", title.into()), ("id", Text::raw(person))],
+            ),
+            Self::CodesSealed => Text::key("refused.codes_sealed"),
             Self::OutOfDate => Text::key("refused.out_of_date"),
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::chat::ChatNote;
+use super::declared::Declared;
 use super::preview::{Direction, Preview};
 use crate::domain::actor::{Role, Surface};
 use crate::domain::environment::Environment;
@@ -58,6 +59,8 @@ pub struct Run {
     pub started_at: Timestamp,
     /// Since when the service is hit; RTO counts from here.
     pub impact_at: Timestamp,
+    /// What else was said of the trouble at the start.
+    pub declared: Declared,
     /// When the step named by `restored_by` was done.
     pub restored_at: Option<Timestamp>,
     /// Open, held or closed.
@@ -122,8 +125,14 @@ pub struct StepRun {
     pub shown: Option<Shown>,
     /// Who agreed to `shown`.
     pub approvals: Vec<Approval>,
+    /// Whose one-time code counted for what they said to `shown`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coded: Vec<PersonId>,
     /// Who said what at a decision; the last word of each counts.
     pub votes: Vec<Vote>,
+    /// Who disagrees with it; the last word of each.
+    #[serde(default)]
+    pub dissent: Vec<Dissent>,
     /// How often people were called for while it asks.
     #[serde(default)]
     pub calls: u32,
@@ -357,10 +366,22 @@ pub struct Vote {
 
 /// The answers to a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Choice {
     /// Do it.
     Go,
-    /// Not now.
-    Hold,
+    /// Not now. The first format of the record calls it `hold`.
+    #[serde(alias = "hold")]
+    NoGo,
+}
+
+/// What somebody says against a decision. It blocks nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dissent {
+    /// Who.
+    pub by: PersonId,
+    /// In their words.
+    pub words: String,
+    /// When.
+    pub at: Timestamp,
 }

@@ -34,6 +34,22 @@ impl Runbook {
     pub fn step(&self, id: &StepId) -> Option<&Step> {
         self.steps.iter().find(|step| step.id == *id)
     }
+
+    /// This runbook followed by another, whose steps have other ids. Its own end is still "the service is back".
+    #[must_use]
+    pub fn followed_by(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.phases.extend(other.phases.iter().cloned());
+        both.steps.extend(other.steps.iter().cloned());
+        both
+    }
+
+    /// The title of a step or phase that both have: then they cannot follow one another in one run.
+    pub fn shared_with(&self, other: &Self) -> Option<Localized> {
+        let phase = other.phases.iter().find(|one| self.phases.iter().any(|own| own.id == one.id));
+        let step = || other.steps.iter().find(|one| self.step(&one.id).is_some());
+        phase.map(|phase| phase.title.clone()).or_else(|| step().map(|step| step.title.clone()))
+    }
 }
 
 /// A named group of steps.
@@ -77,12 +93,55 @@ pub struct Step {
     pub nag: Span,
     /// After it there is no way back.
     pub point_of_no_return: bool,
+    /// Of whom a one-time code is asked besides the press.
+    #[serde(default, skip_serializing_if = "Code::is_usual")]
+    pub code: Code,
     /// An unreachable system is an outcome here, shown as a risk, and does not stop what follows.
     pub best_effort: bool,
     /// What follows from a failure.
     pub on_failure: OnFailure,
     /// Advice for the people who run it.
     pub note: Option<Localized>,
+}
+
+/// Of whom a one-time code is asked, as the runbook says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// Of those who are enrolled, where there is no way back.
+    #[default]
+    Usual,
+    /// Of everybody; who is not enrolled cannot agree.
+    Required,
+}
+
+impl Code {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_usual(&self) -> bool {
+        *self == Self::Usual
+    }
+}
+
+/// Of whom a code is asked at a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodeOf {
+    /// Nobody.
+    Nobody,
+    /// Those who are enrolled.
+    Enrolled,
+    /// Everybody who agrees.
+    Everybody,
+}
+
+impl Step {
+    /// Of whom a one-time code is asked besides the press.
+    pub fn code_of(&self) -> CodeOf {
+        match (self.code, self.point_of_no_return) {
+            (Code::Required, _) => CodeOf::Everybody,
+            (Code::Usual, true) => CodeOf::Enrolled,
+            (Code::Usual, false) => CodeOf::Nobody,
+        }
+    }
 }
 
 /// An action and its parameters, templates not yet filled.

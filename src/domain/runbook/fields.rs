@@ -43,6 +43,10 @@ pub const STEP: &[Field] = &[
     field("nag", Shape::Span)
         .doc("how long it waits for people before they are called by name; 2m unless told"),
     field("point_of_no_return", Shape::Flag).doc("after it there is no way back"),
+    field("code", Shape::Defined("code")).doc(
+        "required: whoever agrees needs a one-time code; unless told, those who are enrolled are asked for one at a \
+         point of no return",
+    ),
     field("best_effort", Shape::Flag)
         .doc("an unreachable system is an outcome here and does not stop what follows"),
     field("on_failure", Shape::Defined("on_failure"))

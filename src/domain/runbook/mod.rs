@@ -16,4 +16,4 @@ pub mod template;
 pub mod tree;
 
 pub use check::Diagnostic;
-pub use document::{ActionCall, Gate, OnFailure, Phase, Runbook, Step, Verify};
+pub use document::{ActionCall, CodeOf, Gate, OnFailure, Phase, Runbook, Step, Verify};

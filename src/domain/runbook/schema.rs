@@ -21,6 +21,7 @@ pub fn schema() -> Value {
     let words = |words: &[&str], other: &str| json!({"oneOf": [{"enum": words}, {"$ref": other}]});
     defined.insert("gate".into(), words(&["none", "confirm"], "#/$defs/people_gate"));
     defined.insert("on_failure".into(), words(&["hold", "continue"], "#/$defs/fallback"));
+    defined.insert("code".into(), json!({"enum": ["required"]}));
     defined.insert("localized".into(), localized());
     defined.insert(
         "id".into(),

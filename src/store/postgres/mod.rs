@@ -6,6 +6,7 @@
 //! the commit: then the request is handed in once more under its key, which does it once or finds it done (`writer`).
 
 mod bell;
+mod codes;
 mod session;
 mod write;
 mod writer;

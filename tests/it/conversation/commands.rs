@@ -12,7 +12,10 @@ use crate::harness::{Door, eventually};
 const STEP: &str = "promote-database";
 
 async fn stage(door: Door) -> Stage {
-    let runbooks = vec![("promotion.yaml", excerpt("promotion", &[STEP]))];
+    let runbooks = vec![
+        ("promotion.yaml", excerpt("promotion", &[STEP])),
+        ("pin.yaml", excerpt("pin", &["pin-dns"])),
+    ];
     Stage::open(Script { runbooks, door, ..Script::default() }).await
 }
 
@@ -67,6 +70,13 @@ async fn typed(door: Door) {
     told(MIA, "resume", "That needs one of").await;
     told(ANTOINE, "resume", "Consigné dans").await;
     told(ANTOINE, "statsu", "`/dr status`").await;
+    told(ANTOINE, "attach", "`/dr attach").await;
+    told(ANTOINE, "attach pim", "`pin`").await;
+    told(MIA, "attach pin", "That needs one of").await;
+    told(ANTOINE, "attach pin", "Consigné dans").await;
+    stage.in_the_room("attached the runbook").await;
+    stage.button("run", "pin-dns").await;
+    told(ANTOINE, "attach pin", "ne peut pas être ajouté").await;
     told(ANTOINE, "close", "motif").await;
     told(ANTOINE, "close only tried", "Consigné dans").await;
     let record =

@@ -5,7 +5,7 @@ use dr_buddy::domain::report::timeline;
 use dr_buddy::domain::run::Event;
 use dr_buddy::domain::value::Language;
 
-use super::people::{ANTOINE, LEO, MIA};
+use super::people::{ANTOINE, LEO, MIA, buttons};
 use super::record::Record;
 use super::shop::{DR_LB, primary_target};
 use super::stage::{Script, Stage, TOKEN, WRITERS};
@@ -144,6 +144,16 @@ async fn assert_the_page_tells_the_record(stage: &Stage, record: &Record) {
     }
 }
 
+/// What was asked, seen and said when it was decided, on the card without buttons.
+async fn assert_the_decision_is_kept(stage: &Stage) {
+    let card = stage.in_the_room("· GO à ").await;
+    let said = card.to_string();
+    for part in [ANTOINE, MIA, LEO, "Basculons-nous de eu-west-1", "status = 200", "trop tôt"] {
+        assert!(said.contains(part), "`{part}` is missing of {said}");
+    }
+    assert!(buttons(&card).is_empty(), "{said}");
+}
+
 #[tokio::test]
 async fn a_guided_failover_end_to_end() {
     guided(Door::Http).await;
@@ -159,9 +169,15 @@ async fn guided(door: Door) {
     stage.type_dr(ANTOINE, "start region-failover").await;
     for (step, action, [first, second]) in PLAY {
         let button = stage.button(action, step).await;
+        if step == "decide-go" {
+            stage.write(LEO, &stage.button("ask-disagree", step).await, "trop tôt").await;
+        }
         stage.press(first, &button).await;
         if action == "go" {
             stage.press(second, &button).await;
+        }
+        if step == "decide-go" {
+            assert_the_decision_is_kept(&stage).await;
         }
         if BY_TWO.contains(&step) {
             let approve = stage.button("approve", step).await;

@@ -2,6 +2,7 @@
 
 mod changed_world;
 mod chat;
+mod codes;
 mod commands;
 mod doubt;
 mod ends;
@@ -10,6 +11,7 @@ mod full_disk;
 mod fuzz;
 mod home;
 mod lang;
+mod path;
 pub(crate) mod people;
 mod places;
 pub(crate) mod raw;

@@ -47,14 +47,14 @@ pub(crate) fn interaction(payload: &Value) -> String {
 
 fn good(door: &str) -> String {
     match door {
-        "commands" => format!("command=%2Fdr&text=start&user_id={ANTOINE}&team_id=T01TEST&channel_id={ROOM}"),
+        "commands" => format!("command=%2Fdr&text=start+incident&user_id={ANTOINE}&team_id=T01TEST&channel_id={ROOM}"),
         "interactions" => interaction(&json!({
             "type": "block_actions", "user": { "id": ANTOINE }, "team": { "id": "T01TEST" },
             "actions": [{ "action_id": "resume", "value": "a||" }],
         })),
         _ => json!({
             "type": "event_callback", "event_id": "E1", "team_id": "T01TEST",
-            "event": { "type": "app_mention", "user": ANTOINE, "channel": ROOM, "text": "<@B> start" },
+            "event": { "type": "app_mention", "user": ANTOINE, "channel": ROOM, "text": "<@B> start incident" },
         })
         .to_string(),
     }

@@ -188,13 +188,13 @@ pub(crate) fn excerpt(id: &str, steps: &[&str]) -> String {
     let restored_by = steps.last().expect("there is a step");
     let mut text = format!(
         "id: {id}\ntitle: {{en: Excerpt, fr: Extrait}}\nrestored_by: {restored_by}\n\
-         phases: [{{id: all, title: {{en: All, fr: Tout}}}}]\nsteps:\n"
+         phases: [{{id: {id}, title: {{en: All, fr: Tout}}}}]\nsteps:\n"
     );
     for step in steps {
         let start = whole.find(&format!("  - id: {step}\n")).expect("there is such a step");
         let (first, rest) = whole[start..].split_once('\n').expect("it has lines");
         text.push_str(first);
-        text.push_str("\n    phase: all\n");
+        text.push_str(&format!("\n    phase: {id}\n"));
         let body = rest.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
         for line in body {
             if !line.starts_with("    needs:") && !line.starts_with("    phase:") {

@@ -175,7 +175,7 @@ impl Stage {
         .await;
     }
 
-    fn settings(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
         let at = |part: &str| self.folder.path().join(part).display().to_string();
         let secret = ("SLACK_SIGNING_SECRET", self.slack.setup.signing_secret.clone());
         let token = ("SLACK_APP_TOKEN", APP_TOKEN.to_owned());

@@ -69,9 +69,11 @@ async fn a_strict_slack_with_bad_minutes_gets_every_message_once_and_within_limi
     let slack = fake_slack("xoxb-test-token", &users).await;
     let script = Script { api_url: Some(slack.api_url.clone()), ..Script::default() };
     let room = Room { stage: Stage::open(script).await, slack, clicks: Cell::default() };
+    form_after_an_expired_trigger(&room).await;
     spoil(&room.slack);
-    let start =
-        format!("command=%2Fdr&text=start&user_id={ANTOINE}&team_id=T01TEST&channel_id={ROOM}");
+    let start = format!(
+        "command=%2Fdr&text=start+incident&user_id={ANTOINE}&team_id=T01TEST&channel_id={ROOM}"
+    );
     assert_eq!(room.stage.send("commands", start).await.0, 200);
 
     let done = room.button("done", "freeze-controllers").await;
@@ -97,6 +99,25 @@ async fn a_strict_slack_with_bad_minutes_gets_every_message_once_and_within_limi
         })
         .await;
     in_place_and_within_limits(&room).await;
+}
+
+/// The form of a start does not open with a trigger that is too old; the button beside the answer has a fresh one.
+async fn form_after_an_expired_trigger(room: &Room) {
+    let expired = room.slack.expired_trigger();
+    let typed = format!(
+        "command=%2Fdr&text=start&user_id={ANTOINE}&team_id=T01TEST&channel_id={ROOM}&trigger_id={expired}"
+    );
+    let (status, answer) = room.stage.send("commands", typed).await;
+    assert_eq!(status, 200);
+    assert!(answer.contains("menu-start"), "{answer}");
+    let start = Button { ts: String::new(), action: "menu-start".to_owned(), value: String::new() };
+    assert_eq!(room.press(ANTOINE, &start, &room.slack.trigger()).await, 200);
+    eventually("the form is filled", 20, || async {
+        let calls = room.slack.calls();
+        let filled = |call: &&Call| call.method == "views.update" && call.answer["ok"] == true;
+        calls.iter().find(filled).map(|_| ())
+    })
+    .await;
 }
 
 /// The text of every message, and one message for every key.
@@ -132,7 +153,7 @@ async fn in_place_and_within_limits(room: &Room) {
     assert!(spoiled >= 8, "{spoiled} calls were spoiled");
     assert!(calls.iter().any(|call| call.method == "chat.update" && call.answer["ok"] == true));
     let views = calls.iter().filter(|call| call.method == "views.open");
-    assert_eq!(views.filter(|call| call.answer["ok"] == true).count(), 1);
+    assert_eq!(views.filter(|call| call.answer["ok"] == true).count(), 2);
     let mut payloads: Vec<Value> = Vec::new();
     for call in &calls {
         let payload = match &call.arguments {

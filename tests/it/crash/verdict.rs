@@ -17,7 +17,7 @@ use crate::conversation::stage::WRITERS;
 pub(super) struct Verdict {
     /// Messages in the room that nobody remembers: posted by a process that died before it could remember.
     pub(super) orphans: usize,
-    /// Attempts begun, of all steps.
+    /// Attempts begun, of the steps that change something; a check that a busy machine failed is only asked again.
     pub(super) attempts: usize,
     /// Doubts that were raised.
     pub(super) doubts: usize,
@@ -37,7 +37,9 @@ pub(super) async fn assert_whole(world: &World, noted: &BTreeSet<String>) -> Ver
     };
     Verdict {
         orphans,
-        attempts: count(|event| matches!(event, Event::AttemptStarted { .. })),
+        attempts: count(
+            |event| matches!(event, Event::AttemptStarted { step, .. } if CALLS.iter().any(|call| call.0 == step.as_str())),
+        ),
         doubts: count(|event| matches!(event, Event::OutcomeUnknown { .. })),
     }
 }
@@ -177,5 +179,9 @@ async fn assert_room(world: &World, run: &Run, events: &[Recorded]) -> usize {
         assert!(asks.is_none(), "{key:?} still asks: {asks:?}");
         assert!(known.insert(at), "{key:?} stands where another does");
     }
-    shown.keys().filter(|at| !known.contains(*at)).count()
+    // A double that says so and asks nothing is what was promised.
+    let says_so = |message: &serde_json::Value| {
+        message["blocks"].to_string().contains("c’est l’autre qui compte")
+    };
+    shown.iter().filter(|(at, message)| !known.contains(*at) && !says_so(message)).count()
 }

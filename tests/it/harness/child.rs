@@ -79,7 +79,7 @@ impl Child {
     pub(crate) fn tail(&self) -> String {
         let said = self.said();
         let lines: Vec<&str> = said.lines().collect();
-        lines[lines.len().saturating_sub(40)..].join("\n")
+        lines[lines.len().saturating_sub(25)..].join("\n")
     }
 }
 

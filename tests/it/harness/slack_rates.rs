@@ -13,7 +13,7 @@ const POSTS_AT_ONCE: usize = 3;
 fn tier(method: &str) -> usize {
     match method {
         "chat.postMessage" => usize::MAX,
-        "chat.postEphemeral" | "views.open" | "users.info" | "auth.test" => 100,
+        "chat.postEphemeral" | "views.open" | "views.update" | "users.info" | "auth.test" => 100,
         _ => 50,
     }
 }

@@ -1,8 +1,13 @@
 //! A message whose fate is unknown becomes an edit, or a repeat that says so; never silence.
 
+use std::time::Duration;
+
 use dr_buddy::domain::run::{Kind, MessageKey};
+use dr_buddy::domain::time::Span;
+use dr_buddy::engine::outbox;
 use dr_buddy::store::{Fate, Posted};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use super::{Bed, ROOM, TOKEN, has_buttons, says};
 use crate::harness::{Fault, eventually, http};
@@ -136,6 +141,29 @@ async fn of_a_card_that_stands_twice_only_one_keeps_its_buttons() {
         (says(first, "posted twice") && !has_buttons(first) && has_buttons(second)).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_worker_whose_time_was_over_looks_whether_its_message_stands_twice() {
+    let bed = Bed::new().await;
+    let run = bed.start(Kind::Incident).await;
+    let late = Fault::Delay(Duration::from_millis(1500));
+    bed.slack.spoil_next("chat.postMessage", late);
+    let (engine, taken) = (bed.engine(), bed.take_card(&run).await);
+    let mut slow = JoinSet::new();
+    slow.spawn(async move { outbox::perform(&engine, taken).await });
+    eventually("the first is posted", 20, || async {
+        (bed.kept(&MessageKey::Run).len() == 1).then_some(())
+    })
+    .await;
+    bed.pass(Span::seconds(300));
+    bed.slack.spoil_next("conversations.history", Fault::Error("missing_scope".into()));
+    outbox::perform(&bed.engine(), bed.take_card(&run).await).await;
+    slow.join_all().await;
+    let both = bed.kept(&MessageKey::Run);
+    assert_eq!(both.iter().map(has_buttons).collect::<Vec<_>>(), [false, true], "{both:#?}");
+    let place = bed.place(&run, &MessageKey::Run).await.expect("it stands");
+    assert_eq!(both[1]["ts"], place.ts.as_str());
 }
 
 trait ParseId {

@@ -14,14 +14,14 @@ use dr_buddy::actions::{ActionSettings, Actions};
 use dr_buddy::catalog::{Catalog, CatalogSources, Opening};
 use dr_buddy::domain::actor::{Actor, Surface};
 use dr_buddy::domain::ids::{EnvironmentId, PersonId, RunId};
-use dr_buddy::domain::run::{Kind, MessageKey, Request};
+use dr_buddy::domain::run::{Effect, Kind, MessageKey, Request};
 use dr_buddy::domain::time::{Span, Timestamp};
 use dr_buddy::engine::channel::Channel;
 use dr_buddy::engine::clock::{Clock, SystemClock};
 use dr_buddy::engine::{Asked, Engine, outbox};
 use dr_buddy::slack::client::{SlackClientHandle, SlackSettings};
 use dr_buddy::store::sqlite::SqliteStore;
-use dr_buddy::store::{Posted, Store};
+use dr_buddy::store::{Claimed, Posted, Store};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -153,6 +153,15 @@ impl Bed {
         let ms = i64::try_from(span.ms()).expect("not so long");
         self.clock.ahead.fetch_add(ms, Ordering::SeqCst);
         self.slack.advance(ms / 1000);
+    }
+
+    /// Takes the showing of the run's card, as a worker does.
+    async fn take_card(&self, run: &RunId) -> Claimed {
+        static HOLDERS: AtomicI64 = AtomicI64::new(0);
+        let holder = format!("worker {}", HOLDERS.fetch_add(1, Ordering::SeqCst));
+        let (card, lease) = (Effect::Show(MessageKey::Run), Span::seconds(240));
+        let taken = self.store.claim_one(run, &card, &holder, self.clock.now(), lease).await;
+        taken.expect("the database is there").expect("it is owed, and nobody's")
     }
 
     async fn place(&self, run: &RunId, key: &MessageKey) -> Option<Posted> {

@@ -1,6 +1,8 @@
 //! Who goes first, how often, and what is not sent at all.
 
-use dr_buddy::domain::run::{Kind, MessageKey, Request};
+use dr_buddy::domain::run::{Effect, Kind, MessageKey, Request};
+use dr_buddy::engine::clock::Clock;
+use dr_buddy::engine::outbox;
 
 use super::{Bed, has_buttons, says};
 use crate::harness::{Call, Fault, eventually};
@@ -78,7 +80,7 @@ async fn many_changes_are_few_edits_and_no_change_is_none() {
     .await;
     let at = bed.place(&run, &key).await.expect("it stands");
     let before = bed.slack.calls().len();
-    let show = dr_buddy::domain::run::Effect::Show(key);
+    let show = Effect::Show(key);
     for n in 0..40 {
         process.note(&run, &format!("note {n}")).await;
         bed.store.want(&run, &show, process.engine.clock.now()).await.expect("it is wanted");
@@ -105,4 +107,21 @@ async fn many_changes_are_few_edits_and_no_change_is_none() {
     let edits = edits.filter(|call| call.arguments["ts"] == card.ts.as_str()).count();
     assert!((1..=8).contains(&edits), "{edits} edits for 41 changes");
     bed.slack.no_violation();
+}
+
+#[tokio::test]
+async fn being_asked_to_wait_is_no_failure_and_puts_off_nothing_that_fails_afterwards() {
+    let bed = Bed::new().await;
+    let run = bed.start(Kind::Incident).await;
+    let mut tries = Vec::new();
+    let faults = [Fault::RateLimited { retry_after: 1 }, Fault::Unavailable];
+    for fault in [&faults[0], &faults[0], &faults[1], &faults[0]] {
+        bed.slack.spoil_next("chat.postMessage", fault.clone());
+        // Another process each time: it has not heard that Slack asked to wait.
+        outbox::perform(&bed.engine(), bed.take_card(&run).await).await;
+        let taken = bed.take_card(&run).await;
+        tries.push(taken.tries);
+        bed.store.postpone(&taken, bed.clock.now(), None, false).await.expect("it is given back");
+    }
+    assert_eq!(tries, [0, 0, 1, 1]);
 }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use dr_buddy::actions::{Action, Actions, Call, Happened, LookError, Outcome, Permissions, Probe};
 use dr_buddy::domain::actor::{Actor, Surface};
 use dr_buddy::domain::ids::{PersonId, RunId, StepId};
+use dr_buddy::domain::run::declared::Declared;
 use dr_buddy::domain::run::log::Recorded;
 use dr_buddy::domain::run::preview::{Approved, Preview};
 use dr_buddy::domain::run::{Effect, Event, Kind, Request, Run, Start, StepState};
@@ -162,7 +163,8 @@ impl Rig {
         let patience = Patience { look: Duration::from_millis(500), ..Patience::default() };
         let rig = Self { _bed: bed, store, clock, outside: Arc::default(), patience, run };
         let (id, kind) = (rig.run.clone(), Kind::Incident);
-        let start = Start { id, kind, runbook, environment, impact_at: START };
+        let declared = Declared::default();
+        let start = Start { id, kind, runbook, environment, impact_at: START, declared };
         let opened = rig.process().start("open", &start, &who("antoine")).await;
         opened.expect("it is recorded");
         rig

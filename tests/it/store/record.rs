@@ -22,6 +22,7 @@ on_both![
     a_state_of_another_version_follows_from_the_record,
     asking_whether_it_can_write_grows_nothing,
     what_is_frozen_is_written_once_and_not_with_every_event,
+    a_runbook_attached_later_is_there_after_opening_again,
     an_event_of_a_newer_version_is_refused_by_name,
     numbers_are_kept_to_the_last_digit,
     texts_are_kept_to_the_last_byte_or_refused,
@@ -165,6 +166,21 @@ async fn what_is_frozen_is_written_once_and_not_with_every_event(bed: Bed) {
 async fn reopened(store: Arc<dyn Store>, bed: &Bed) -> Arc<dyn Store> {
     drop(store);
     bed.open().await
+}
+
+async fn a_runbook_attached_later_is_there_after_opening_again(bed: Bed) {
+    let store = bed.open().await;
+    let stored = begun(&*store).await;
+    let mut runbook = Box::new((*stored.run.runbook).clone());
+    runbook.steps.truncate(1);
+    runbook.steps[0].id = StepId::parse("again").unwrap();
+    let draft = Draft::next(&stored, Event::RunbookAttached { runbook });
+    assert_eq!(draft.commit(&*store, "attach").await, Committed::Done);
+    drop(store);
+    let read = bed.open().await.run(&stored.run.id).await.unwrap().expect("it was committed");
+    assert_eq!(read.run, draft.run);
+    let steps = |run: &dr_buddy::domain::run::Run| (run.runbook.steps.len(), run.steps.len());
+    assert_eq!(steps(&read.run), (steps(&stored.run).0 + 1, steps(&stored.run).1 + 1));
 }
 
 async fn an_event_of_a_newer_version_is_refused_by_name(bed: Bed) {

@@ -1,4 +1,6 @@
-//! What people say to what they are shown: Run and Approve, Reject, GO and HOLD, break glass.
+//! What people say to what they are shown: Run and Approve, Reject, GO and NO GO, dissent, break glass.
+
+use serde_json::Map;
 
 use super::{PRESSED, rights};
 use crate::domain::actor::{Actor, Right};
@@ -24,12 +26,12 @@ fn asked<'a>(
     run: &'a Run,
     step: &StepId,
     digest: &Digest,
-    by: &Actor,
+    (by, right): (&Actor, Right),
     now: Timestamp,
 ) -> Result<Asked<'a>, Refusal> {
     rights::not_closed(run)?;
     let (step, at) = rights::find(run, step)?;
-    let person = rights::check(run, by, Right::Answer, Some(step))?;
+    let person = rights::check(run, by, right, Some(step))?;
     rights::going(run)?;
     let shown = match (&at.state, &at.shown) {
         (StepState::Ready, Some(shown)) => shown,
@@ -66,7 +68,7 @@ pub(super) fn approve(
     by: &Actor,
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
-    let asked = asked(run, step, digest, by, now)?;
+    let asked = asked(run, step, digest, (by, Right::Answer), now)?;
     if asked.step.action.is_decision() {
         return vote(run, step, digest, PRESSED, "", by, now);
     }
@@ -79,7 +81,7 @@ pub(super) fn approve(
         vec![Event::ApprovalGiven { step: step.clone(), digest: asked.shown.digest.clone() }];
     let agreed = asked.at.approvals.len() + 1;
     if agreed >= asked.people() {
-        events.push(asked.complete()?);
+        events.push(asked.complete(run)?);
     }
     Ok(events)
 }
@@ -92,12 +94,13 @@ pub(super) fn reject(
     by: &Actor,
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
-    let asked = asked(run, step, digest, by, now)?;
+    let asked = asked(run, step, digest, (by, Right::Answer), now)?;
     if asked.step.action.is_decision() {
-        return vote(run, step, digest, Choice::Hold, reason, by, now);
+        return vote(run, step, digest, Choice::NoGo, reason, by, now);
     }
     let reason = rights::reason(reason)?;
-    Ok(vec![Event::StepDeclined { step: step.clone(), by: vec![asked.person.id.clone()], reason }])
+    let (by, facts) = (vec![asked.person.id.clone()], Map::new());
+    Ok(vec![Event::StepDeclined { step: step.clone(), by, reason, facts }])
 }
 
 pub(super) fn vote(
@@ -109,7 +112,7 @@ pub(super) fn vote(
     by: &Actor,
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
-    let asked = asked(run, step, digest, by, now)?;
+    let asked = asked(run, step, digest, (by, Right::Answer), now)?;
     if !asked.step.action.is_decision() {
         return Err(rights::not_now(asked.step, asked.at));
     }
@@ -122,7 +125,7 @@ pub(super) fn vote(
     }
     match choice {
         Choice::Go => asked.may_go(run)?,
-        Choice::Hold => {}
+        Choice::NoGo => {}
     }
     let others = asked.at.votes.iter().filter(|vote| vote.by != *me && vote.choice == choice);
     let mut agreed: Vec<PersonId> = others.map(|vote| vote.by.clone()).collect();
@@ -135,11 +138,30 @@ pub(super) fn vote(
     }];
     if agreed.len() >= asked.people() {
         events.push(match choice {
-            Choice::Go => asked.complete()?,
-            Choice::Hold => Event::StepDeclined { step: step.clone(), by: agreed, reason: words },
+            Choice::Go => asked.complete(run)?,
+            Choice::NoGo => {
+                let (step, facts) = (step.clone(), run.frozen(asked.at));
+                Event::StepDeclined { step, by: agreed, reason: words, facts }
+            }
         });
     }
     Ok(events)
+}
+
+pub(super) fn disagree(
+    run: &Run,
+    step: &StepId,
+    digest: &Digest,
+    words: &str,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<Vec<Event>, Refusal> {
+    let asked = asked(run, step, digest, (by, Right::Note), now)?;
+    if !asked.step.action.is_decision() {
+        return Err(rights::not_now(asked.step, asked.at));
+    }
+    let (step, digest) = (step.clone(), asked.shown.digest.clone());
+    Ok(vec![Event::DissentVoiced { step, digest, words: rights::reason(words)? }])
 }
 
 pub(super) fn break_glass(
@@ -150,7 +172,7 @@ pub(super) fn break_glass(
     by: &Actor,
     now: Timestamp,
 ) -> Result<Vec<Event>, Refusal> {
-    let asked = asked(run, step, digest, by, now)?;
+    let asked = asked(run, step, digest, (by, Right::Answer), now)?;
     match asked.step.gate {
         Gate::People { .. } => {}
         Gate::None | Gate::Confirm => {
@@ -160,7 +182,7 @@ pub(super) fn break_glass(
     asked.may_go(run)?;
     let reason = rights::reason(reason)?;
     let digest = asked.shown.digest.clone();
-    Ok(vec![Event::GlassBroken { step: step.clone(), digest, reason }, asked.complete()?])
+    Ok(vec![Event::GlassBroken { step: step.clone(), digest, reason }, asked.complete(run)?])
 }
 
 impl Asked<'_> {
@@ -199,10 +221,10 @@ impl Asked<'_> {
     }
 
     /// Enough have agreed: what people do themselves is done; anything else is ordered.
-    fn complete(&self) -> Result<Event, Refusal> {
+    fn complete(&self, run: &Run) -> Result<Event, Refusal> {
         let step = self.step.id.clone();
         if self.step.action.is_human() {
-            let facts = serde_json::Map::new();
+            let facts = run.frozen(self.at);
             return Ok(Event::StepDone { step, how: Proof::People, facts });
         }
         if self.at.attempts >= limits::ATTEMPTS {

@@ -1,11 +1,12 @@
 //! What follows from a request. Changes nothing; may refuse.
 //!
 //! One file per kind of request: [`start`], what people `answers`, how they steer a step (`steering`), what
-//! concerns the whole run (`run_wide`) and what the engine `reports`. Whatever was asked, `follow` then opens
+//! concerns the whole run (`run_wide`), what is asked besides a press (`codes`) and what the engine `reports`. Whatever was asked, `follow` then opens
 //! the steps that may open now.
 
 mod answers;
 mod chat;
+mod codes;
 mod follow;
 mod reports;
 mod rights;
@@ -14,9 +15,10 @@ mod start;
 mod steering;
 mod team;
 
+pub use codes::agrees_to;
 pub use reports::is_proven;
 pub(super) use run_wide::due_at;
-pub use start::start;
+pub use start::{may_be, may_start, start};
 
 use super::protocol::{Event, Request};
 use super::refusal::Refusal;
@@ -43,13 +45,27 @@ pub fn decide(
 pub fn somebody_may(run: &Run, request: &Request, now: Timestamp) -> bool {
     run.environment.people.iter().any(|person| {
         let by = Actor::Person { id: person.id.clone(), via: Surface::Web };
-        alone(run, request, &by, now).is_ok()
+        match alone(run, request, &by, now) {
+            // Whether they have a code is seen when they press.
+            Ok(_) | Err(Refusal::CodeMissing { .. }) => true,
+            Err(_) => false,
+        }
     })
 }
 
 /// What follows from the request itself, without what opens because of it.
 fn alone(run: &Run, request: &Request, by: &Actor, now: Timestamp) -> Result<Vec<Event>, Refusal> {
     rights::not_full(run, request)?;
+    let (mut answer, mut known) = (request, None);
+    if let Request::SteppedUp { answer: inner, confirmation } = request {
+        (answer, known) = (inner, Some(confirmation));
+    }
+    let events = asked(run, answer, by, now)?;
+    codes::confirmed(run, answer, by, known, events)
+}
+
+/// The same, without the question for a code.
+fn asked(run: &Run, request: &Request, by: &Actor, now: Timestamp) -> Result<Vec<Event>, Refusal> {
     Ok(match request {
         Request::Approve { step, digest } => answers::approve(run, step, digest, by, now)?,
         Request::Reject { step, digest, reason } => {
@@ -57,6 +73,9 @@ fn alone(run: &Run, request: &Request, by: &Actor, now: Timestamp) -> Result<Vec
         }
         Request::Vote { step, digest, choice, words } => {
             answers::vote(run, step, digest, *choice, words, by, now)?
+        }
+        Request::Disagree { step, digest, words } => {
+            answers::disagree(run, step, digest, words, by, now)?
         }
         Request::BreakGlass { step, digest, reason } => {
             answers::break_glass(run, step, digest, reason, by, now)?
@@ -70,9 +89,15 @@ fn alone(run: &Run, request: &Request, by: &Actor, now: Timestamp) -> Result<Vec
         Request::Hold { reason } => run_wide::hold(run, reason, by)?,
         Request::Resume => run_wide::resume(run, by)?,
         Request::TakeRole { role, person } => team::take(run, *role, person.as_ref(), by)?,
+        Request::Attach { runbook } => run_wide::attach(run, runbook, by)?,
         Request::Note { text } => run_wide::note(run, text, by)?,
         Request::Chat { source, ask } => chat::decide(run, source, ask, by)?,
         Request::Close { reason } => run_wide::close(run, reason, by)?,
+        // One within another: nobody makes that.
+        Request::SteppedUp { .. } => return Err(Refusal::EngineOnly),
+        Request::CodesLocked { step, person, until } => {
+            codes::locked(run, step, person, *until, by)?
+        }
         Request::Report(report) => reports::report(run, report, by, now)?,
         Request::Tick => {
             rights::engine(by)?;

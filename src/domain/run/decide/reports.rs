@@ -3,7 +3,7 @@
 
 use serde_json::Map;
 
-use super::rights;
+use super::{codes, rights};
 use crate::domain::action::Danger;
 use crate::domain::actor::Actor;
 use crate::domain::run::limits;
@@ -264,7 +264,10 @@ fn out_of_order(run: &Run, step: &Step, at: &StepRun) -> Vec<Difference> {
 /// Whether enough different people who hold the roles now agreed, or one broke the glass.
 fn has_quorum(run: &Run, step: &Step, at: &StepRun) -> bool {
     let roles = step.gate.roles(step.owner);
-    let holds = |id| run.environment.person(id).is_some_and(|person| person.holds_one_of(&roles));
+    let holds = |id| {
+        run.environment.person(id).is_some_and(|person| person.holds_one_of(&roles))
+            && codes::counts(step, at, id)
+    };
     let agreed: std::collections::BTreeSet<_> =
         at.approvals.iter().map(|approval| &approval.by).filter(|by| holds(by)).collect();
     let glass = at.approvals.iter().any(|approval| approval.glass.is_some() && holds(&approval.by));

@@ -82,6 +82,7 @@ pub(super) fn not_full(run: &Run, request: &Request) -> Result<(), Refusal> {
         Request::Approve { .. }
         | Request::Reject { .. }
         | Request::Vote { .. }
+        | Request::Disagree { .. }
         | Request::BreakGlass { .. }
         | Request::Skip { .. }
         | Request::Retry { .. }
@@ -90,6 +91,9 @@ pub(super) fn not_full(run: &Run, request: &Request) -> Result<(), Refusal> {
         | Request::StartAgain { .. }
         | Request::Undo { .. }
         | Request::TakeRole { .. }
+        | Request::Attach { .. }
+        | Request::SteppedUp { .. }
+        | Request::CodesLocked { .. }
         | Request::Resume => limits::EVENTS + limits::RESERVE,
     };
     if run.seq >= most { Err(Refusal::Full { most }) } else { Ok(()) }

@@ -6,7 +6,7 @@ use crate::domain::run::limits;
 use crate::domain::run::protocol::{Event, Voided};
 use crate::domain::run::refusal::Refusal;
 use crate::domain::run::state::{Run, Status, StepRun, StepState};
-use crate::domain::runbook::Step;
+use crate::domain::runbook::{Runbook, Step};
 use crate::domain::time::Timestamp;
 
 pub(super) fn hold(run: &Run, reason: &str, by: &Actor) -> Result<Vec<Event>, Refusal> {
@@ -23,6 +23,18 @@ pub(super) fn resume(run: &Run, by: &Actor) -> Result<Vec<Event>, Refusal> {
         Status::Held { .. } => Ok(vec![Event::RunResumed {}]),
         Status::Open | Status::Closed { .. } => Err(Refusal::NotHeld),
     }
+}
+
+pub(super) fn attach(run: &Run, runbook: &Runbook, by: &Actor) -> Result<Vec<Event>, Refusal> {
+    rights::going(run)?;
+    rights::check(run, by, Right::Command, None)?;
+    if let Some(has) = run.runbook.shared_with(runbook) {
+        return Err(Refusal::AlreadyHas { runbook: runbook.title.clone(), has });
+    }
+    if run.runbook.steps.len() + runbook.steps.len() > limits::STEPS {
+        return Err(Refusal::TooManySteps { most: limits::STEPS });
+    }
+    Ok(vec![Event::RunbookAttached { runbook: Box::new(runbook.clone()) }])
 }
 
 pub(super) fn note(run: &Run, text: &str, by: &Actor) -> Result<Vec<Event>, Refusal> {

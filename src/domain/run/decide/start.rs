@@ -1,32 +1,64 @@
 //! Opening a run.
 
-use super::{follow, rights};
+use super::{follow, rights, team};
 use crate::domain::actor::{Actor, Right, Role, roles_for};
-use crate::domain::environment::EnvironmentKind;
+use crate::domain::environment::{Environment, EnvironmentKind};
 use crate::domain::run::apply;
+use crate::domain::run::declared::Declared;
 use crate::domain::run::limits;
 use crate::domain::run::protocol::{Entry, Event, Start};
 use crate::domain::run::refusal::Refusal;
 use crate::domain::run::state::Kind;
 use crate::domain::time::Timestamp;
 
+/// Whether this person may open a run at all.
+///
+/// # Errors
+/// Why not.
+pub fn may_start(environment: &Environment, by: &Actor) -> Result<(), Refusal> {
+    let person = rights::person(environment, by)?;
+    rights::allow(environment, person, roles_for(Right::Start, &[], Role::Ic))
+}
+
+/// Whether there may be a run of this kind in this environment.
+///
+/// # Errors
+/// Why not.
+pub fn may_be(kind: Kind, environment: &Environment) -> Result<(), Refusal> {
+    match (kind, environment.kind) {
+        (Kind::Exercise, EnvironmentKind::Production) => {
+            Err(Refusal::NoExerciseInProduction { environment: environment.id.to_string() })
+        }
+        (Kind::Exercise, EnvironmentKind::Staging) | (Kind::Incident | Kind::Tabletop, _) => Ok(()),
+    }
+}
+
+/// What is said of the trouble is about this environment, and gives nobody a role that its file does not.
+fn may_be_said(environment: &Environment, declared: &Declared) -> Result<(), Refusal> {
+    let systems = environment.systems();
+    if let Some(name) = declared.affected.iter().find(|name| !systems.contains(&name.as_str())) {
+        let all = systems.into_iter().map(str::to_owned).collect();
+        return Err(Refusal::NoSuchSystem { name: name.chars().take(40).collect(), all });
+    }
+    declared.roles.iter().try_for_each(|(role, id)| {
+        let person = environment.person(id);
+        let person = person.ok_or_else(|| Refusal::NoSuchPerson { name: id.to_string() })?;
+        team::qualified(environment, *role, person)
+    })
+}
+
 /// The first events of a run. That only one of a kind is open in an environment is for the store to say.
 ///
 /// # Errors
-/// When the person may not, an exercise would run in production, or the impact is out of range.
+/// When the person may not, an exercise would run in production, the impact is out of range, or what is said of the
+/// trouble does not fit the environment.
 pub fn start(start: &Start, by: &Actor, now: Timestamp) -> Result<Vec<Event>, Refusal> {
-    let person = rights::person(&start.environment, by)?;
-    rights::allow(&start.environment, person, roles_for(Right::Start, &[], Role::Ic))?;
-    match (start.kind, start.environment.kind) {
-        (Kind::Exercise, EnvironmentKind::Production) => {
-            let environment = start.environment.id.to_string();
-            return Err(Refusal::NoExerciseInProduction { environment });
-        }
-        (Kind::Exercise, EnvironmentKind::Staging) | (Kind::Incident | Kind::Tabletop, _) => {}
-    }
+    may_start(&start.environment, by)?;
+    may_be(start.kind, &start.environment)?;
     if start.impact_at > now || now.since(start.impact_at) > limits::IMPACT {
         return Err(Refusal::ImpactOutOfRange { most: limits::IMPACT });
     }
+    may_be_said(&start.environment, &start.declared)?;
     let mut events = vec![Event::RunStarted(Box::new(start.clone()))];
     let first =
         Entry { at: now, by: by.clone(), event: Event::RunStarted(Box::new(start.clone())) };

@@ -1,5 +1,7 @@
 //! Taking a step out of the way, opening it again, settling a doubt, putting back.
 
+use serde_json::Map;
+
 use super::rights;
 use crate::domain::action::Undo;
 use crate::domain::actor::{Actor, Right};
@@ -42,7 +44,8 @@ pub(super) fn skip(
             if at.direction == Direction::Undo && at.is_still_done() =>
         {
             let (step, by) = (step.id.clone(), vec![by]);
-            Ok(vec![Event::StepDeclined { step, by, reason: rights::reason(reason)? }])
+            let (reason, facts) = (rights::reason(reason)?, Map::new());
+            Ok(vec![Event::StepDeclined { step, by, reason, facts }])
         }
         StepState::Previewing
         | StepState::Blind { .. }

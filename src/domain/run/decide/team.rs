@@ -5,6 +5,7 @@
 
 use super::rights;
 use crate::domain::actor::{Actor, Right, Role, roles_for};
+use crate::domain::environment::{Environment, Person};
 use crate::domain::ids::PersonId;
 use crate::domain::run::limits;
 use crate::domain::run::protocol::Event;
@@ -37,11 +38,21 @@ pub(super) fn take(
     if next.id != asker.id && present != Some(&asker.id) {
         rights::allow(environment, asker, roles_for(Right::Command, &[], Role::Ic))?;
     }
-    if role.is_given_by_the_file() && !next.roles.contains(&role) {
-        let who = environment.holders(&[role]).map(|person| person.id.clone()).collect();
-        return Err(Refusal::NotQualified { role, person: next.id.clone(), who });
-    }
+    qualified(environment, role, next)?;
     Ok(vec![Event::RoleTaken { role, person: next.id.clone(), from: present.cloned() }])
+}
+
+/// The environment file gives this person the role, if it is one that only the file gives.
+pub(super) fn qualified(
+    environment: &Environment,
+    role: Role,
+    person: &Person,
+) -> Result<(), Refusal> {
+    if role.is_given_by_the_file() && !person.roles.contains(&role) {
+        let who = environment.holders(&[role]).map(|person| person.id.clone()).collect();
+        return Err(Refusal::NotQualified { role, person: person.id.clone(), who });
+    }
+    Ok(())
 }
 
 /// When the people a step waits for are called by name: after its nag time, then at doubling distances from the last

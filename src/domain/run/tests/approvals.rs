@@ -260,10 +260,10 @@ fn a_decision_takes_two_of_the_same_mind_and_minds_may_change() {
     let mut world = World::ready("decide");
     world.vote("antoine", "decide", Choice::Go).unwrap();
     assert_eq!(variant(&world.vote("antoine", "decide", Choice::Go).unwrap_err()), "AlreadyVoted");
-    assert_eq!(variants(&world.vote("mia", "decide", Choice::Hold).unwrap()), ["VoteCast"]);
+    assert_eq!(variants(&world.vote("mia", "decide", Choice::NoGo).unwrap()), ["VoteCast"]);
     assert_eq!(*world.state("decide"), StepState::Ready);
     let mut held = world.clone();
-    let events = held.vote("antoine", "decide", Choice::Hold).unwrap();
+    let events = held.vote("antoine", "decide", Choice::NoGo).unwrap();
     assert_eq!(variants(&events), ["VoteCast", "StepDeclined"]);
     // Pressing Run at a decision says GO.
     let events = world.approve("mia", "decide").unwrap();

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::sample::{START, World, id, variant, who};
+use crate::domain::code::Confirmation;
 use crate::domain::comms::{Ask, Block, Message, Press, notice, run_card, step_card};
+use crate::domain::ids::PersonId;
 use crate::domain::report::measures::measure;
 use crate::domain::report::timeline::line;
-use crate::domain::run::decide::decide;
 use crate::domain::run::effects::{effects, tells_the_room};
 use crate::domain::run::protocol::{Effect, Event, MessageKey, Report, Request, Returned, Start};
 use crate::domain::run::state::{Choice, Happened, Kind, StepState};
@@ -42,9 +43,12 @@ fn all_buttons_work(world: &World) {
             assert_eq!(back, press);
             let request = back.request(if press.ask.wants_words() { "because" } else { "" });
             let request = request.unwrap();
-            let somebody = world.run.environment.people.iter().any(|person| {
-                decide(&world.run, &request, &who(person.id.as_str()), world.now).is_ok()
-            });
+            let somebody = world
+                .run
+                .environment
+                .people
+                .iter()
+                .any(|person| world.decided(&who(person.id.as_str()), &request).is_ok());
             assert!(somebody, "{:?} of {:?} is dead", press.ask, press.step);
         }
     }
@@ -110,8 +114,9 @@ fn tour() -> Tour {
     tour.go(|world| drop(world.previewed("tell")));
     tour.go(|world| drop(world.approve("clara", "tell").unwrap()));
     tour.go(|world| drop(world.previewed("decide")));
-    tour.go(|world| drop(world.vote("mia", "decide", Choice::Hold).unwrap()));
-    tour.go(|world| drop(world.vote("antoine", "decide", Choice::Hold).unwrap()));
+    tour.go(|world| drop(world.disagree("clara", "decide").unwrap()));
+    tour.go(|world| drop(world.vote("mia", "decide", Choice::NoGo).unwrap()));
+    tour.go(|world| drop(world.vote("antoine", "decide", Choice::NoGo).unwrap()));
     tour.go(|world| drop(world.retry("antoine", "decide").unwrap()));
     tour.go(|world| drop(world.previewed("decide")));
     tour.go(|world| world.agreed("decide"));
@@ -119,7 +124,10 @@ fn tour() -> Tour {
     put_back_and_settled_by_word(&mut tour);
     tour.go(|world| drop(world.previewed("cache")));
     tour.go(|world| drop(world.skip("leo", "cache").unwrap()));
-    tour.agreed_and_called("pin");
+    tour.go(|world| drop(world.previewed("pin")));
+    tour.go(wrong_codes_and_a_right_one);
+    tour.go(|world| drop(world.approve("antoine", "pin").unwrap()));
+    tour.go(|world| drop(world.begin("pin").unwrap()));
     assert_eq!(names(&tour.world, "promote"), [""; 0], "past the point of no return");
     tour.go(|world| drop(world.accepted("pin")));
     tour.go(|world| drop(world.proved("pin")));
@@ -129,6 +137,16 @@ fn tour() -> Tour {
     tour.go(|world| drop(world.proved("live")));
     tour.go(|world| drop(world.ask("clara", &Request::Note { text: "phew".into() }).unwrap()));
     tour
+}
+
+fn wrong_codes_and_a_right_one(world: &mut World) {
+    let leo = PersonId::parse("leo").unwrap();
+    let until = world.now.plus(Span::minutes(5));
+    let locked = Request::CodesLocked { step: id("pin"), person: leo.clone(), until };
+    world.ask("engine", &locked).unwrap();
+    let answer = Box::new(Request::Approve { step: id("pin"), digest: world.digest("pin") });
+    let confirmation = Confirmation::by_code(&leo);
+    world.ask("leo", &Request::SteppedUp { answer, confirmation }).unwrap();
 }
 
 fn promoted_with_trouble(tour: &mut Tour) {
@@ -222,7 +240,7 @@ fn every_event_has_a_line_and_what_the_room_must_notice_a_message() {
         let told = tells_the_room(&event.entry.event);
         assert_eq!(notice(&world.run, event).is_some(), told, "{key}");
     }
-    assert_eq!(seen.len(), 26, "the tour leaves out an event: {seen:?}");
+    assert_eq!(seen.len(), 29, "the tour leaves out an event: {seen:?}");
 }
 
 #[test]
@@ -307,6 +325,7 @@ fn the_room_is_warned_of_silence_while_something_hangs_on_the_run() {
         runbook: start.runbook.as_ref().clone(),
         environment: start.environment.as_ref().clone(),
         impact_at: START,
+        declared: start.declared,
     }));
     for kind in [Kind::Incident, Kind::Exercise] {
         assert!(of(kind, &begin) && of(kind, &close), "begun, and looked at once more at the end");

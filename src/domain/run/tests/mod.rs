@@ -2,8 +2,12 @@
 //! stories of approvals, order, doubt, putting back, cards and measures.
 
 mod approvals;
+mod attach;
 mod cards;
 mod chat;
+mod codes;
+mod decisions;
+mod declared;
 mod doubt;
 mod order;
 mod plan;

@@ -74,10 +74,11 @@ fn request(world: &World, old: &[Digest], a_move: &Move) -> (Actor, Request) {
         _ => "because".to_owned(),
     };
     let reason = text.clone();
-    let choice = if a_move.choice.is_multiple_of(3) { Choice::Hold } else { Choice::Go };
+    let choice = if a_move.choice.is_multiple_of(3) { Choice::NoGo } else { Choice::Go };
     let asked = match a_move.what {
         0..=6 => Request::Approve { step, digest },
         7 => Request::Reject { step, digest, reason },
+        8 if a_move.choice % 16 == 5 => Request::Disagree { step, digest, words: text },
         8 => Request::Vote { step, digest, choice, words: text },
         9 => Request::BreakGlass { step, digest, reason },
         10 => Request::Skip { step, reason },
@@ -237,6 +238,9 @@ impl Model {
             | Event::PreviewFailed { .. }
             | Event::StepApproved { .. }
             | Event::VoteCast { .. }
+            | Event::DissentVoiced { .. }
+            | Event::CodeConfirmed { .. }
+            | Event::CodesLocked { .. }
             | Event::StepDeclined { .. }
             | Event::AttemptStarted { .. }
             | Event::CallAccepted { .. }
@@ -250,6 +254,7 @@ impl Model {
             | Event::PeopleCalled { .. }
             | Event::StepLate { .. }
             | Event::RoleTaken { .. }
+            | Event::RunbookAttached { .. }
             | Event::RunHeld { .. }
             | Event::RunResumed {}
             | Event::NoteAdded { .. }

@@ -7,7 +7,8 @@ use crate::domain::actor::{Actor, Surface};
 use crate::domain::environment::{Chat, Environment, EnvironmentKind, Objectives, Person, Regions};
 use crate::domain::ids::{Digest, EnvironmentId, PersonId, RunId, StepId};
 use crate::domain::run::apply::{apply, open};
-use crate::domain::run::decide::{decide, start};
+use crate::domain::run::decide::start;
+use crate::domain::run::declared::Declared;
 use crate::domain::run::effects::effects;
 use crate::domain::run::log::{Recorded, record, root};
 use crate::domain::run::preview::{Preview, digest};
@@ -166,7 +167,8 @@ impl World {
         let run = RunId::parse("r1").unwrap();
         let impact_at = Timestamp(START.0 - 300_000);
         let kind = Kind::Incident;
-        let request = Start { id: run.clone(), kind, runbook, environment, impact_at };
+        let declared = Declared::default();
+        let request = Start { id: run.clone(), kind, runbook, environment, impact_at, declared };
         let events = start(&request, &who("antoine"), START).unwrap();
         let first = Entry { at: START, by: who("antoine"), event: events[0].clone() };
         let run = open(&first).unwrap();
@@ -191,7 +193,7 @@ impl World {
     }
 
     pub(super) fn ask_as(&mut self, by: &Actor, request: &Request) -> Result<Vec<Event>, Refusal> {
-        let events = decide(&self.run, request, by, self.now)?;
+        let events = self.decided(by, request)?;
         self.take(&events, by);
         Ok(events)
     }
@@ -244,6 +246,11 @@ impl World {
     ) -> Result<Vec<Event>, Refusal> {
         let digest = self.digest(step);
         self.ask(name, &Request::Vote { step: id(step), digest, choice, words: "so".into() })
+    }
+
+    pub(super) fn disagree(&mut self, name: &str, step: &str) -> Result<Vec<Event>, Refusal> {
+        let digest = self.digest(step);
+        self.ask(name, &Request::Disagree { step: id(step), digest, words: "too early".into() })
     }
 
     pub(super) fn undo(&mut self, name: &str, step: &str) -> Result<Vec<Event>, Refusal> {

@@ -2,10 +2,12 @@
 
 use serde_json::{Map, Value};
 
+use super::attach::failback;
 use super::sample::{World, after, id, preview, who};
 use super::words::{accepted, column, refused, row};
 use crate::domain::actor::Role;
-use crate::domain::ids::{Digest, StepId};
+use crate::domain::code::Confirmation;
+use crate::domain::ids::{Digest, PersonId, StepId};
 use crate::domain::run::chat::{ChatAsk, Source};
 use crate::domain::run::decide::decide;
 use crate::domain::run::preview::Direction;
@@ -22,7 +24,8 @@ fn requests(step: &StepId, digest: &Digest, number: u32, attempt: u32) -> Vec<Re
         Request::Approve { step: step(), digest: digest() },
         Request::Reject { step: step(), digest: digest(), reason: why() },
         vote(Choice::Go),
-        vote(Choice::Hold),
+        vote(Choice::NoGo),
+        Request::Disagree { step: step(), digest: digest(), words: why() },
         Request::BreakGlass { step: step(), digest: digest(), reason: why() },
         Request::Skip { step: step(), reason: why() },
         Request::Retry { step: step() },
@@ -33,6 +36,7 @@ fn requests(step: &StepId, digest: &Digest, number: u32, attempt: u32) -> Vec<Re
         Request::Hold { reason: why() },
         Request::Resume,
         Request::TakeRole { role: Role::Platform, person: None },
+        Request::Attach { runbook: Box::new(failback()) },
         Request::Note { text: why() },
         Request::Close { reason: why() },
     ];
@@ -62,6 +66,11 @@ fn requests(step: &StepId, digest: &Digest, number: u32, attempt: u32) -> Vec<Re
     reports.push(Report::Proved { step: step(), attempt, facts: after() });
     reports.push(Report::NotProved { step: step(), attempt, facts: Map::new(), saw: saw() });
     all.extend(reports.into_iter().map(Request::Report));
+    let (person, until) = (PersonId::parse("mia").unwrap(), super::sample::START);
+    all.push(Request::CodesLocked { step: step(), person, until });
+    let answer = Box::new(Request::Approve { step: step(), digest: digest() });
+    let confirmation = Confirmation::by_code(&PersonId::parse("antoine").unwrap());
+    all.push(Request::SteppedUp { answer, confirmation });
     all.push(Request::Tick);
     all
 }
@@ -234,7 +243,7 @@ fn askers_and_statuses(out: &mut String) {
         };
         let (name, by_people) = column(&request_of(&World::ready("promote"), "promote"));
         let (step, state) = match name {
-            "go" | "no-go" => ("decide", StepState::Ready),
+            "go" | "no-go" | "disagree" => ("decide", StepState::Ready),
             "retry" => ("promote", StepState::Failed { error: String::new(), unreachable: false }),
             "mark" | "again" | "never" | "running" | "there" | "no-idea" => {
                 ("promote", doubt(Happened::Never))

@@ -8,7 +8,7 @@ use crate::domain::action::Danger;
 use crate::domain::actor::Role;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{PhaseId, StepId};
-use crate::domain::runbook::document::{self, Gate, OnFailure, Step, Verify};
+use crate::domain::runbook::document::{self, Code, Gate, OnFailure, Step, Verify};
 use crate::domain::runbook::fields;
 use crate::domain::runbook::shape::Shape;
 use crate::domain::runbook::tree::{Node, Place, Tree};
@@ -73,6 +73,7 @@ pub(super) fn read(
     unfilled(mapping, problems);
     let point_of_no_return = mapping.flag("point_of_no_return", problems);
     let best_effort = mapping.flag("best_effort", problems);
+    let code = read_code(mapping, gate.as_ref(), problems);
     let gate_at = mapping.get("gate").map_or(node.at, |gate| gate.at);
     if let (Some(gate), Some(action)) = (&gate, &action) {
         strong_enough(gate, gate_at, action, point_of_no_return, problems);
@@ -104,6 +105,7 @@ pub(super) fn read(
             worst,
             nag,
             point_of_no_return,
+            code,
             best_effort,
             on_failure,
             note,
@@ -111,6 +113,31 @@ pub(super) fn read(
     };
     let step = whole();
     Some(Draft { at: node.at, id, phase, needs, fallback, action, when, guard, expect, step })
+}
+
+/// Whether a code is asked of everybody. Of nobody it could not be: then the step must ask somebody.
+fn read_code(mapping: Mapping<'_>, gate: Option<&Gate>, problems: &mut Problems) -> Code {
+    let Some(node) = mapping.get("code") else { return Code::Usual };
+    match &node.value {
+        Tree::Text(word) if word == "required" => {
+            if gate == Some(&Gate::None) {
+                let message = "a code is required, and nobody is asked";
+                problems.add(node.at, message, "write a gate, at least `gate: confirm`");
+            }
+            Code::Required
+        }
+        Tree::Text(_)
+        | Tree::Null
+        | Tree::Flag(_)
+        | Tree::Number(_)
+        | Tree::List(_)
+        | Tree::Map(_) => {
+            let hint = "write `code: required`, or leave it out: then those who are enrolled are asked for a code \
+                        at a point of no return";
+            problems.add(node.at, "this is not what a code can be", hint);
+            Code::Usual
+        }
+    }
 }
 
 /// Titles and notes are shown as written, also before there is an environment.

@@ -7,7 +7,7 @@
     reason = "triggers expire, and it ends with the value that holds it"
 )]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -72,6 +72,7 @@ struct Inner {
     ahead: i64,
     messages: BTreeMap<(String, String), Value>,
     triggers: BTreeMap<String, Instant>,
+    views: BTreeSet<String>,
     next: u64,
 }
 
@@ -308,6 +309,7 @@ fn perform(inner: &mut Inner, bearer: Option<&str>, method: &str, arguments: &Va
             message(inner, method, arguments)
         }
         "views.open" => view(inner, arguments),
+        "views.update" => refilled(inner, arguments),
         "chat.scheduleMessage" => match content(arguments) {
             Ok(()) => {
                 let now = inner.now_s();
@@ -477,6 +479,21 @@ fn view(inner: &mut Inner, arguments: &Value) -> Value {
         }
         Some(_) => {}
     }
+    inner.next += 1;
+    let id = format!("V{}", inner.next);
+    let shown = shown(&id, arguments);
+    if shown["ok"] == true {
+        inner.views.insert(id);
+    }
+    shown
+}
+
+fn refilled(inner: &mut Inner, arguments: &Value) -> Value {
+    let id = arguments["view_id"].as_str().unwrap_or_default();
+    if inner.views.contains(id) { shown(id, arguments) } else { refuse("not_found") }
+}
+
+fn shown(id: &str, arguments: &Value) -> Value {
     let mut view = arguments["view"].clone();
     let title = view["title"]["text"].as_str().unwrap_or_default().chars().count();
     if !(1..=24).contains(&title)
@@ -487,8 +504,7 @@ fn view(inner: &mut Inner, arguments: &Value) -> Value {
     if let Err(refused) = blocks(&view["blocks"], Surface::View) {
         return refused;
     }
-    inner.next += 1;
-    view["id"] = json!(format!("V{}", inner.next));
+    view["id"] = json!(id);
     view["state"] = json!({ "values": {} });
     json!({ "ok": true, "view": view })
 }

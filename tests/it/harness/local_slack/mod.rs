@@ -185,6 +185,11 @@ impl LocalSlack {
         format!("{}/api", self.base)
     }
 
+    /// The page on which people see a channel.
+    pub(crate) fn page(&self, channel: &str) -> String {
+        format!("{}/#/{channel}", self.base)
+    }
+
     /// Says where the app listens: `http://127.0.0.1:PORT`.
     pub(crate) fn connect(&self, app: &str, paths: AppPaths) {
         self.relay.connect(app, paths);

@@ -1,0 +1,15 @@
+-- Who has one-time codes. `sealed` is the secret, encrypted with a key that is not in this database; `used` the latest
+-- 30 s period of which a code has counted, `used_by` the request it counted for; `wrong` counts tries since the last
+-- that was right.
+
+create table codes (
+    environment  text   not null,
+    person       text   not null,
+    sealed       text   not null,
+    enrolled_at  bigint not null,
+    used         bigint not null,
+    used_by      text   not null,
+    wrong        bigint not null,
+    locked_until bigint not null,
+    primary key (environment, person)
+);
