@@ -182,7 +182,7 @@ impl Inbound {
             (Interaction::Language(sender, language), None) => {
                 self.language_chosen(sender, language).await
             }
-            (Interaction::Declare(sender), None) => self.declare(key, sender).await,
+            (Interaction::Declare(sender), None) => self.declare(sender).await,
             (Interaction::NotOurs(sender), None) => {
                 info!(actor = ?by, "Refused a button that is not ours");
                 self.after_click(sender, &by, Answer::Refused(Text::key("refused.not_ours")))
@@ -192,7 +192,7 @@ impl Inbound {
     }
 
     /// A button does what its word does; the answer is told to whoever pressed.
-    pub(super) async fn menu(&self, key: &str, sender: Sender, menu: Menu) -> Reply {
+    async fn menu(&self, key: &str, sender: Sender, menu: Menu) -> Reply {
         if menu == Menu::Start && self.opens_start(&sender).await {
             return Reply::Taken;
         }

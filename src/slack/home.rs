@@ -11,12 +11,11 @@ use tracing::warn;
 
 use super::handle::{Inbound, Reply};
 use super::homes::{Next, Viewer};
-use super::menu::Menu;
 use super::payload::Sender;
 use super::render;
 use crate::catalog::Voice;
 use crate::desk::Answer;
-use crate::domain::actor::{Actor, Right, Role, roles_for};
+use crate::domain::actor::{Actor, Right, Role, Surface, roles_for};
 use crate::domain::comms;
 use crate::domain::ids::Digest;
 use crate::domain::run::Run;
@@ -86,9 +85,7 @@ impl Inbound {
         let sender = Sender { team: team.clone(), user: user.clone(), ..Sender::default() };
         let by = match self.elsewhere(&sender, &self.actor(&sender)) {
             None => self.actor(&sender),
-            Some(_) => {
-                Actor::Stranger { name: user.clone(), via: crate::domain::actor::Surface::Slack }
-            }
+            Some(_) => Actor::Stranger { name: user.clone(), via: Surface::Slack },
         };
         self.meet(&by).await;
         let runs = match self.runs_for(&by).await {
@@ -109,8 +106,9 @@ impl Inbound {
             warn!(error = %error, "Could not publish a home");
             let wait = match &error {
                 ChannelError::Wait { wait } => Duration::from_millis(wait.ms()),
-                ChannelError::Failed { .. } | ChannelError::Unknown { .. } | ChannelError::Gone => {
-                    AGAIN
+                ChannelError::Unknown { .. } => AGAIN,
+                ChannelError::Failed { .. } | ChannelError::Gone => {
+                    return self.homes(|homes| homes.refused(viewer));
                 }
             };
             self.homes(|homes| homes.failed(viewer, Instant::now() + wait));
@@ -160,13 +158,17 @@ impl Inbound {
     }
 
     /// Somebody presses the one button: the form that opens a run, or who has it.
-    pub(super) async fn declare(&self, key: &str, sender: Sender) -> Reply {
+    pub(super) async fn declare(&self, sender: Sender) -> Reply {
         let by = self.actor(&sender);
         let environment = &self.desk.environment;
         let starters = roles_for(Right::Start, &[], Role::Ic).unwrap_or_default();
         let person = by.person().and_then(|id| environment.person(id));
+        if self.opens_start(&sender).await {
+            return Reply::Taken;
+        }
         if person.is_some_and(|person| person.holds_one_of(&starters)) {
-            return self.menu(key, sender, Menu::Start).await;
+            let failed = Answer::Refused(Text::key("command.ask_failed"));
+            return self.after_click(sender, &by, failed);
         }
         let room = ("channel", Text::raw(&environment.chat.war_room));
         let who = environment.holders(&starters).map(|person| &person.id);
@@ -204,4 +206,24 @@ fn language(voice: &Voice<'_>, now: Language) -> Value {
         "options": Language::ALL.map(option), "initial_option": option(now),
     });
     section
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Catalog, CatalogSources};
+    use crate::domain::comms::{Block, Message};
+
+    #[test]
+    fn a_home_with_too_much_on_it_says_so_and_fits() {
+        let catalog = Catalog::load(&CatalogSources::default()).unwrap();
+        let voice = catalog.texts.voice(Language::En, None);
+        let part = Message { summary: Text::raw("x"), blocks: vec![Block::Rule; 10] };
+        assert_eq!(fitted(&voice, &vec![part.clone(); 9]).len(), 90);
+        let cut = fitted(&voice, &vec![part; 10]);
+        assert_eq!(cut.len(), 91);
+        assert!(cut[90].to_string().contains("more than fits"), "{}", cut[90]);
+        // With the language and the button, below Slack's hundred.
+        assert!(BLOCKS + 3 < 100);
+    }
 }

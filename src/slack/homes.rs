@@ -69,18 +69,24 @@ impl Homes {
         }
     }
 
-    /// Whose turn it is.
-    pub(super) fn next(&self, now: Instant) -> Next {
+    /// Whose turn it is. What changes from then on makes it due again.
+    pub(super) fn next(&mut self, now: Instant) -> Next {
         let due = self.open.iter().filter_map(|(viewer, home)| Some((home.due?, viewer)));
         let Some((due, viewer)) = due.min() else { return Next::Nothing };
         let at = self.free_at.map_or(due, |free_at| due.max(free_at));
-        if at <= now { Next::Publish(viewer.clone()) } else { Next::At(at) }
+        if at > now {
+            return Next::At(at);
+        }
+        let viewer = viewer.clone();
+        if let Some(home) = self.open.get_mut(&viewer) {
+            home.due = None;
+        }
+        Next::Publish(viewer)
     }
 
     /// It is about to be shown, made of this. False if it shows that already.
     pub(super) fn shows(&mut self, viewer: &Viewer, of: Digest, now: Instant) -> bool {
         let Some(home) = self.open.get_mut(viewer) else { return false };
-        home.due = None;
         if home.shows.as_ref() == Some(&of) {
             return false;
         }
@@ -89,11 +95,18 @@ impl Homes {
         true
     }
 
-    /// It could not be shown: not before then, and then anew.
+    /// It could not be shown: none before then, and this one anew.
     pub(super) fn failed(&mut self, viewer: &Viewer, again: Instant) {
         self.free_at = Some(again);
         if let Some(home) = self.open.get_mut(viewer) {
             (home.due, home.shows) = (Some(again), None);
+        }
+    }
+
+    /// Slack does not take it; when it is opened again, or a run changes, it is tried again.
+    pub(super) fn refused(&mut self, viewer: &Viewer) {
+        if let Some(home) = self.open.get_mut(viewer) {
+            home.shows = None;
         }
     }
 }
@@ -124,7 +137,13 @@ mod tests {
         assert_eq!(homes.next(now + BETWEEN), Next::Publish(viewer("b")));
         assert!(homes.shows(&viewer("b"), Digest::of(b"1"), now + BETWEEN));
         assert_eq!(homes.next(later), Next::Publish(viewer("a")));
+        homes.changed(later);
         assert!(!homes.shows(&viewer("a"), Digest::of(b"1"), later), "it says that already");
+        let again = later + COALESCED;
+        assert_eq!(homes.next(later), Next::At(again), "what changes meanwhile is not lost");
+        assert_eq!(homes.next(again), Next::Publish(viewer("a")));
+        homes.refused(&viewer("a"));
+        let later = again;
         assert_eq!(homes.next(later), Next::Nothing);
     }
 

@@ -109,7 +109,7 @@ async fn at_home(door: Door) {
     stage.press_at_home(STRANGER, "1.5", &find(&strangers, "declare")).await;
     stage.put_before_their_eyes("They can open a run").await;
     stage.press_at_home(LEO, "1.6", &find(&strangers, "declare")).await;
-    stage.put_before_their_eyes("/dr start").await;
+    stage.put_before_their_eyes("Ouvrir une exécution").await;
 
     let french = json!({ "type": "static_select", "action_id": "language",
         "selected_option": { "value": "fr" } });

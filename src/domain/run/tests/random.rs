@@ -320,8 +320,8 @@ fn look_at(before: &World, world: &World, by: &Actor, request: &Request, events:
         assert_eq!(world.run.steps[step].state, approved);
     }
     if before.run.is_closed() {
-        let may_follow = matches!(request, Request::Note { .. } | Request::Chat { .. });
-        assert!(may_follow || events.is_empty());
+        let adds = matches!(request, Request::Note { .. } | Request::Chat { .. });
+        assert!(adds || events.is_empty());
         assert_eq!(before.run.steps, world.run.steps);
     }
 }
