@@ -88,6 +88,29 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
         posted: Option<&Posted>,
     ) -> Result<Option<Posted>, ChannelError>;
 
+    /// The same for a message that belongs under another, in its thread. Where there are no threads, it is one like
+    /// any other.
+    ///
+    /// # Errors
+    /// When it was not, or perhaps not, shown.
+    async fn reply(
+        &self,
+        run: &Run,
+        key: &MessageKey,
+        message: &Message,
+        _under: &Posted,
+    ) -> Result<Option<Posted>, ChannelError> {
+        self.show(run, key, message, None).await
+    }
+
+    /// Keeps a message within reach of everybody, as far as the channel can.
+    ///
+    /// # Errors
+    /// When it was not, or perhaps not, done; nothing hangs on it.
+    async fn pin(&self, _run: &Run, _posted: &Posted) -> Result<(), ChannelError> {
+        Ok(())
+    }
+
     /// Where a message stands that was perhaps posted, the newest first. The channel's own record is asked.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use super::Engine;
 use super::channel::{ChannelError, Urgency};
 use super::outbox::EffectError;
 use crate::domain::comms::{self, Message};
-use crate::domain::run::{MessageKey, Run};
+use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::text::Text;
 use crate::faults;
 use crate::store::{Claimed, Fate, Posted, StoreError};
@@ -24,7 +24,8 @@ pub(super) async fn show(
     key: &MessageKey,
 ) -> Result<(), EffectError> {
     let mut posted = None;
-    if let Some((run, message)) = newest(engine, claimed, key).await? {
+    let under = under(engine, claimed, key).await?;
+    if let (Some((run, message)), Ok(under)) = (newest(engine, claimed, key).await?, &under) {
         let mut place = engine.store.posted(&run.id, key).await?;
         if place.as_ref().is_some_and(|place| place.fate == Fate::Posting) {
             place = look(engine, &run, key, &message).await?.or(place);
@@ -37,7 +38,7 @@ pub(super) async fn show(
             engine.channel.turn(&run, urgency, &message, stands.as_ref(), within).await?;
         if has_turn && let Some((run, message)) = newest(engine, claimed, key).await? {
             let message = marked(message, place.as_ref());
-            if put(engine, &run, key, &message, place).await? {
+            if put(engine, &run, key, &message, place, under.as_ref()).await? {
                 posted = Some((run, message));
             }
         }
@@ -52,6 +53,20 @@ pub(super) async fn show(
     Ok(())
 }
 
+/// No card stands under which the message belongs. Once one does, the message is wanted.
+struct NotYet;
+
+/// The card in whose thread the message belongs, if it belongs in one.
+async fn under(
+    engine: &Engine,
+    claimed: &Claimed,
+    key: &MessageKey,
+) -> Result<Result<Option<Posted>, NotYet>, StoreError> {
+    let MessageKey::Details(step) = key else { return Ok(Ok(None)) };
+    let card = engine.store.posted(&claimed.run, &MessageKey::Step(step.clone())).await?;
+    Ok(card.filter(Posted::stands).map(Some).ok_or(NotYet))
+}
+
 /// The run and the content of its message now; `None` when there is nothing to show (yet).
 async fn newest(
     engine: &Engine,
@@ -63,6 +78,7 @@ async fn newest(
     let message = match key {
         MessageKey::Run => Some(comms::run_card(&run, now)),
         MessageKey::Step(step) => comms::step_card(&run, step, now),
+        MessageKey::Details(step) => comms::details(&run, step),
         MessageKey::Notice(seq) => {
             let found = engine.store.record(&run.id, seq.saturating_sub(1), 1).await?;
             found.first().and_then(|event| comms::notice(&run, event))
@@ -75,6 +91,7 @@ async fn newest(
 fn urgency(key: &MessageKey, message: &Message, stands: bool) -> Urgency {
     match key {
         MessageKey::Run if stands => Urgency::Upkeep,
+        MessageKey::Details(_) => Urgency::Upkeep,
         MessageKey::Step(_) if stands && !message.asks() => Urgency::Tells,
         MessageKey::Run | MessageKey::Step(_) | MessageKey::Notice(_) | MessageKey::Back(_) => {
             Urgency::Asks
@@ -126,6 +143,7 @@ async fn put(
     key: &MessageKey,
     message: &Message,
     place: Option<Posted>,
+    under: Option<&Posted>,
 ) -> Result<bool, EffectError> {
     if let Some(place) = place.as_ref().filter(|place| place.stands()) {
         let (what, content) = (faults::message(key), headline(message));
@@ -143,13 +161,18 @@ async fn put(
     engine.store.remember(&run.id, key, &not_yet(Fate::Posting)).await?;
     let (what, content) = (faults::message(key), headline(message));
     faults::place(format_args!("before post of {what} as {content}"));
-    let shown = engine.channel.show(run, key, message, None).await;
+    let shown = match under {
+        Some(under) => engine.channel.reply(run, key, message, under).await,
+        None => engine.channel.show(run, key, message, None).await,
+    };
     faults::place(format_args!("after post of {what} as {content}"));
     match shown {
         Ok(None) => Ok(false),
         Ok(Some(at)) => {
             let fate = if in_doubt { Fate::Again } else { at.fate };
-            engine.store.remember(&run.id, key, &Posted { fate, ..at }).await?;
+            let at = Posted { fate, ..at };
+            engine.store.remember(&run.id, key, &at).await?;
+            follow(engine, run, key, &at).await?;
             Ok(true)
         }
         Err(error) => {
@@ -163,6 +186,32 @@ async fn put(
             Err(error.into())
         }
     }
+}
+
+/// What comes after a message has been posted: the run's card is pinned, and a step's details go under its card.
+async fn follow(
+    engine: &Engine,
+    run: &Run,
+    key: &MessageKey,
+    at: &Posted,
+) -> Result<(), EffectError> {
+    match key {
+        MessageKey::Run => {
+            if let Err(error) = engine.channel.pin(run, at).await {
+                // A missing scope, or as many pins as a channel takes: the card is there all the same.
+                warn!(run.id = %run.id, error = %error, "Could not pin the card of the run");
+            }
+        }
+        MessageKey::Step(step) if comms::details(run, step).is_some() => {
+            let wanted = Effect::Show(MessageKey::Details(step.clone()));
+            engine.store.want(&run.id, &wanted, engine.clock.now()).await?;
+        }
+        MessageKey::Step(_)
+        | MessageKey::Details(_)
+        | MessageKey::Notice(_)
+        | MessageKey::Back(_) => {}
+    }
+    Ok(())
 }
 
 /// Which sentence a message begins with.

@@ -57,6 +57,7 @@ pub fn message(key: &MessageKey) -> String {
         MessageKey::Run | MessageKey::Step(_) => key.to_string(),
         MessageKey::Notice(_) => "notice".to_owned(),
         MessageKey::Back(_) => "back".to_owned(),
+        MessageKey::Details(_) => "details".to_owned(),
     }
 }
 

@@ -96,14 +96,17 @@ impl SlackClientHandle {
         run: &Run,
         key: &MessageKey,
         message: &Message,
+        under: Option<&Posted>,
     ) -> Result<Posted, ChannelError> {
         let (text, blocks) = self.written(run, message);
-        let channel = run.environment.chat.war_room.as_str();
+        let war_room = run.environment.chat.war_room.as_str();
+        let channel = under.map_or(war_room, |under| under.channel.as_str());
         let payload = [("run", run.id.to_string()), ("key", key.to_string())];
         let payload = payload.map(|(name, value)| (name.to_owned(), value)).into();
         let metadata = SlackMessageMetadata::new(EVENT_TYPE.to_owned()).with_event_payload(payload);
         let content = content(&text, &blocks)?.with_metadata(metadata);
-        let request = SlackApiChatPostMessageRequest::new(channel.into(), content);
+        let mut request = SlackApiChatPostMessageRequest::new(channel.into(), content);
+        request.thread_ts = under.map(|under| under.ts.as_str().into());
         let session = self.client.open_session(&self.token);
         let posted = within(TIMEOUT, session.chat_post_message(&request)).await;
         if let Err(ChannelError::Wait { wait }) = &posted {
@@ -221,7 +224,25 @@ impl Channel for SlackClientHandle {
     ) -> Result<Option<Posted>, ChannelError> {
         match posted {
             Some(posted) => self.edit(run, posted, message).await.map(|()| Some(posted.clone())),
-            None => self.post(run, key, message).await.map(Some),
+            None => self.post(run, key, message, None).await.map(Some),
+        }
+    }
+
+    async fn reply(
+        &self,
+        run: &Run,
+        key: &MessageKey,
+        message: &Message,
+        under: &Posted,
+    ) -> Result<Option<Posted>, ChannelError> {
+        self.post(run, key, message, Some(under)).await.map(Some)
+    }
+
+    async fn pin(&self, _run: &Run, posted: &Posted) -> Result<(), ChannelError> {
+        let arguments = json!({ "channel": posted.channel, "timestamp": posted.ts });
+        match self.write("pins.add", &arguments).await {
+            Err(ChannelError::Failed { detail }) if detail == "already_pinned" => Ok(()),
+            pinned => pinned.map(drop),
         }
     }
 

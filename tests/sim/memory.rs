@@ -82,7 +82,7 @@ fn priority(effect: &Effect) -> u8 {
         Effect::Preview { .. } | Effect::WakeAt(_) | Effect::Read(_) => 1,
         Effect::Show(MessageKey::Notice(_) | MessageKey::Back(_)) => 2,
         Effect::Show(MessageKey::Step(_)) => 3,
-        Effect::Show(MessageKey::Run) | Effect::Watch => 4,
+        Effect::Show(MessageKey::Run | MessageKey::Details(_)) | Effect::Watch => 4,
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod button;
 pub mod declare;
+mod details;
 pub mod form;
 mod home;
 mod notice;
@@ -101,6 +102,11 @@ pub fn run_card(run: &Run, now: Timestamp) -> Message {
 /// The card of a step; `None` while it has not opened, and for a step the run does not have.
 pub fn step_card(run: &Run, step: &StepId, now: Timestamp) -> Option<Message> {
     step_card::message(run, step, now).map(|message| pressable(run, message, now))
+}
+
+/// What a step saw, called and got back, for the thread of its card; `None` while there is nothing to tell.
+pub fn details(run: &Run, step: &StepId) -> Option<Message> {
+    details::message(run, step)
 }
 
 /// The line that tells the room of an event; `None` for events the room is not told of.

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::run_card::expected;
 use crate::domain::run::decision::Sight;
 use crate::domain::run::state::{Choice, Run, Shown, StepRun};
 use crate::domain::runbook::Step;
@@ -22,6 +23,10 @@ pub(super) fn open(run: &Run, at: &StepRun, shown: &Shown, now: Timestamp) -> Ve
         if let Some(text) = said(shown, key) {
             lines.push(Text::Key(label, vec![("text", text)]));
         }
+    }
+    if let Some(step) = run.runbook.steps.iter().find(|step| step.point_of_no_return) {
+        let ahead = vec![("step", Text::from(&step.title)), ("forecast", expected(run, now))];
+        lines.push(Text::Key("step.ahead", ahead));
     }
     lines.extend(words(at));
     lines

@@ -6,6 +6,7 @@ use super::button::{Ask, Press};
 use super::{Block, Button, Message, Style, agreed, banner, clock};
 use crate::domain::actor::Role;
 use crate::domain::environment::EnvironmentKind;
+use crate::domain::report::forecast::{Forecast, forecast};
 use crate::domain::run::declared::{Declared, Severity};
 use crate::domain::run::refusal::roles;
 use crate::domain::run::state::{Kind, Proof, Run, Seen, Skip, Status, StepRun, StepState};
@@ -27,8 +28,7 @@ pub(super) fn message(run: &Run, now: Timestamp) -> Message {
     }
     let mut lines = vec![place(run)];
     lines.extend(declared(run));
-    lines.push(rto(run, now));
-    lines.extend(phases(run));
+    lines.extend([rto(run, now), phases(run)]);
     blocks.push(Block::Lines(lines));
     match &run.status {
         Status::Held { by, reason, at } => blocks.push(Block::Lines(vec![Text::Key(
@@ -116,32 +116,48 @@ fn rto(run: &Run, now: Timestamp) -> Text {
             ("bar", Text::raw(bar)),
             ("elapsed", Text::raw(outage.clock())),
             ("left", Text::raw(left.clock())),
+            ("forecast", expected(run, now)),
         ],
     )
 }
 
-/// What is behind, what is under way (a line each), what is ahead.
-fn phases(run: &Run) -> Vec<Text> {
-    let (mut behind, mut at_risk) = (Vec::new(), Vec::new());
-    let (mut under_way, mut ahead) = (Vec::new(), Vec::new());
-    for phase in &run.runbook.phases {
+/// The phases in their order, in one line: what is behind, what is under way, what is ahead.
+fn phases(run: &Run) -> Text {
+    let phases = run.runbook.phases.iter().map(|phase| {
         let title = ("phase", Text::from(&phase.title));
         match standing(run, phase) {
-            Standing::Ahead => ahead.push(Text::from(&phase.title)),
-            Standing::Done { failures: false } => behind.push(Text::from(&phase.title)),
-            Standing::Done { failures: true } => at_risk.push(Text::from(&phase.title)),
-            Standing::Open { trouble, settled, of } => under_way.push(Text::Key(
+            Standing::Ahead => Text::Key("run.phase.ahead", vec![title]),
+            Standing::Done { failures: false } => Text::Key("run.phase.done", vec![title]),
+            Standing::Done { failures: true } => Text::Key("run.phase.at_risk", vec![title]),
+            Standing::Open { trouble, settled, of } => Text::Key(
                 if trouble { "run.phase.trouble" } else { "run.phase.open" },
                 vec![title, ("settled", Text::raw(settled)), ("of", Text::raw(of))],
-            )),
+            ),
+        }
+    });
+    Text::List(phases.collect())
+}
+
+/// When the service will be back, as far as that can be told; empty once it is.
+pub(super) fn expected(run: &Run, now: Timestamp) -> Text {
+    match forecast(run, now) {
+        None => Text::raw(""),
+        Some(Forecast::Held) => Text::key("run.forecast.held"),
+        Some(Forecast::Stuck(step)) => {
+            let (title, state) = run.step(&step).map_or_else(
+                || (Text::raw(&step), Text::raw("")),
+                |(step, at)| {
+                    let state = Text::Named(format!("state.{}", at.state.name()), vec![]);
+                    (Text::from(&step.title), state)
+                },
+            );
+            Text::Key("run.forecast.stuck", vec![("step", title), ("state", state)])
+        }
+        Some(Forecast::Back(after)) => {
+            let minutes = Text::raw(after.ms().div_ceil(60_000));
+            Text::Key("run.forecast", vec![("minutes", minutes)])
         }
     }
-    let list = |key, phases: Vec<Text>| {
-        (!phases.is_empty()).then(|| Text::Key(key, vec![("phases", Text::List(phases))]))
-    };
-    let (behind, ahead) = (list("run.phases.done", behind), list("run.phases.ahead", ahead));
-    let at_risk = list("run.phases.at_risk", at_risk);
-    behind.into_iter().chain(at_risk).chain(under_way).chain(ahead).collect()
 }
 
 /// How far a phase is.

@@ -336,7 +336,10 @@ impl Card<'_> {
         let took = self.at.since.since(self.at.opened_at);
         args.push(("took", Text::raw(took.clock())));
         let key = match how {
-            Proof::Seen => "step.done.seen",
+            Proof::Seen => {
+                args.push(("saw", self.proof()));
+                "step.done.seen"
+            }
             Proof::Accepted if self.reads() => "step.done.read",
             Proof::Accepted => "step.done.accepted",
             Proof::People => "step.done.people",
@@ -366,6 +369,19 @@ impl Card<'_> {
         let (line, mut blocks) = self.small("step.done.decided", vec![("by", by), ("took", took)]);
         blocks.push(Block::Lines(question::frozen(self.run, self.at)));
         (line, blocks)
+    }
+
+    /// The facts by which it is proven: those that `verify` names.
+    fn proof(&self) -> Text {
+        let expect = self.step.verify.as_ref().map_or("", |verify| verify.expect.as_str());
+        let named = |name: &str| {
+            let parts = expect.split("facts.").skip(1);
+            let names = parts
+                .filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next());
+            names.into_iter().any(|one| one == name)
+        };
+        let facts = self.at.facts.iter().filter(|(name, value)| named(name) && !value.is_object());
+        Text::List(facts.map(|(name, value)| question::fact(name, value)).collect())
     }
 
     fn reads(&self) -> bool {

@@ -204,10 +204,14 @@ fn apply_to_step(
             step.begun += 1;
             step.enter(StepState::Calling { attempt: *attempt }, at);
         }
-        Event::CallAccepted { attempt, .. } => {
+        Event::CallAccepted { attempt, evidence, .. } => {
+            step.left(evidence);
             step.enter(StepState::Proving { attempt: *attempt }, at);
         }
-        Event::OutcomeUnknown { attempt, why, .. } => step.doubt(*attempt, why, at),
+        Event::OutcomeUnknown { attempt, why, evidence, .. } => {
+            step.left(evidence);
+            step.doubt(*attempt, why, at);
+        }
         Event::OutcomeProbed { seen, facts, .. } => {
             step.look(facts, seen.at);
             if let StepState::InDoubt { attempt, why, .. } = &step.state {
@@ -289,6 +293,12 @@ impl StepRun {
 
     fn doubt(&mut self, attempt: u32, why: &Doubt, at: Timestamp) {
         self.enter(StepState::InDoubt { attempt, why: why.clone(), seen: None }, at);
+    }
+
+    fn left(&mut self, evidence: &serde_json::Value) {
+        if !evidence.is_null() {
+            self.evidence = Some(evidence.clone());
+        }
     }
 
     fn look(&mut self, facts: &serde_json::Map<String, serde_json::Value>, at: Timestamp) {

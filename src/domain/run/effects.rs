@@ -15,6 +15,7 @@ pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
     for (seq, event) in events {
         if let Some(step) = event.step() {
             effects.insert(Effect::Show(MessageKey::Step(step.clone())));
+            effects.extend(details(run, step, event));
             effects.extend(work(run, step, event));
             effects.extend(touched(run, step, event));
         }
@@ -73,6 +74,21 @@ fn is_watched(kind: Kind) -> bool {
         Kind::Incident | Kind::Exercise => true,
         Kind::Tabletop => false,
     }
+}
+
+/// What was seen or came back is told in the step's thread. People's own steps have none.
+fn details(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
+    let tells = matches!(
+        event,
+        Event::CallAccepted { .. }
+            | Event::OutcomeUnknown { .. }
+            | Event::OutcomeProbed { .. }
+            | Event::StepDone { .. }
+            | Event::StepFailed { .. }
+            | Event::StepUndone { .. }
+    );
+    let is_ours = run.runbook.step(step).is_some_and(|step| !step.action.is_human());
+    (tells && is_ours).then(|| Effect::Show(MessageKey::Details(step.clone())))
 }
 
 /// The cards of other steps that ask for something else, or no longer, since `event`.

@@ -359,6 +359,8 @@ pub enum MessageKey {
     Run,
     /// The card of a step.
     Step(StepId),
+    /// What a step saw, called and got back, in the thread of its card.
+    Details(StepId),
     /// One line that tells the room of the event with this number.
     Notice(u64),
     /// One line that takes back the warning of silence that was due then: the bot is there again.
@@ -370,6 +372,7 @@ impl std::fmt::Display for MessageKey {
         match self {
             Self::Run => f.write_str("run"),
             Self::Step(step) => write!(f, "step/{step}"),
+            Self::Details(step) => write!(f, "details/{step}"),
             Self::Notice(seq) => write!(f, "notice/{seq}"),
             Self::Back(warned) => write!(f, "back/{}", warned.0),
         }

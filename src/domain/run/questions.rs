@@ -31,6 +31,7 @@ impl StepRun {
             called_at: None,
             late: false,
             done_as: None,
+            evidence: None,
             facts: Map::new(),
             facts_at: at,
         }

@@ -144,6 +144,9 @@ pub struct StepRun {
     pub late: bool,
     /// What the attempt that is done was approved as; an undo goes back to what it saw.
     pub done_as: Option<DoneAs>,
+    /// What its last call left: the ids by which the other side knows it.
+    #[serde(default)]
+    pub evidence: Option<Value>,
     /// Facts seen last, for conditions of other steps.
     pub facts: Map<String, Value>,
     /// When they were seen.

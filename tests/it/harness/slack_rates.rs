@@ -53,6 +53,15 @@ impl Rates {
         }
     }
 
+    /// The most calls within a minute, of what is counted.
+    pub(crate) fn busiest(&self) -> BTreeMap<String, usize> {
+        let within = |calls: &[Instant], from: &Instant| {
+            calls.iter().filter(|at| *at >= from && at.duration_since(*from) < MINUTE).count()
+        };
+        let most = |calls: &[Instant]| calls.iter().map(|from| within(calls, from)).max();
+        self.calls.iter().map(|(what, calls)| (what.clone(), most(calls).unwrap_or(0))).collect()
+    }
+
     pub(crate) fn stop(&mut self, method: &str, channel: &str, until: Instant) {
         self.stopped.insert(counted(method, channel), until);
     }

@@ -2,7 +2,9 @@
 //! is told. The clock is moved by hand; a process is "killed" by dropping it where it stands.
 
 mod lost;
+mod many;
 mod order;
+mod threads;
 mod watch;
 
 use std::fs;
@@ -32,7 +34,7 @@ use crate::harness::{FakeSlack, crypto, eventually, fake_slack};
 pub(super) const ROOM: &str = "#demo-war-room";
 const TOKEN: &str = "xoxb-test-token";
 
-/// A runbook of nothing but questions: four at once, and one after them.
+/// What a runbook of these tests begins with. Mostly it has nothing but questions: four at once, and one after them.
 const RUNBOOK: &str = "
 id: questions
 title: {en: Questions, fr: Questions}
@@ -42,15 +44,17 @@ restored_by: last
 steps:
 ";
 
+/// A question, with more lines about it.
+fn human(id: &str, more: &str) -> String {
+    format!(
+        "  - id: {id}\n    title: {{en: Ask {id}, fr: Demander {id}}}\n    phase: all\n    owner: ic\n{more}    \
+         action:\n      human.task: {{}}\n    typical: 1m\n    worst: 5m\n"
+    )
+}
+
 fn runbook() -> String {
-    let step = |id: &str, needs: &str| {
-        format!(
-            "  - id: {id}\n    title: {{en: Ask {id}, fr: Demander {id}}}\n    phase: all\n    owner: ic\n{needs}    \
-             action:\n      human.task: {{}}\n    typical: 1m\n    worst: 5m\n"
-        )
-    };
-    let first = ["a", "b", "c", "d"].map(|id| step(id, ""));
-    format!("{RUNBOOK}{}{}", first.concat(), step("last", "    needs: [a, b, c, d]\n"))
+    let first = ["a", "b", "c", "d"].map(|id| human(id, ""));
+    format!("{RUNBOOK}{}{}", first.concat(), human("last", "    needs: [a, b, c, d]\n"))
 }
 
 /// The system's time, and as much more as it was moved on.
@@ -95,11 +99,16 @@ fn antoine() -> Actor {
 
 impl Bed {
     async fn new() -> Self {
+        Self::with(&runbook()).await
+    }
+
+    /// With another runbook, whose id is `questions`.
+    async fn with(runbook: &str) -> Self {
         crypto();
         let folder = tempfile::tempdir().expect("a folder");
         let runbooks = folder.path().join("prompts/runbooks");
         fs::create_dir_all(&runbooks).expect("a folder");
-        fs::write(runbooks.join("questions.yaml"), runbook()).expect("it can be written");
+        fs::write(runbooks.join("questions.yaml"), runbook).expect("it can be written");
         let prompts = Some(folder.path().join("prompts"));
         let sources = CatalogSources { prompts, environments: None };
         let catalog = Catalog::load(&sources).unwrap_or_else(|wrong| panic!("{wrong:#?}"));

@@ -28,9 +28,9 @@ fn chat(events: &[Event]) -> Vec<Chat> {
 }
 
 /// A random request about one of a few messages: of a person, or with a text what the chat says.
-pub(super) fn random_chat(which: usize, choice: u8, text: Option<String>) -> Request {
+pub(super) fn random_chat(number: usize, text: Option<String>) -> Request {
     let words = |text: &str| Words { author: who("U0"), text: text.to_owned(), link: None };
-    let asked = match (text, choice % 5) {
+    let asked = match (text, number % 5) {
         (None, 0 | 1) => ChatAsk::Unmark,
         (None, 2) => ChatAsk::Mark(Some(words("told"))),
         (None, _) => ChatAsk::Mark(None),
@@ -39,7 +39,7 @@ pub(super) fn random_chat(which: usize, choice: u8, text: Option<String>) -> Req
         (Some(_), 2) => ChatAsk::Follow(News::Unread(None)),
         (Some(text), _) => ChatAsk::Follow(News::Read(words(&text))),
     };
-    ask(which % 3, asked)
+    ask(number % 3, asked)
 }
 
 impl World {

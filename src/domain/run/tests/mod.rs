@@ -9,6 +9,7 @@ mod codes;
 mod decisions;
 mod declared;
 mod doubt;
+mod forecast;
 mod order;
 mod plan;
 mod random;

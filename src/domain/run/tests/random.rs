@@ -13,7 +13,6 @@ use super::sample::{EXPIRES, World, after, id, preview, variant, who};
 use crate::domain::actor::{Actor, Role};
 use crate::domain::ids::{Digest, PersonId, StepId};
 use crate::domain::run::apply::replay;
-use crate::domain::run::chat::ChatAsk;
 use crate::domain::run::limits;
 use crate::domain::run::log::verify;
 use crate::domain::run::preview::Preview;
@@ -95,9 +94,9 @@ fn request(world: &World, old: &[Digest], a_move: &Move) -> (Actor, Request) {
             let role = Role::ALL[usize::from(a_move.choice) % Role::ALL.len()];
             Request::TakeRole { role, person: person.filter(|_| a_move.fit == 1) }
         }
-        18 | 19 if a_move.fit > 4 => random_chat(a_move.step, a_move.choice, None),
+        18 | 19 if a_move.fit > 4 => random_chat(a_move.step, None),
         18 | 19 => Request::Note { text },
-        22 if a_move.fit < 3 => random_chat(a_move.step, a_move.choice, Some(text)),
+        22 if a_move.fit < 3 => return (who("engine"), random_chat(a_move.step, Some(text))),
         20 => Request::Tick,
         _ => {
             let report = report(world, step, a_move);
@@ -105,8 +104,7 @@ fn request(world: &World, old: &[Digest], a_move: &Move) -> (Actor, Request) {
             return (who(by), Request::Report(report));
         }
     };
-    let is_engines = matches!(asked, Request::Tick | Request::Chat { ask: ChatAsk::Follow(_), .. });
-    let by = if is_engines { "engine" } else { PEOPLE[a_move.asker] };
+    let by = if asked == Request::Tick { "engine" } else { PEOPLE[a_move.asker] };
     (who(by), asked)
 }
 

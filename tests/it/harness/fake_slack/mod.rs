@@ -71,6 +71,7 @@ struct Inner {
     /// Its clock: so many seconds ahead of ours.
     ahead: i64,
     messages: BTreeMap<(String, String), Value>,
+    pins: Vec<(String, String)>,
     triggers: BTreeMap<String, Instant>,
     views: BTreeSet<String>,
     next: u64,
@@ -146,6 +147,16 @@ impl FakeSlack {
             inner.deliver();
             inner.messages.clone()
         })
+    }
+
+    /// What is pinned, `(channel, ts)`.
+    pub(crate) fn pins(&self) -> Vec<(String, String)> {
+        self.with(|inner| inner.pins.clone())
+    }
+
+    /// How often each method was called in its busiest minute.
+    pub(crate) fn busiest(&self) -> BTreeMap<String, usize> {
+        self.with(|inner| inner.rates.busiest())
     }
 
     /// The scheduled messages that wait, by their id.
@@ -310,6 +321,7 @@ fn perform(inner: &mut Inner, bearer: Option<&str>, method: &str, arguments: &Va
         }
         "views.open" => view(inner, arguments),
         "views.update" => refilled(inner, arguments),
+        "pins.add" => pin(inner, arguments),
         "chat.scheduleMessage" => match content(arguments) {
             Ok(()) => {
                 let now = inner.now_s();
@@ -368,9 +380,9 @@ fn history(inner: &Inner, arguments: &Value) -> Value {
     let channel = arguments["channel"].as_str().unwrap_or_default();
     let limit = arguments["limit"].as_str().and_then(|limit| limit.parse().ok()).unwrap_or(100);
     let before = arguments["cursor"].as_str().filter(|cursor| !cursor.is_empty());
-    let here = inner.messages.iter().filter(|((at, _), _)| at == channel);
-    // The answers of a thread are not among them.
-    let here = here.filter(|(_, message)| message.get("thread_ts").is_none());
+    let in_thread =
+        |message: &Value| message.get("thread_ts").is_some_and(|ts| *ts != message["ts"]);
+    let here = inner.messages.iter().filter(|((at, _), one)| at == channel && !in_thread(one));
     let bound = |name: &str| arguments[name].as_str().map(str::to_owned);
     let here = here.filter(|((_, ts), _)| {
         bound("oldest").is_none_or(|oldest| **ts >= *oldest)
@@ -460,14 +472,33 @@ fn message(inner: &mut Inner, method: &str, arguments: &Value) -> Value {
         }
     }
     let at = (channel.to_owned(), ts.clone());
-    // An edit that names no metadata leaves them as they are.
-    if let Some(kept) = inner.messages.get(&at).and_then(|before| before.get("metadata"))
-        && message.get("metadata").is_none()
-    {
-        message["metadata"] = kept.clone();
+    // An edit that names no metadata leaves them as they are, and a message in its thread.
+    for name in ["metadata", "thread_ts"] {
+        if let Some(kept) = inner.messages.get(&at).and_then(|before| before.get(name))
+            && message.get(name).is_none()
+        {
+            message[name] = kept.clone();
+        }
     }
     inner.messages.insert(at, message.clone());
     json!({ "ok": true, "channel": channel, "ts": ts, "text": arguments["text"], "message": message })
+}
+
+/// A channel takes a hundred.
+fn pin(inner: &mut Inner, arguments: &Value) -> Value {
+    let text = |name: &str| arguments[name].as_str().unwrap_or_default().to_owned();
+    let at = (text("channel"), text("timestamp"));
+    if !inner.messages.contains_key(&at) {
+        return refuse("message_not_found");
+    }
+    if inner.pins.contains(&at) {
+        return refuse("already_pinned");
+    }
+    if inner.pins.iter().filter(|(channel, _)| *channel == at.0).count() >= 100 {
+        return refuse("too_many_pins");
+    }
+    inner.pins.push(at);
+    json!({ "ok": true })
 }
 
 fn view(inner: &mut Inner, arguments: &Value) -> Value {

@@ -1,0 +1,78 @@
+//! The forecast: typical times along the longest way that is left, and no number where it would be a guess.
+
+use super::sample::{World, id};
+use crate::domain::report::forecast::{Forecast, forecast};
+use crate::domain::run::protocol::Request;
+use crate::domain::run::state::Happened;
+use crate::domain::time::Span;
+
+/// In seconds from the impact, which was five minutes before the start.
+fn back(world: &World) -> u64 {
+    match forecast(&world.run, world.now) {
+        Some(Forecast::Back(after)) => after.ms() / 1000,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn it_is_what_has_passed_and_the_longest_way_that_is_left() {
+    let mut world = World::new();
+    // look 5 s, decide, promote, secret and pin a minute each, live 5 s.
+    assert_eq!(back(&world), 300 + 250);
+    world.do_step("look");
+    assert_eq!(back(&world), 300 + 245);
+    world.previewed("decide");
+    world.wait(Span::seconds(90));
+    assert_eq!(back(&world), 300 + 90 + 245, "people are waited for, and that adds up");
+    world.agreed("decide");
+    world.do_step("fence");
+    world.do_until_called("promote");
+    assert_eq!(back(&world), 390 + 185);
+    world.wait(Span::seconds(40));
+    assert_eq!(back(&world), 390 + 185, "what runs takes its time, and no more");
+    world.wait(Span::seconds(40));
+    assert_eq!(back(&world), 410 + 185, "longer than typical");
+    world.wait(Span::minutes(5));
+    assert_eq!(forecast(&world.run, world.now), Some(Forecast::Stuck(id("promote"))), "past worst");
+}
+
+#[test]
+fn it_is_unknown_while_something_on_the_way_is_in_doubt_refused_or_failed_or_the_run_is_held() {
+    let stuck = |world: &World, step| {
+        assert_eq!(forecast(&world.run, world.now), Some(Forecast::Stuck(id(step))));
+    };
+    let mut world = World::ready("promote");
+    world.ask("mia", &Request::Hold { reason: "wait".into() }).unwrap();
+    assert_eq!(forecast(&world.run, world.now), Some(Forecast::Held));
+    world.ask("antoine", &Request::Resume).unwrap();
+    world.do_until_called("promote");
+    world.unknown("promote");
+    stuck(&world, "promote");
+    world.probed("promote", Happened::Running);
+    assert!(back(&world) > 300, "it looks under way");
+    world.probed("promote", Happened::Never);
+    stuck(&world, "promote");
+
+    let mut world = World::ready("secret");
+    world.do_until_called("secret");
+    let before = back(&world);
+    world.fails("secret");
+    assert_eq!(back(&world), before, "its fallback has opened, and takes as long");
+
+    let mut world = World::ready("pin");
+    world.do_until_called("pin");
+    world.fails("pin");
+    stuck(&world, "pin");
+}
+
+#[test]
+fn what_is_beside_the_way_does_not_count_and_once_back_there_is_none() {
+    let mut world = World::ready("pin");
+    let before = back(&world);
+    world.previewed("tell");
+    world.ask("antoine", &Request::Skip { step: id("tell"), reason: "no".into() }).unwrap();
+    assert_eq!(back(&world), before);
+    world.do_step("pin");
+    world.do_step("live");
+    assert_eq!(forecast(&world.run, world.now), None);
+}
