@@ -200,12 +200,14 @@ fn language(voice: &Voice<'_>, now: Language) -> Value {
         let name = voice.plain(&Text::Named(format!("language.{}", language.code()), vec![]));
         json!({ "text": { "type": "plain_text", "text": name }, "value": language.code() })
     };
-    let mut section = section(voice, &Text::key("home.language"));
-    section["accessory"] = json!({
-        "type": "static_select", "action_id": LANGUAGE,
-        "options": Language::ALL.map(option), "initial_option": option(now),
-    });
-    section
+    json!({
+        "type": "section",
+        "text": { "type": "mrkdwn", "text": voice.mrkdwn(&Text::key("home.language")) },
+        "accessory": {
+            "type": "static_select", "action_id": LANGUAGE,
+            "options": Language::ALL.map(option), "initial_option": option(now),
+        },
+    })
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ fn duties(runs: &[Run], person: &Person) -> Message {
         let on_duty = run.duty.iter().filter(|(_, on_duty)| **on_duty == person.id);
         let on_duty: Vec<_> = on_duty.map(|(role, _)| *role).collect();
         let args = vec![("roles", roles(&on_duty)), ("run", Text::raw(&run.id))];
-        (!on_duty.is_empty()).then(|| Text::Key("home.duty", args))
+        (!on_duty.is_empty()).then_some(Text::Key("home.duty", args))
     }));
     lines(said)
 }
