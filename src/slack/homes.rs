@@ -144,6 +144,9 @@ mod tests {
         assert_eq!(homes.next(again), Next::Publish(viewer("a")));
         homes.refused(&viewer("a"));
         let later = again;
+        assert!(homes.shows(&viewer("a"), Digest::of(b"1"), later), "tried again");
+        assert_eq!(homes.next(later + BETWEEN), Next::Publish(viewer("b")));
+        let later = later + BETWEEN;
         assert_eq!(homes.next(later), Next::Nothing);
     }
 
@@ -171,6 +174,7 @@ mod tests {
     fn a_home_nobody_opened_for_an_hour_is_left_alone() {
         let (mut homes, now) = (Homes::default(), Instant::now());
         homes.opened(viewer("a"), now);
+        assert_eq!(homes.next(now), Next::Publish(viewer("a")));
         assert!(homes.shows(&viewer("a"), Digest::of(b"1"), now));
         homes.changed(now + WATCHED);
         assert_eq!(homes.next(now + WATCHED + COALESCED), Next::Nothing);
