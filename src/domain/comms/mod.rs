@@ -7,6 +7,7 @@ pub mod button;
 pub mod declare;
 mod details;
 pub mod form;
+mod home;
 mod notice;
 mod question;
 mod run_card;
@@ -15,6 +16,7 @@ mod step_card;
 
 pub use button::{Ask, Press};
 pub use form::{Form, Written};
+pub use home::home;
 pub use silence::{back, silence};
 
 use crate::domain::actor::{Right, roles_for};

@@ -121,6 +121,9 @@ pub struct Chat {
     /// How run ids begin: `OPS-DR`.
     #[serde(default = "run_prefix")]
     pub run_prefix: String,
+    /// The reaction that puts a message on the timeline, without colons.
+    #[serde(default = "timeline_reaction")]
+    pub timeline_reaction: String,
     /// The Slack teams (workspaces) that may drive runs; any that Slack vouches for, if none is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<String>,
@@ -173,6 +176,10 @@ fn utc() -> String {
     "UTC".to_owned()
 }
 
+fn timeline_reaction() -> String {
+    "stopwatch".to_owned()
+}
+
 fn run_prefix() -> String {
     "OPS-DR".to_owned()
 }
@@ -215,6 +222,7 @@ mod tests {
             language: Language::En,
             time_zone: utc(),
             run_prefix: run_prefix(),
+            timeline_reaction: timeline_reaction(),
             teams: all(teams),
             channels: all(channels),
         }
