@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dr_buddy::domain::ids::{PersonId, StepId};
-use dr_buddy::domain::run::log::verify;
+use dr_buddy::domain::run::log::{VERSION, verify};
 use dr_buddy::domain::run::{Effect, Event, Kind, MessageKey};
 use dr_buddy::domain::time::{Span, Timestamp};
 use dr_buddy::domain::value::Language;
@@ -194,7 +194,7 @@ async fn an_event_of_a_newer_version_is_refused_by_name(bed: Bed) {
     ))
     .await
     .unwrap();
-    assert_eq!(store.record(id, 0, 1).await.unwrap()[0].version, 1);
+    assert_eq!(store.record(id, 0, 1).await.unwrap()[0].version, VERSION);
     let refused = anyhow::Error::from(store.record(id, 0, 9).await.unwrap_err());
     let refused = format!("{refused:#}");
     assert!(refused.contains("event 2") && refused.contains("newer dr-buddy"), "{refused}");
