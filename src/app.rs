@@ -316,7 +316,7 @@ async fn begin(
         }
         None => Router::new(),
     };
-    let sockets = config.slack.app_token.map(|token| (Sockets::new(slack, token), doors));
+    let sockets = config.slack.app_token.map(|token| (Sockets::new(slack, token), doors.clone()));
     if config.web_tokens.is_empty() {
         info!("The war room in the browser is off: DR_BUDDY_WEB_TOKENS is not set");
     } else {
@@ -326,6 +326,8 @@ async fn begin(
         routes = routes.merge(router::routes(Web { desk, access, stop, clock: None }));
     }
     look_back(front, &desk).await?;
+    let (homes, token) = (doors.clone(), front.work.token().clone());
+    front.work.keep("homes", move || homes.clone().keep_homes(token.clone()));
     let sockets = sockets.map(|(sockets, doors)| sockets.open(doors, &front.work));
     let_in(front, &desk, routes, sockets);
     Ok((engine, config.grace))

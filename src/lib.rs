@@ -30,12 +30,16 @@
 //! 6. A press alone passes no point of no return in the name of somebody who has one-time codes, on any surface.
 //! 7. A tabletop cannot reach anything outside: the run's kind alone chooses between real and simulated actions.
 //!
-//! # Five walks
+//! # Six walks
 //! **A slash command.** [`slack::inbound`] checks the signature on the raw body, or [`slack::socket`] takes it out of
 //! its envelope; from there both doors are one: [`slack::handle`] asks whether runs are driven from that place,
 //! [`slack::payload`] reads it, [`slack::command`] understands it, [`desk::Desk::start`] gathers the frozen runbook and
 //! environment, [`engine::Engine::start`] decides and commits; then Slack gets its 200, or its acknowledgement. The
 //! outbox makes previews and posts cards.
+//!
+//! **A form.** `/dr` answers with buttons; Start… opens an empty form while its trigger is good (`slack::modal`), which is
+//! filled after the acknowledgement ([`slack::start_form`]). What was sent is one start with all that was said of the
+//! trouble ([`domain::run::declared`]); a refusal stands beside the field it is about.
 //!
 //! **A button.** A payload becomes a [`Press`](domain::comms::Press) and one known person or a stranger; the request is
 //! decided and committed, and acknowledged then. A refusal is whispered to the asker. A repeat of the payload has the

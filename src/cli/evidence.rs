@@ -155,6 +155,7 @@ fn beside(recorded: &Recorded) -> Option<(String, Value)> {
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
+        | Event::Chat { .. }
         | Event::RunClosed { .. } => None,
     }
 }

@@ -13,6 +13,7 @@ use crate::domain::code::Typed;
 use crate::domain::comms::{Press, Written, form};
 use crate::domain::environment::{Environment, Person};
 use crate::domain::ids::RunId;
+use crate::domain::run::chat::Source;
 use crate::domain::run::declared::{Declared, Field};
 use crate::domain::run::{Kind, Refusal, Request, Run, Start};
 use crate::domain::runbook::CodeOf;
@@ -21,6 +22,9 @@ use crate::domain::time::Timestamp;
 use crate::engine::{Asked, Engine, SubmitError, Submitted};
 use crate::store::StoreError;
 pub use language::Languages;
+
+/// In how many of the newest runs messages of the chat are followed, closed ones among them.
+const FOLLOWED: u32 = 10;
 
 /// What surfaces share.
 #[derive(Debug, Clone)]
@@ -185,6 +189,26 @@ impl Desk {
             }
             Err(error) => failed(&error),
         }
+    }
+
+    /// The newest of the last runs on whose timeline this message is.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn run_with(&self, source: &Source) -> Result<Option<Run>, StoreError> {
+        let runs = self.engine.store.runs(FOLLOWED).await?;
+        Ok(runs.into_iter().find(|run| run.chat_note(source).is_some()))
+    }
+
+    /// Hands a request about a message of the chat to this run.
+    pub async fn about_chat(
+        &self,
+        key: &str,
+        by: &Actor,
+        run: &RunId,
+        request: &Request,
+    ) -> Answer {
+        self.submit(key, by, run, request, None).await
     }
 
     /// Whether a press of this person is asked for a one-time code. For drawing forms; the rules ask again.

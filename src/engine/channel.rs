@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::comms::Message;
+use crate::domain::run::chat::{Source, Words};
 use crate::domain::run::{MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::Posted;
@@ -116,6 +117,14 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
     /// When it cannot be seen.
     async fn find(&self, _run: &Run, _key: &MessageKey) -> Result<Vec<Posted>, ChannelError> {
         Ok(Vec::new())
+    }
+
+    /// What somebody's message says; `None` if it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    async fn said(&self, _run: &Run, _source: &Source) -> Result<Option<Words>, ChannelError> {
+        Ok(None)
     }
 
     /// Leaves a message to be posted by the channel itself at `due_at`. `None`: this channel cannot.

@@ -3,25 +3,27 @@
 //! A door reads its own framing (a signed body, an envelope), calls [`Inbound::take`], and says the [`Reply`] in its
 //! own way. When a reply is there, what was asked is on the record or certainly not.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tracing::{info, warn};
 
 use super::client::SlackClientHandle;
 use super::command::{self, Command};
+use super::homes::Homes;
 use super::menu::Menu;
-use super::obey::{Said, obey};
+use super::obey::{Said, ending, obey};
 use super::payload::{self, Happening, Interaction, Kind, Sender, Slash, Unreadable};
 use super::render;
 use super::start_form::beside;
 use crate::catalog::Voice;
 use crate::desk::{Answer, Desk};
 use crate::domain::actor::Actor;
-use crate::domain::comms::{self, Press, Written};
+use crate::domain::comms::{self, Ask, Press, Written};
 use crate::domain::environment::Elsewhere;
+use crate::domain::ids::RunId;
 use crate::domain::run::declared::Field;
 use crate::domain::text::Text;
 use crate::engine::supervise::Supervisor;
@@ -35,6 +37,8 @@ pub struct Inbound {
     pub(super) desk: Desk,
     pub(super) slack: Arc<SlackClientHandle>,
     pub(super) supervisor: Supervisor,
+    /// Whose home is to be published, and that one is.
+    pub(super) homes: Arc<(Mutex<Homes>, Notify)>,
 }
 
 /// What Slack is told.
@@ -64,7 +68,7 @@ fn after_form(voice: &Voice<'_>, press: &Press, written: &Written, answer: &Answ
 impl Inbound {
     /// On these parts.
     pub fn new(desk: Desk, slack: Arc<SlackClientHandle>, supervisor: Supervisor) -> Self {
-        Self { desk, slack, supervisor }
+        Self { desk, slack, supervisor, homes: Arc::default() }
     }
 
     /// Does what a payload asks, once, however often and by whichever door it comes.
@@ -116,6 +120,8 @@ impl Inbound {
                 self.whisper(sender, said);
                 Reply::Taken
             }
+            Happening::Home(sender) => self.home_opened(sender),
+            Happening::Heard(heard) => self.heard(key, heard).await,
             Happening::Ignored => Reply::Taken,
         }
     }
@@ -123,6 +129,9 @@ impl Inbound {
     async fn interaction(&self, key: &str, interaction: Interaction) -> Reply {
         let (Interaction::Click(sender, _)
         | Interaction::Sent(sender, ..)
+        | Interaction::Marked(sender, _)
+        | Interaction::Language(sender, _)
+        | Interaction::Declare(sender)
         | Interaction::Menu(sender, _)
         | Interaction::Declared(sender, _)
         | Interaction::NotOurs(sender)) = &interaction
@@ -137,11 +146,15 @@ impl Inbound {
                 after_form(&self.desk.voice_of(&by), &press, &written, &refused)
             }
             (Interaction::Declared(..), Some(refused)) => {
+                self.meet(&by).await;
                 beside(&self.desk.voice_of(&by), Field::Runbook, refused.text())
             }
             (
                 Interaction::Click(sender, _)
                 | Interaction::Menu(sender, _)
+                | Interaction::Marked(sender, _)
+                | Interaction::Language(sender, _)
+                | Interaction::Declare(sender)
                 | Interaction::NotOurs(sender),
                 Some(refused),
             ) => self.after_click(sender, &by, refused),
@@ -156,6 +169,9 @@ impl Inbound {
                 match self.desk.press(key, &by, &press, &Written::default()).await {
                     Answer::CodeAsked(_) => self.open_form(sender, &press).await,
                     answer @ (Answer::Done { .. } | Answer::Refused(_) | Answer::Failed(_)) => {
+                        if press.ask == Ask::Done && matches!(answer, Answer::Done { .. }) {
+                            self.offer_the_end(sender.clone(), by.clone(), press.run);
+                        }
                         self.after_click(sender, &by, answer)
                     }
                 }
@@ -165,6 +181,13 @@ impl Inbound {
                 self.meet(&by).await;
                 after_form(&self.desk.voice_of(&by), &press, &written, &answer)
             }
+            (Interaction::Marked(sender, message), None) => {
+                self.mark_told(key, sender, &by, &message).await
+            }
+            (Interaction::Language(sender, language), None) => {
+                self.language_chosen(sender, language).await
+            }
+            (Interaction::Declare(sender), None) => self.declare(sender).await,
             (Interaction::NotOurs(sender), None) => {
                 info!(actor = ?by, "Refused a button that is not ours");
                 self.after_click(sender, &by, Answer::Refused(Text::key("refused.not_ours")))
@@ -173,12 +196,25 @@ impl Inbound {
         }
     }
 
+    /// Whoever did the last step need not look for the button that ends the run, far above on its card.
+    fn offer_the_end(&self, to: Sender, by: Actor, run: RunId) {
+        let inbound = self.clone();
+        self.supervisor.once(async move {
+            let Ok(Some(stored)) = inbound.desk.engine.store.run(&run).await else { return };
+            inbound.meet(&by).await;
+            if let Some(said) = ending(&inbound.desk, &by, &stored.run) {
+                inbound.whisper(to, said);
+            }
+        });
+    }
+
     /// A button does what its word does; the answer is told to whoever pressed.
     async fn menu(&self, key: &str, sender: Sender, menu: Menu) -> Reply {
         if menu == Menu::Start && self.opens_start(&sender).await {
             return Reply::Taken;
         }
         let by = self.actor(&sender);
+        self.meet(&by).await;
         let said = obey(&self.desk, key, &by, &sender, menu.word()).await;
         self.whisper(sender, said);
         Reply::Taken
@@ -191,7 +227,7 @@ impl Inbound {
     }
 
     /// Learns in which language somebody is answered, if it can be learnt at once.
-    async fn meet(&self, by: &Actor) {
+    pub(super) async fn meet(&self, by: &Actor) {
         let Some(user) = self.desk.recall(by).await.map(str::to_owned) else { return };
         let (desk, slack) = (self.desk.clone(), Arc::clone(&self.slack));
         let (done, learnt) = oneshot::channel::<()>();
@@ -208,7 +244,7 @@ impl Inbound {
     }
 
     /// What is told to somebody who asks from a place from which runs are not driven.
-    fn elsewhere(&self, sender: &Sender, by: &Actor) -> Option<Text> {
+    pub(super) fn elsewhere(&self, sender: &Sender, by: &Actor) -> Option<Text> {
         let chat = &self.desk.environment.chat;
         let teams = [sender.team.as_deref(), sender.home.as_deref()];
         let place = chat.admits_teams(teams).and_then(|()| match &sender.channel {
@@ -247,25 +283,33 @@ impl Inbound {
         });
     }
 
-    /// The same, in the language that may have to be asked for first.
-    fn whisper_later(&self, to: Sender, by: &Actor, text: Text) {
+    /// Tells the asker after the acknowledgement, in the language that may have to be asked for first: where they
+    /// asked, or, of what is in no channel, before their eyes.
+    pub(super) fn tell_later(&self, to: Sender, by: &Actor, text: Text) {
         let (this, by) = (self.clone(), by.clone());
         self.supervisor.once(async move {
             this.meet(&by).await;
-            this.whisper(to, this.say(&by, &text));
+            let (None, Some(trigger)) = (&to.channel, &to.trigger) else {
+                return this.whisper(to, this.say(&by, &text));
+            };
+            let voice = this.desk.voice_of(&by);
+            let note = render::note(&voice, &Text::key("home.note"), &text);
+            if let Err(error) = this.slack.open(trigger, &note).await {
+                warn!(error = %error, "Could not answer the asker");
+            }
         });
     }
 
-    fn after_click(&self, sender: Sender, by: &Actor, answer: Answer) -> Reply {
+    pub(super) fn after_click(&self, sender: Sender, by: &Actor, answer: Answer) -> Reply {
         match answer {
             Answer::Done { .. } => Reply::Taken,
             Answer::CodeAsked(text) | Answer::Refused(text) => {
-                self.whisper_later(sender, by, text);
+                self.tell_later(sender, by, text);
                 Reply::Taken
             }
             // Nothing was recorded, or nobody knows: Slack shows its warning beside the button as well.
             Answer::Failed(text) => {
-                self.whisper_later(sender, by, text);
+                self.tell_later(sender, by, text);
                 Reply::NotRecorded
             }
         }

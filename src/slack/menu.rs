@@ -51,15 +51,12 @@ impl Menu {
     /// The button, as Block Kit.
     pub fn button(self, voice: &Voice<'_>, is_primary: bool) -> Value {
         let label = voice.plain(&Text::Named(format!("menu.{}", self.word()), vec![]));
-        let mut button = json!({
+        let button = json!({
             "type": "button",
             "action_id": self.action_id(),
             "text": render::plain(&label, render::LABEL),
         });
-        if is_primary {
-            button["style"] = "primary".into();
-        }
-        button
+        if is_primary { render::with(button, "style", "primary") } else { button }
     }
 }
 

@@ -1,13 +1,17 @@
 //! Slack: what comes in, by two doors ([`inbound`] for HTTP, [`socket`] for Socket Mode) that do the same ([`handle`],
-//! [`payload`], [`command`], `obey`), and what goes out ([`render`], [`client`], [`room`]).
+//! [`payload`], [`command`], `obey`, `chat`), and what goes out ([`render`], [`client`], [`room`],
+//! `home`).
 //!
 //! Payloads are read leniently from JSON: a well-signed click is a click, whatever fields Slack adds or nulls. A
 //! request is committed first and acknowledged then; a refusal answers the asker alone.
 
 mod calls;
+mod chat;
 pub mod client;
 pub mod command;
 pub mod handle;
+mod home;
+mod homes;
 pub mod inbound;
 mod lane;
 pub mod menu;
@@ -18,3 +22,5 @@ pub mod render;
 pub mod room;
 pub mod socket;
 pub mod start_form;
+
+pub use chat::SHORTCUT;

@@ -13,7 +13,7 @@ use crate::domain::actor::{Actor, Role};
 use crate::domain::comms::{self, Message};
 use crate::domain::ids::PersonId;
 use crate::domain::report::timeline;
-use crate::domain::run::decide::may_start;
+use crate::domain::run::decide::{decide, may_start};
 use crate::domain::run::{Request, Run};
 use crate::domain::text::Text;
 
@@ -202,8 +202,18 @@ fn next(desk: &Desk, by: &Actor, run: &Run) -> Said {
     let mine = by.person().and_then(|person| run.waits_for(person).next());
     match mine.and_then(|step| comms::step_card(run, &step.id, now)) {
         Some(card) => Said::message(&voice, &card),
-        None => Said::lines(&voice, &comms::waiting(run, now)),
+        None => {
+            ending(desk, by, run).unwrap_or_else(|| Said::lines(&voice, &comms::waiting(run, now)))
+        }
     }
+}
+
+/// The button that ends the run, when nothing is left to do, for those who may.
+pub(super) fn ending(desk: &Desk, by: &Actor, run: &Run) -> Option<Said> {
+    let now = desk.engine.clock.now();
+    let close = Request::Close { reason: String::new() };
+    let offer = comms::ending(run, now).filter(|_| decide(run, &close, by, now).is_ok())?;
+    Some(Said::message(&desk.voice_of(by), &offer))
 }
 
 async fn entries(desk: &Desk, by: &Actor, run: &Run) -> Said {

@@ -2,12 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::chat::{self, Heard};
+use super::home::{DECLARE, LANGUAGE};
 use super::menu::Menu;
 use super::render::{CODE, WORDS};
 use super::start_form::{CALLBACK, Filled};
 use crate::domain::code::Typed;
 use crate::domain::comms::{Press, Written};
 use crate::domain::ids::Digest;
+use crate::domain::value::Language;
 
 /// Who asked, where, and how to answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -46,6 +49,12 @@ pub enum Interaction {
     Menu(Sender, Menu),
     /// The form that opens a run, with what was filled in.
     Declared(Sender, Box<Filled>),
+    /// A message is to be put on the timeline.
+    Marked(Sender, Value),
+    /// Somebody chose their language at home.
+    Language(Sender, Language),
+    /// Somebody declares a disaster at home.
+    Declare(Sender),
     /// A button or form of somebody else, or of another version of ours.
     NotOurs(Sender),
     /// Something we have no use for (a form that was closed).
@@ -64,6 +73,10 @@ pub enum Happening {
         /// The text, without the mention.
         text: String,
     },
+    /// Somebody opened the app's home.
+    Home(Sender),
+    /// Something about a message, perhaps of the timeline.
+    Heard(Heard),
     /// Something we have no use for.
     Ignored,
 }
@@ -73,7 +86,7 @@ pub enum Happening {
 #[error("unreadable payload: {0}")]
 pub struct Unreadable(&'static str);
 
-fn text(value: &Value, pointer: &str) -> Option<String> {
+pub(super) fn text(value: &Value, pointer: &str) -> Option<String> {
     value
         .pointer(pointer)
         .and_then(Value::as_str)
@@ -123,6 +136,9 @@ pub fn key(kind: Kind, payload: &Value) -> String {
             "/actions/0/action_ts",
             "/actions/0/action_id",
             "/actions/0/value",
+            "/actions/0/selected_option/value",
+            "/callback_id",
+            "/message_ts",
             "/view/id",
             "/view/hash",
             "/view/callback_id",
@@ -172,6 +188,17 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
             if let Some(menu) = Menu::parse(&action) {
                 return Ok(Interaction::Menu(sender, menu));
             }
+            let chosen = text(payload, "/actions/0/selected_option/value");
+            if action == DECLARE {
+                return Ok(Interaction::Declare(sender));
+            }
+            if let (LANGUAGE, Some(chosen)) = (action.as_str(), chosen) {
+                let language = Language::parse(&chosen);
+                return Ok(match language {
+                    Some(language) => Interaction::Language(sender, language),
+                    None => Interaction::NotOurs(sender),
+                });
+            }
             Ok(match Press::parse(&action, &value) {
                 Ok(press) => Interaction::Click(sender, press),
                 Err(_) => Interaction::NotOurs(sender),
@@ -193,6 +220,11 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
                 Err(_) => Interaction::NotOurs(sender),
             })
         }
+        Some("message_action")
+            if text(payload, "/callback_id").as_deref() == Some(chat::SHORTCUT) =>
+        {
+            Ok(Interaction::Marked(sender, payload.get("message").cloned().unwrap_or_default()))
+        }
         Some(_) => Ok(Interaction::Ignored),
         None => Err(Unreadable("an interaction without a type")),
     }
@@ -203,8 +235,11 @@ pub fn event(payload: &Value) -> Happening {
     if text(payload, "/type").as_deref() == Some("url_verification") {
         return Happening::Challenge(text(payload, "/challenge").unwrap_or_default());
     }
+    if text(payload, "/event/type").as_deref() == Some("app_home_opened") {
+        return home(payload).map_or(Happening::Ignored, Happening::Home);
+    }
     if text(payload, "/event/type").as_deref() != Some("app_mention") {
-        return Happening::Ignored;
+        return chat::heard(payload).map_or(Happening::Ignored, Happening::Heard);
     }
     let user = text(payload, "/event/user").filter(|_| text(payload, "/event_id").is_some());
     let Some(user) = user else {
@@ -226,6 +261,14 @@ pub fn event(payload: &Value) -> Happening {
         ..Sender::default()
     };
     Happening::Mention { sender, text: said }
+}
+
+/// Who opened the tab of that name; it is in no channel where anything could be said.
+fn home(payload: &Value) -> Option<Sender> {
+    text(payload, "/event_id")?;
+    let is_home = text(payload, "/event/tab").is_none_or(|tab| tab == "home");
+    let user = text(payload, "/event/user").filter(|_| is_home)?;
+    Some(Sender { user, team: text(payload, "/team_id"), ..Sender::default() })
 }
 
 #[cfg(test)]

@@ -108,12 +108,14 @@ fn button(voice: &Voice<'_>, button: &Button) -> Value {
     }
     if let (Some(map), Some(text)) = (out.as_object_mut(), &button.confirm) {
         let word = |key| voice.plain(&Text::key(key));
+        let style = if button.style == Style::Danger { "danger" } else { "primary" };
         map.insert(
             "confirm".to_owned(),
             json!({
                 "title": plain(&word("confirm.title"), 100),
                 "text": plain(&voice.plain(text), CONFIRM),
                 "confirm": plain(&word("confirm.yes"), CONFIRM_LABEL),
+                "style": style,
                 "deny": plain(&word("confirm.no"), CONFIRM_LABEL),
             }),
         );
@@ -174,6 +176,14 @@ pub fn view(voice: &Voice<'_>, form: &Form) -> Value {
         "close": plain(&voice.plain(&Text::key("form.cancel")), TITLE),
         "blocks": blocks,
     })
+}
+
+/// The same with one more field.
+pub(super) fn with(mut object: Value, name: &str, value: impl Into<Value>) -> Value {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(name.to_owned(), value.into());
+    }
+    object
 }
 
 /// A form without a question: a text to read, and a way out.

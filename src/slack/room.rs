@@ -14,6 +14,7 @@ use super::lane::{Errand, Lanes, Next, Ticket};
 use super::render;
 use crate::domain::comms::Message;
 use crate::domain::ids::Digest;
+use crate::domain::run::chat::{Source, Words};
 use crate::domain::run::{MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::channel::{Channel, ChannelError, Pending, Urgency};
@@ -269,6 +270,10 @@ impl Channel for SlackClientHandle {
             cursor = Some(next.to_owned());
         }
         Ok(found)
+    }
+
+    async fn said(&self, run: &Run, source: &Source) -> Result<Option<Words>, ChannelError> {
+        self.words_of(&run.environment, source).await
     }
 
     async fn leave(

@@ -51,19 +51,21 @@ pub struct Filled {
 impl Filled {
     /// Reads the state of a form that was sent.
     pub(super) fn read(payload: &Value) -> Self {
-        let values = payload.pointer("/view/state/values").cloned().unwrap_or_default();
-        let at = |field: Field| values[&field.name()][&field.name()].clone();
+        let at = |field: Field, part: &str| {
+            let name = field.name();
+            payload.pointer(&format!("/view/state/values/{name}/{name}/{part}"))
+        };
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        let chosen = |field: Field| text(&at(field)["selected_option"]["value"]);
-        let user = |role: Role| text(&at(Field::Role(role))["selected_user"]);
-        let affected = at(Field::Affected)["selected_options"].as_array().cloned();
-        let affected = affected.unwrap_or_default();
+        let chosen = |field: Field| at(field, "selected_option/value").and_then(text);
+        let user = |role: Role| at(Field::Role(role), "selected_user").and_then(text);
+        let affected = at(Field::Affected, "selected_options").and_then(Value::as_array);
+        let affected = affected.into_iter().flatten();
         Self {
             runbook: chosen(Field::Runbook),
             kind: chosen(Field::Kind),
-            impact: at(Field::Impact)["selected_date_time"].as_i64(),
+            impact: at(Field::Impact, "selected_date_time").and_then(Value::as_i64),
             severity: chosen(Field::Severity),
-            affected: affected.iter().filter_map(|one| text(&one["value"])).collect(),
+            affected: affected.filter_map(|one| one.get("value").and_then(text)).collect(),
             roles: Role::ALL.into_iter().filter_map(|role| Some((role, user(role)?))).collect(),
         }
     }
@@ -76,11 +78,13 @@ impl Inbound {
         if may_start(&self.desk.environment, &by).is_err() {
             return false;
         }
-        let desk = self.desk.clone();
+        let inbound = self.clone();
         let view = async move {
+            inbound.meet(&by).await;
+            let desk = &inbound.desk;
             let open = desk.open_run().await;
             let open = open.map_err(|_| Text::key("refused.not_stored"))?;
-            Ok(view(&desk, &by, open.as_ref(), desk.engine.clock.now()))
+            Ok(view(desk, &by, open.as_ref(), desk.engine.clock.now()))
         };
         self.open_then(sender.clone(), Text::key("start.title"), view).await
     }
@@ -88,6 +92,7 @@ impl Inbound {
     /// Opens the run that the form asks for, or says beside the field what is wrong.
     pub(super) async fn declared(&self, key: &str, sender: &Sender, filled: &Filled) -> Reply {
         let by = self.actor(sender);
+        self.meet(&by).await;
         let voice = self.desk.voice_of(&by);
         let wish = match self.wish(sender, filled) {
             Ok(wish) => wish,
@@ -155,7 +160,7 @@ fn view(desk: &Desk, by: &Actor, open: Option<&Run>, now: Timestamp) -> Value {
         let name = Text::Named(format!("role.{}", role.name()), vec![]);
         let mut element = json!({ "type": "users_select" });
         if let Some(slack) = person.and_then(|person| person.slack.as_deref()) {
-            element["initial_user"] = slack.into();
+            element = render::with(element, "initial_user", slack);
         }
         let label = Text::Key("start.role", vec![("role", name)]);
         blocks.push(input(voice, Field::Role(role), &label, element, true));
@@ -198,29 +203,24 @@ fn intro(desk: &Desk, open: Option<&Run>) -> Vec<Text> {
     lines
 }
 
-fn input(
-    voice: &Voice<'_>,
-    field: Field,
-    label: &Text,
-    mut element: Value,
-    optional: bool,
-) -> Value {
-    element["action_id"] = field.name().into();
+fn input(voice: &Voice<'_>, field: Field, label: &Text, element: Value, optional: bool) -> Value {
     json!({
         "type": "input",
         "block_id": field.name(),
         "optional": optional,
         "label": render::plain(&voice.plain(label), LABEL),
-        "element": element,
+        "element": render::with(element, "action_id", field.name()),
     })
 }
 
 fn option(voice: &Voice<'_>, value: &str, name: &Text, means: Option<&Text>) -> Value {
-    let mut option = json!({ "text": render::plain(&voice.plain(name), OPTION), "value": value });
-    if let Some(means) = means {
-        option["description"] = render::plain(&voice.plain(means), OPTION);
+    let option = json!({ "text": render::plain(&voice.plain(name), OPTION), "value": value });
+    match means {
+        Some(means) => {
+            render::with(option, "description", render::plain(&voice.plain(means), OPTION))
+        }
+        None => option,
     }
-    option
 }
 
 /// The default one first and chosen.
@@ -230,11 +230,8 @@ fn runbook(voice: &Voice<'_>, desk: &Desk) -> Value {
     let named =
         |runbook: &&Runbook| option(voice, runbook.id.as_str(), &Text::from(&runbook.title), None);
     let options: Vec<_> = all.iter().take(OPTIONS).map(named).collect();
-    let mut element = json!({ "type": "static_select" });
-    if let Some(first) = options.first() {
-        element["initial_option"] = first.clone();
-    }
-    element["options"] = options.into();
+    let element =
+        json!({ "type": "static_select", "initial_option": options.first(), "options": options });
     input(voice, Field::Runbook, &Text::key("start.runbook"), element, false)
 }
 
@@ -255,15 +252,14 @@ fn impact(voice: &Voice<'_>, desk: &Desk, now: Timestamp) -> Value {
     let zone = &desk.environment.chat.time_zone;
     let minute = now.0.div_euclid(60_000) * 60;
     let element = json!({ "type": "datetimepicker", "initial_date_time": minute });
-    let mut block = input(voice, Field::Impact, &Text::key("start.impact"), element, false);
+    let block = input(voice, Field::Impact, &Text::key("start.impact"), element, false);
     let args = vec![
         ("utc", Text::raw(now.minute_in("UTC").unwrap_or_default())),
         ("local", Text::raw(now.minute_in(zone).unwrap_or_default())),
         ("city", Text::raw(city(zone))),
     ];
     let hint = voice.plain(&Text::Key("start.impact_hint", args));
-    block["hint"] = render::plain(&hint, 2000);
-    block
+    render::with(block, "hint", render::plain(&hint, 2000))
 }
 
 fn severity(voice: &Voice<'_>) -> Value {

@@ -13,6 +13,7 @@ use super::{Fate, StoreError};
 use crate::domain::actor::Role;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{Digest, PersonId, RunId, StepId};
+use crate::domain::run::chat::ChatNote;
 use crate::domain::run::declared::Declared;
 use crate::domain::run::state::{Kind, Status, StepRun};
 use crate::domain::run::{Effect, Run};
@@ -20,7 +21,7 @@ use crate::domain::runbook::Runbook;
 use crate::domain::time::Timestamp;
 
 /// Version of a run's row. A row of another version is rebuilt from its events.
-pub(super) const STATE_VERSION: i64 = 3;
+pub(super) const STATE_VERSION: i64 = 4;
 
 /// A run without what was frozen at its start: that is named here, and stands in rows of its own.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,6 +39,7 @@ pub(super) struct Moving<'a> {
     status: Cow<'a, Status>,
     duty: Cow<'a, BTreeMap<Role, PersonId>>,
     steps: Cow<'a, BTreeMap<StepId, StepRun>>,
+    chat: Cow<'a, [ChatNote]>,
     evidence: Cow<'a, [Value]>,
     seq: u64,
     seen_at: Timestamp,
@@ -59,6 +61,7 @@ impl<'a> Moving<'a> {
             status,
             duty,
             steps,
+            chat,
             evidence,
             seq,
             seen_at,
@@ -76,6 +79,7 @@ impl<'a> Moving<'a> {
             status: Cow::Borrowed(status),
             duty: Cow::Borrowed(duty),
             steps: Cow::Borrowed(steps),
+            chat: Cow::Borrowed(chat),
             evidence: Cow::Borrowed(evidence),
             seq: *seq,
             seen_at: *seen_at,
@@ -97,6 +101,7 @@ impl<'a> Moving<'a> {
             status: self.status.into_owned(),
             duty: self.duty.into_owned(),
             steps: self.steps.into_owned(),
+            chat: self.chat.into_owned(),
             evidence: self.evidence.into_owned(),
             seq: self.seq,
             seen_at: self.seen_at,
@@ -138,6 +143,7 @@ pub(super) fn key(effect: &Effect) -> String {
         Effect::Act { step, attempt } => format!("act/{step}/{attempt}"),
         Effect::Prove { step, attempt } => format!("prove/{step}/{attempt}"),
         Effect::Probe { step, attempt } => format!("probe/{step}/{attempt}"),
+        Effect::Read(source) => format!("read/{}/{}", source.channel(), source.ts()),
         Effect::WakeAt(_) => "wake".to_owned(),
         Effect::Watch => "watch".to_owned(),
     }
@@ -148,7 +154,7 @@ pub(super) fn priority(effect: &Effect) -> i64 {
     use crate::domain::run::MessageKey;
     match effect {
         Effect::Act { .. } | Effect::Probe { .. } | Effect::Prove { .. } => 0,
-        Effect::Preview { .. } | Effect::WakeAt(_) => 1,
+        Effect::Preview { .. } | Effect::WakeAt(_) | Effect::Read(_) => 1,
         Effect::Show(MessageKey::Notice(_) | MessageKey::Back(_)) => 2,
         Effect::Show(MessageKey::Step(_)) => 3,
         Effect::Show(MessageKey::Run | MessageKey::Details(_)) | Effect::Watch => 4,

@@ -3,17 +3,20 @@
 //! judges of other people's making look at what is sent, and the limits Slack states are held by all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use dr_buddy::catalog::{Catalog, CatalogSources, Opening, Voice};
 use dr_buddy::domain::actor::{Actor, Surface as Via};
 use dr_buddy::domain::comms::{self, Ask, Block, Message, Press};
 use dr_buddy::domain::ids::{EnvironmentId, PersonId, StepId};
-use dr_buddy::domain::run::decide::{decide, start};
+use dr_buddy::domain::run::decide::{agrees_to, decide, start};
 use dr_buddy::domain::run::log::{Recorded, record, root};
 use dr_buddy::domain::run::preview::{Change, Preview, Remark};
 use dr_buddy::domain::run::protocol::Returned;
 use dr_buddy::domain::run::state::{Happened, Seen};
-use dr_buddy::domain::run::{Entry, Event, Kind, Report, Request, Run, Start, StepState, apply};
+use dr_buddy::domain::run::{
+    Entry, Event, Kind, Refusal, Report, Request, Run, Start, StepState, apply,
+};
 use dr_buddy::domain::time::{Span, Timestamp};
 use dr_buddy::domain::value::{Language, Localized};
 use dr_buddy::slack::render;
@@ -108,9 +111,25 @@ impl<'a> Walk<'a> {
     }
 
     fn ask(&mut self, request: &Request, by: &Actor) {
-        if let Ok(events) = decide(&self.run, request, by, self.now) {
+        let decided = match decide(&self.run, request, by, self.now) {
+            Err(Refusal::CodeMissing { .. }) => self.with_a_code(request, by),
+            decided => decided,
+        };
+        if let Ok(events) = decided {
             self.take(&events, by);
         }
+    }
+
+    /// What follows where a code has counted. Only the product's own check can say that one has, so the rules are asked
+    /// as if they wanted none.
+    fn with_a_code(&self, request: &Request, by: &Actor) -> Result<Vec<Event>, Refusal> {
+        let mut run = self.run.clone();
+        let steps = Arc::make_mut(&mut run.runbook).steps.iter_mut();
+        steps.for_each(|step| step.point_of_no_return = false);
+        let mut events = decide(&run, request, by, self.now)?;
+        let step = agrees_to(request).expect("a code is asked of a yes").clone();
+        events.insert(0, Event::CodeConfirmed { step });
+        Ok(events)
     }
 
     fn step_on(&mut self) {

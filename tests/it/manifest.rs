@@ -31,14 +31,17 @@ fn texts(list: &Value) -> BTreeSet<String> {
 }
 
 /// What a method of the Web API needs, by Slack's reference.
-const NEEDS: [(&str, &[&str]); 13] = [
+const NEEDS: [(&str, &[&str]); 16] = [
     ("chat_post_message", &["chat:write"]),
     ("chat_post_ephemeral", &["chat:write"]),
     ("chat_update", &["chat:write"]),
     ("views.open", &[]),
+    ("views.publish", &[]),
     ("views.update", &[]),
     ("auth_test", &[]),
     ("users.info", &["users:read"]),
+    ("conversations.replies", &["channels:history", "groups:history"]),
+    ("chat.getPermalink", &[]),
     ("chat.scheduleMessage", &["chat:write"]),
     ("chat.scheduledMessages.list", &[]),
     ("chat.deleteScheduledMessage", &["chat:write"]),
@@ -47,6 +50,19 @@ const NEEDS: [(&str, &[&str]); 13] = [
     ("pins.add", &["pins:write"]),
     // Of the app-level token, `connections:write`; of the bot's, nothing.
     ("apps_connections_open", &[]),
+];
+
+/// What the code listens for, by its word there, the events that bring it, and what these need.
+const HEARD: [(&str, &[&str], &[&str]); 5] = [
+    ("app_home_opened", &["app_home_opened"], &[]),
+    ("app_mention", &["app_mention"], &["app_mentions:read"]),
+    (
+        "message_changed",
+        &["message.channels", "message.groups"],
+        &["channels:history", "groups:history"],
+    ),
+    ("reaction_added", &["reaction_added"], &["reactions:read"]),
+    ("reaction_removed", &["reaction_removed"], &["reactions:read"]),
 ];
 
 #[test]
@@ -70,7 +86,9 @@ fn every_scope_is_used_and_every_use_has_its_scope() {
     });
     let calls: BTreeSet<String> = calls.into_iter().chain(named.map(str::to_owned)).collect();
     assert!(calls.len() >= 8, "{calls:?}");
-    let mut wanted = BTreeSet::from(["commands".to_owned(), "app_mentions:read".to_owned()]);
+    let mut wanted = BTreeSet::from(["commands".to_owned()]);
+    wanted
+        .extend(HEARD.iter().flat_map(|(.., scopes)| scopes.iter()).map(|&scope| scope.to_owned()));
     for call in calls.iter().filter(|call| {
         *call != "http_session_api.http_get" && *call != "http_session_api.http_post"
     }) {
@@ -101,10 +119,18 @@ fn every_address_in_the_manifest_is_served() {
     assert_eq!(command["command"], "/dr");
     assert_eq!(settings["interactivity"]["is_enabled"], true);
     assert_eq!(settings["socket_mode_enabled"], false);
-    assert_eq!(
-        texts(&settings["event_subscriptions"]["bot_events"]),
-        BTreeSet::from(["app_mention".to_owned()])
-    );
+    let heard = HEARD.iter().flat_map(|(_, events, _)| events.iter());
+    let heard = heard.map(|&event| event.to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(texts(&settings["event_subscriptions"]["bot_events"]), heard);
+    for (word, ..) in HEARD {
+        assert!(code.contains(&format!("\"{word}\"")), "nobody listens for `{word}`");
+    }
+    assert_eq!(manifest["features"]["app_home"]["home_tab_enabled"], true);
+    let shortcut = &manifest["features"]["shortcuts"];
+    assert_eq!(shortcut.as_array().unwrap().len(), 1);
+    assert_eq!(shortcut[0]["callback_id"], dr_buddy::slack::SHORTCUT);
+    assert_eq!(shortcut[0]["type"], "message");
+    assert!(shortcut[0]["name"].as_str().unwrap().len() <= 24);
     let hint = command["usage_hint"].as_str().unwrap();
     for (word, ..) in dr_buddy::slack::command::ALL {
         assert!(hint.contains(word), "the hint names `{word}`");

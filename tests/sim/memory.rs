@@ -70,6 +70,7 @@ fn key(effect: &Effect) -> String {
         Effect::Act { step, attempt } => format!("act/{step}/{attempt}"),
         Effect::Prove { step, attempt } => format!("prove/{step}/{attempt}"),
         Effect::Probe { step, attempt } => format!("probe/{step}/{attempt}"),
+        Effect::Read(source) => format!("read/{}/{}", source.channel(), source.ts()),
         Effect::WakeAt(_) => "wake".to_owned(),
         Effect::Watch => "watch".to_owned(),
     }
@@ -78,7 +79,7 @@ fn key(effect: &Effect) -> String {
 fn priority(effect: &Effect) -> u8 {
     match effect {
         Effect::Act { .. } | Effect::Probe { .. } | Effect::Prove { .. } => 0,
-        Effect::Preview { .. } | Effect::WakeAt(_) => 1,
+        Effect::Preview { .. } | Effect::WakeAt(_) | Effect::Read(_) => 1,
         Effect::Show(MessageKey::Notice(_) | MessageKey::Back(_)) => 2,
         Effect::Show(MessageKey::Step(_)) => 3,
         Effect::Show(MessageKey::Run | MessageKey::Details(_)) | Effect::Watch => 4,

@@ -93,6 +93,7 @@ fn environment() -> Environment {
             war_room: "C1".to_owned(),
             language: Language::En,
             time_zone: "UTC".to_owned(),
+            timeline_reaction: "stopwatch".to_owned(),
             run_prefix: "R".to_owned(),
             channels: vec![],
             teams: vec![],

@@ -7,6 +7,7 @@ pub mod button;
 pub mod declare;
 mod details;
 pub mod form;
+mod home;
 mod notice;
 mod question;
 mod run_card;
@@ -15,6 +16,7 @@ mod step_card;
 
 pub use button::{Ask, Press};
 pub use form::{Form, Written};
+pub use home::home;
 pub use silence::{back, silence};
 
 use crate::domain::actor::{Right, roles_for};
@@ -22,7 +24,7 @@ use crate::domain::environment::Person;
 use crate::domain::ids::{PersonId, StepId};
 use crate::domain::run::decide::somebody_may;
 use crate::domain::run::log::Recorded;
-use crate::domain::run::state::{Choice, Kind, Run, StepRun};
+use crate::domain::run::state::{Approval, Choice, Kind, Run, StepRun};
 use crate::domain::runbook::Step;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
@@ -145,11 +147,31 @@ fn agreed(step: &Step, at: &StepRun) -> (usize, usize) {
     (if step.action.is_decision() { go } else { at.approvals.len() }, needed)
 }
 
+/// How somebody agreed: alone, with a code, or by a press.
+fn agreed_as(at: &StepRun, approval: &Approval) -> &'static str {
+    match (&approval.glass, at.coded.contains(&approval.by)) {
+        (Some(_), _) => "step.agreed_alone",
+        (None, true) => "step.agreed_code",
+        (None, false) => "step.agreed",
+    }
+}
+
 /// Who can get a step out of trouble.
 fn steerers<'a>(run: &'a Run, step: &Step) -> Vec<&'a PersonId> {
     let roles = roles_for(Right::Steer, &[], step.owner).unwrap_or_default();
     let may = |person: &&Person| person.holds_one_of(&roles) || run.is_on_duty(&person.id, &roles);
     run.environment.people.iter().filter(may).map(|person| &person.id).collect()
+}
+
+/// What is offered when nothing is left to do: the end. `None` while something is, and after the end.
+pub fn ending(run: &Run, now: Timestamp) -> Option<Message> {
+    if run.is_closed() || run.each_step().any(|(step, _)| !run.is_settled(&step.id)) {
+        return None;
+    }
+    let line = Text::key("run.nothing_open");
+    let close = Button::plain(Press::of_run(Ask::Close, &run.id)).styled(Style::Primary);
+    let blocks = vec![Block::Lines(vec![line.clone()]), Block::Buttons(vec![close])];
+    Some(pressable(run, Message { summary: line, blocks }, now))
 }
 
 /// What waits for whom, a line each: the run card's, without the card.

@@ -1,7 +1,7 @@
 //! The card of a step: what would change, who agreed, what was seen. It collapses to a line when it is settled.
 
 use super::button::{Ask, Press};
-use super::{Block, Button, Message, Style, agreed, banner, clock, question, steerers};
+use super::{Block, Button, Message, Style, agreed, agreed_as, banner, clock, question, steerers};
 use crate::domain::action::{Danger, Undo};
 use crate::domain::ids::{PersonId, StepId};
 use crate::domain::run::preview::Direction;
@@ -202,11 +202,7 @@ impl Card<'_> {
 
     fn agreed(&self) -> Args {
         let agreed = self.at.approvals.iter().map(|approval| {
-            let key = match (&approval.glass, self.at.coded.contains(&approval.by)) {
-                (Some(_), _) => "step.agreed_alone",
-                (None, true) => "step.agreed_code",
-                (None, false) => "step.agreed",
-            };
+            let key = agreed_as(self.at, approval);
             let at = Text::raw(approval.at.time_of_day());
             Text::Key(key, vec![("by", (&approval.by).into()), ("at", at)])
         });

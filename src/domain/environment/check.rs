@@ -39,6 +39,8 @@ const CHAT: &[Field] = &[
     field("language", Shape::Text).doc("`en` (default) or `fr`"),
     field("time_zone", Shape::Text).doc("IANA name shown beside UTC: `Europe/Paris`"),
     field("run_prefix", Shape::Text).doc("how run ids begin: `OPS-DR`"),
+    field("timeline_reaction", Shape::Text)
+        .doc("the reaction that puts a message on the timeline, without colons: `stopwatch`"),
     field("teams", Shape::Texts)
         .doc("Slack team ids that may drive runs: `[T012ABCDEF]`; any if absent"),
     field("channels", Shape::Texts)
@@ -224,11 +226,23 @@ fn read_chat(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Chat> {
             "letters, digits and `-`, at most 20",
         );
     }
+    let timeline_reaction = chat.text("timeline_reaction", problems);
+    if let Some((name, at)) = &timeline_reaction
+        && (name.is_empty() || name.len() > 80 || name.contains([':', ' ']))
+    {
+        problems.add(
+            *at,
+            format!("{} is not a reaction", quoted(name)),
+            "as Slack names it: `stopwatch`",
+        );
+    }
     Some(Chat {
         war_room: war_room?.0,
         language,
         time_zone: time_zone.map_or_else(super::utc, |(name, _)| name),
         run_prefix: run_prefix.map_or_else(super::run_prefix, |(prefix, _)| prefix),
+        timeline_reaction: timeline_reaction
+            .map_or_else(super::timeline_reaction, |(name, _)| name),
         teams: slack_ids(chat, "teams", &['T', 'E'], problems),
         channels: slack_ids(chat, "channels", &['C', 'G', 'D'], problems),
     })

@@ -55,7 +55,9 @@ impl Environment {
         let ours = |name: &str| name == TABLETOP || ENVIRONMENT.iter().any(|one| one.name == name);
         let sections = self.document.as_object().into_iter().flatten();
         let there = sections.filter(|(name, section)| {
-            section.is_object() && section["present"] != Value::Bool(false) && !ours(name)
+            section.is_object()
+                && section.get("present") != Some(&Value::Bool(false))
+                && !ours(name)
         });
         there.map(|(name, _)| name.as_str()).collect()
     }
@@ -119,6 +121,9 @@ pub struct Chat {
     /// How run ids begin: `OPS-DR`.
     #[serde(default = "run_prefix")]
     pub run_prefix: String,
+    /// The reaction that puts a message on the timeline, without colons.
+    #[serde(default = "timeline_reaction")]
+    pub timeline_reaction: String,
     /// The Slack teams (workspaces) that may drive runs; any that Slack vouches for, if none is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<String>,
@@ -171,6 +176,10 @@ fn utc() -> String {
     "UTC".to_owned()
 }
 
+fn timeline_reaction() -> String {
+    "stopwatch".to_owned()
+}
+
 fn run_prefix() -> String {
     "OPS-DR".to_owned()
 }
@@ -213,6 +222,7 @@ mod tests {
             language: Language::En,
             time_zone: utc(),
             run_prefix: run_prefix(),
+            timeline_reaction: timeline_reaction(),
             teams: all(teams),
             channels: all(channels),
         }

@@ -4,6 +4,7 @@ use crate::domain::action::Danger;
 use crate::domain::actor::Actor;
 use crate::domain::code;
 use crate::domain::ids::StepId;
+use crate::domain::run::chat::{Chat, News, Source, Words};
 use crate::domain::run::declared::{Declared, Severity};
 use crate::domain::run::log::Recorded;
 use crate::domain::run::protocol::{Event, Start, Voided};
@@ -24,6 +25,12 @@ pub fn line(run: &Run, recorded: &Recorded) -> Text {
         key = "timeline.done_read";
     }
     args.push(("by", who(&recorded.entry.by)));
+    if let Event::Chat { source, .. } = &recorded.entry.event {
+        let note = run.chat_note(source);
+        let author = note.and_then(|note| note.author.as_ref());
+        args.push(("author", author.map_or_else(|| Text::key("word.somebody"), who)));
+        args.push(("excerpt", Text::raw(note.map_or("", |note| &note.excerpt))));
+    }
     if let Some(step) = recorded.entry.event.step() {
         args.push(("step", title(run, step)));
     }
@@ -141,7 +148,32 @@ fn sentence(event: &Event) -> (&'static str, Args) {
         Event::RunHeld { reason } => ("timeline.run_held", reason_arg(reason)),
         Event::RunResumed {} => ("timeline.run_resumed", vec![]),
         Event::NoteAdded { text } => ("timeline.note_added", vec![("text", Text::raw(text))]),
+        Event::Chat { source, what } => chat(source, what),
         Event::RunClosed { reason } => ("timeline.run_closed", reason_arg(reason)),
+    }
+}
+
+fn chat(source: &Source, what: &Chat) -> (&'static str, Args) {
+    let words = |words: &Words| {
+        vec![
+            ("at", Text::raw(source.at().time_of_day())),
+            ("text", Text::raw(&words.text)),
+            ("link", Text::raw(words.link.as_deref().unwrap_or_default())),
+        ]
+    };
+    match what {
+        Chat::Marked(None) => ("timeline.chat_marked", vec![]),
+        Chat::Marked(Some(said)) => ("timeline.chat_marked_read", words(said)),
+        Chat::Unmarked => ("timeline.chat_unmarked", vec![]),
+        Chat::Followed(News::Read(said)) => ("timeline.chat_read", words(said)),
+        Chat::Followed(News::Unread(why)) => {
+            let why = why.as_deref().unwrap_or_default();
+            ("timeline.chat_unread", vec![("why", Text::raw(why))])
+        }
+        Chat::Followed(News::Edited(text)) => {
+            ("timeline.chat_edited", vec![("text", Text::raw(text))])
+        }
+        Chat::Followed(News::Deleted(_)) => ("timeline.chat_deleted", vec![]),
     }
 }
 

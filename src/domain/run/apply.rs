@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::chat;
 use super::preview::Direction;
 use super::protocol::{Entry, Event, Start};
 use super::state::{
@@ -38,6 +39,7 @@ pub fn open(entry: &Entry) -> Option<Run> {
         restored_at: None,
         duty,
         status: Status::Open,
+        chat: Vec::new(),
         evidence: Vec::new(),
         seq: 1,
         seen_at: entry.at,
@@ -68,6 +70,7 @@ pub fn apply(run: &mut Run, entry: &Entry) {
             }
         }
         Event::RunResumed {} => run.status = Status::Open,
+        Event::Chat { source, what } => chat::apply(run, source, what, by),
         Event::RoleTaken { role, person, .. } => {
             run.duty.insert(*role, person.clone());
         }
@@ -145,6 +148,7 @@ fn apply_to_step(
         | Event::RunResumed {}
         | Event::RunClosed { .. }
         | Event::NoteAdded { .. }
+        | Event::Chat { .. }
         | Event::CodesLocked { .. }
         | Event::ProbeAsked { .. } => {}
         Event::PeopleCalled { .. } => {
@@ -315,6 +319,7 @@ impl Event {
             | Self::RunHeld { .. }
             | Self::RunResumed {}
             | Self::NoteAdded { .. }
+            | Self::Chat { .. }
             | Self::RunClosed { .. } => None,
             Self::StepOpened { step, .. }
             | Self::StepReopened { step, .. }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::chat::Chat;
 use super::decide::due_at;
 use super::protocol::{Effect, Event, MessageKey};
 use super::state::{Kind, Proof, Run, Skip, StepRun, StepState};
@@ -29,6 +30,9 @@ pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
                 | Event::RoleTaken { .. }
         ) {
             effects.extend(asking(run, |_| true));
+        }
+        if let Event::Chat { source, what: Chat::Marked(None) } = event {
+            effects.insert(Effect::Read(source.clone()));
         }
         if is_watched(run.kind) && matches!(event, Event::RunStarted(_) | Event::RunClosed { .. }) {
             effects.insert(Effect::Watch);
@@ -127,6 +131,7 @@ fn touched(run: &Run, id: &StepId, event: &Event) -> Vec<Effect> {
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
+        | Event::Chat { .. }
         | Event::RunClosed { .. } => Vec::new(),
     }
 }
@@ -208,6 +213,7 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
         | Event::RunHeld { .. }
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
+        | Event::Chat { .. }
         | Event::RunClosed { .. } => None,
     }
 }
@@ -247,6 +253,7 @@ pub fn tells_the_room(event: &Event) -> bool {
         | Event::StepDone { .. }
         | Event::StepSkipped { .. }
         | Event::StepUndone { .. }
-        | Event::NoteAdded { .. } => false,
+        | Event::NoteAdded { .. }
+        | Event::Chat { .. } => false,
     }
 }

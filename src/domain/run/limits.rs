@@ -17,6 +17,8 @@ pub const RESERVE: u64 = 10_000;
 pub const CALLS: u32 = 4;
 /// Characters of a reason, a note, what somebody says.
 pub const TEXT: usize = 2000;
+/// Messages of the chat on the timeline of one run.
+pub const MARKS: usize = 200;
 /// How far back an impact may lie.
 pub const IMPACT: Span = Span(7 * 86_400_000);
 /// How long after a preview could not be made it is tried again.

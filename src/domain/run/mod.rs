@@ -17,6 +17,7 @@
 //! 8. Approvals that have run out never count again, whatever the clock does.
 
 pub mod apply;
+pub mod chat;
 pub mod decide;
 pub mod decision;
 pub mod declared;

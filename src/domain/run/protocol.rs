@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::chat::{Chat, ChatAsk, Source};
 use super::declared::Declared;
 use super::preview::Difference;
 pub use super::report::{Report, Returned};
@@ -143,6 +144,13 @@ pub enum Request {
         /// What.
         text: String,
     },
+    /// About a message of the chat.
+    Chat {
+        /// Which.
+        source: Source,
+        /// What.
+        ask: ChatAsk,
+    },
     /// End the run.
     Close {
         /// Why, when steps are still open.
@@ -245,6 +253,8 @@ pub enum Event {
     RunResumed {},
     /// Somebody wrote something down.
     NoteAdded { text: String },
+    /// A message of the chat was put on the timeline, or something became of it.
+    Chat { source: Source, what: Chat },
     /// Over.
     RunClosed { reason: String },
 }
@@ -317,6 +327,8 @@ pub enum Effect {
         /// Which attempt.
         attempt: u32,
     },
+    /// Read a message of the chat that was marked. Reads only.
+    Read(Source),
     /// Ask `Tick` not before then.
     WakeAt(Timestamp),
     /// Keep a message waiting that tells the room when the bot falls silent; put it off while the run is open.
@@ -333,6 +345,7 @@ impl Effect {
             | Self::Act { .. }
             | Self::Prove { .. }
             | Self::Probe { .. }
+            | Self::Read(_)
             | Self::Watch => None,
         }
     }

@@ -59,6 +59,8 @@ pub enum Refusal {
     TooOften { step: Localized, most: u32 },
     /// The run has too many entries.
     Full { most: u64 },
+    /// So many messages of the chat are on the timeline.
+    TooManyMarks { most: usize },
     /// A probe sees it under way.
     StillRunning { step: Localized },
     /// A run of that kind is open in that environment.
@@ -177,6 +179,9 @@ impl Refusal {
                 "refused.too_often",
                 vec![("step", step.into()), ("most", Text::raw(most))],
             ),
+            Self::TooManyMarks { most } => {
+                Text::Key("refused.too_many_marks", vec![("most", Text::raw(most))])
+            }
             Self::Full { most } => Text::Key("refused.full", vec![("most", Text::raw(most))]),
             Self::StillRunning { step: title } => Text::Key("refused.still_running", step(title)),
             Self::AlreadyOpen { run } => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::chat::ChatNote;
 use super::declared::Declared;
 use super::preview::{Direction, Preview};
 use crate::domain::actor::{Role, Surface};
@@ -68,6 +69,8 @@ pub struct Run {
     pub duty: BTreeMap<Role, PersonId>,
     /// By step id.
     pub steps: BTreeMap<StepId, StepRun>,
+    /// The messages of the chat that were put on the timeline.
+    pub chat: Vec<ChatNote>,
     /// What every call so far left as evidence, oldest first.
     pub evidence: Vec<Value>,
     /// How many events it has; the sequence number of the last.

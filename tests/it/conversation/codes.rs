@@ -22,7 +22,7 @@ const KEY: &str = "8f0d2c6b4a19e37505c1f2d3b4a5968778695a4b3c2d1e0f0011223344556
 
 fn script(door: Door) -> Script {
     let decision = format!(
-        "  - id: {DECISION}\n    title: {{en: Sign off, fr: Valider}}\n    phase: all\n    owner: ic\n    \
+        "  - id: {DECISION}\n    title: {{en: Sign off, fr: Valider}}\n    phase: promotion\n    owner: ic\n    \
          action: {{human.decide: {{question: {{en: Go?, fr: On y va ?}}}}}}\n    \
          gate: {{people: 2, roles: [ic, db], expires: 10m}}\n    code: required\n    typical: 1m\n    worst: 5m\n"
     );

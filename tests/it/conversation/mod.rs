@@ -1,6 +1,7 @@
 //! Conversations: people drive the real binary through Slack, and afterwards the servers are asked what happened.
 
 mod changed_world;
+mod chat;
 mod codes;
 mod commands;
 mod doubt;
@@ -8,6 +9,7 @@ mod ends;
 mod failover;
 mod full_disk;
 mod fuzz;
+mod home;
 mod lang;
 mod path;
 pub(crate) mod people;

@@ -74,7 +74,7 @@ impl Album<'_> {
         let shot = Shot {
             url: self.stage.slack.page(ROOM),
             file: folder.join(format!("{file}.png")).display().to_string(),
-            size: (1280, 1100),
+            size: (1000, 1800),
             scheme: Scheme::Light,
             whole: false,
             actions: vec![json!({ "wait": ".blocks" })],
@@ -214,6 +214,7 @@ async fn walked(door: Door, starter: &str, asked: &str, words: [&str; 4]) {
     let opened = send(&stage, starter, &[]).await;
     assert_eq!(opened["response_action"], "update", "{opened}");
     album.keep("opened", &opened["view"]).await;
+    stage.slack.close_modal(starter).await;
 
     let record = stage.recorded("it is open", |event| matches!(event, Event::RunStarted(_))).await;
     let run = &record.run;
@@ -248,12 +249,16 @@ async fn to_the_end(stage: &Stage, album: &mut Album<'_>) {
         .await;
         let Some((message, button)) = found else { return };
         let step = button.value.split('|').nth(1).unwrap_or_default();
-        album
-            .keep(&format!("{}-{step}", button.action).trim_end_matches('-').to_owned(), &message)
-            .await;
+        album.keep(format!("{}-{step}", button.action).trim_end_matches('-'), &message).await;
         pressed.insert((button.action.clone(), button.value.clone()));
         if button.action == "ask-close" {
-            stage.write(ANTOINE, &button, "").await;
+            let (_, same) = offered(stage, ANTOINE, "ask-close").await;
+            assert_eq!(same.value, button.value, "it is offered to who did the last step, too");
+            stage.press(ANTOINE, &button).await;
+            let form = eventually("the form opens", 15, || stage.slack.modal()).await;
+            album.keep("close-form", &form).await;
+            let none = json!({ "type": "plain_text_input", "value": null });
+            stage.slack.submit_modal(ANTOINE, &[("words", "words", none)]).await;
             continue;
         }
         for user in TEAM {

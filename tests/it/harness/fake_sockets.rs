@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::{SinkExt, StreamExt};
@@ -152,11 +152,12 @@ fn lock(inner: &Shared) -> std::sync::MutexGuard<'_, Inner> {
 async fn handle(
     State(inner): State<Shared>,
     Path(method): Path<String>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     if method != "apps.connections.open" {
-        return forward(&inner, &method, headers, body).await;
+        return forward(&inner, &method, query, headers, body).await;
     }
     let mut inner = lock(&inner);
     inner.asked += 1;
@@ -186,11 +187,20 @@ async fn handle(
     axum::Json(json!({ "ok": true, "url": url })).into_response()
 }
 
-async fn forward(inner: &Shared, method: &str, headers: HeaderMap, body: Bytes) -> Response {
+async fn forward(
+    inner: &Shared,
+    method: &str,
+    query: Option<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let Some(behind) = lock(inner).behind.clone() else {
         return axum::Json(json!({ "ok": false, "error": "unknown_method" })).into_response();
     };
-    let mut request = super::http().post(format!("{behind}/{method}")).body(body);
+    let mut request = match query {
+        Some(query) => super::http().get(format!("{behind}/{method}?{query}")),
+        None => super::http().post(format!("{behind}/{method}")).body(body),
+    };
     for name in ["authorization", "content-type"] {
         if let Some(value) = headers.get(name) {
             request = request.header(name, value.as_bytes());

@@ -33,6 +33,7 @@ pub fn agrees_to(request: &Request) -> Option<&StepId> {
         | Request::Resume
         | Request::TakeRole { .. }
         | Request::Note { .. }
+        | Request::Chat { .. }
         | Request::Close { .. }
         | Request::CodesLocked { .. }
         | Request::Report(_)

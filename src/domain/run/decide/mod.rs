@@ -5,6 +5,7 @@
 //! the steps that may open now.
 
 mod answers;
+mod chat;
 mod codes;
 mod follow;
 mod reports;
@@ -90,6 +91,7 @@ fn asked(run: &Run, request: &Request, by: &Actor, now: Timestamp) -> Result<Vec
         Request::TakeRole { role, person } => team::take(run, *role, person.as_ref(), by)?,
         Request::Attach { runbook } => run_wide::attach(run, runbook, by)?,
         Request::Note { text } => run_wide::note(run, text, by)?,
+        Request::Chat { source, ask } => chat::decide(run, source, ask, by)?,
         Request::Close { reason } => run_wide::close(run, reason, by)?,
         // One within another: nobody makes that.
         Request::SteppedUp { .. } => return Err(Refusal::EngineOnly),

@@ -4,6 +4,7 @@
 mod approvals;
 mod attach;
 mod cards;
+mod chat;
 mod codes;
 mod decisions;
 mod declared;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
+use super::chat::random_chat;
 use super::sample::{EXPIRES, World, after, id, preview, variant, who};
 use crate::domain::actor::{Actor, Role};
 use crate::domain::ids::{Digest, PersonId, StepId};
@@ -93,7 +94,9 @@ fn request(world: &World, old: &[Digest], a_move: &Move) -> (Actor, Request) {
             let role = Role::ALL[usize::from(a_move.choice) % Role::ALL.len()];
             Request::TakeRole { role, person: person.filter(|_| a_move.fit == 1) }
         }
+        18 | 19 if a_move.fit > 4 => random_chat(a_move.step, None),
         18 | 19 => Request::Note { text },
+        22 if a_move.fit < 3 => return (who("engine"), random_chat(a_move.step, Some(text))),
         20 => Request::Tick,
         _ => {
             let report = report(world, step, a_move);
@@ -253,6 +256,7 @@ impl Model {
             | Event::RunHeld { .. }
             | Event::RunResumed {}
             | Event::NoteAdded { .. }
+            | Event::Chat { .. }
             | Event::RunClosed { .. } => {}
         }
     }
@@ -314,7 +318,8 @@ fn look_at(before: &World, world: &World, by: &Actor, request: &Request, events:
         assert_eq!(world.run.steps[step].state, approved);
     }
     if before.run.is_closed() {
-        assert!(matches!(request, Request::Note { .. }) || events.is_empty());
+        let adds = matches!(request, Request::Note { .. } | Request::Chat { .. });
+        assert!(adds || events.is_empty());
         assert_eq!(before.run.steps, world.run.steps);
     }
 }
@@ -387,6 +392,7 @@ fn the_random_moves_get_far_enough_to_mean_something() {
         "StepReopened",
         "StepUndone",
         "RunClosed",
+        "Chat",
     ];
     for wanted in wanted {
         assert!(seen.contains(wanted), "no {wanted} in {seen:?}");

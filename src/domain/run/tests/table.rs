@@ -8,6 +8,7 @@ use super::words::{accepted, column, refused, row};
 use crate::domain::actor::Role;
 use crate::domain::code::Confirmation;
 use crate::domain::ids::{Digest, PersonId, StepId};
+use crate::domain::run::chat::{ChatAsk, Source};
 use crate::domain::run::decide::decide;
 use crate::domain::run::preview::Direction;
 use crate::domain::run::protocol::{Event, Report, Request, Returned};
@@ -39,6 +40,9 @@ fn requests(step: &StepId, digest: &Digest, number: u32, attempt: u32) -> Vec<Re
         Request::Note { text: why() },
         Request::Close { reason: why() },
     ];
+    let source = || Source::parse("C1", "1795184300.000100").unwrap();
+    let asks = [ChatAsk::Mark(None), ChatAsk::Unmark];
+    all.extend(asks.map(|ask| Request::Chat { source: source(), ask }));
     let look = || preview(step().as_str(), "eu-west-1");
     let (error, saw, unreachable) = (why, why, false);
     let mut reports = vec![

@@ -4,6 +4,7 @@
 //! it a row or column in [`table`](super::table), let the test fail, and read what it prints before it becomes the
 //! new table.
 
+use crate::domain::run::chat::ChatAsk;
 use crate::domain::run::preview::Direction;
 use crate::domain::run::protocol::{Event, Report, Request, Returned};
 use crate::domain::run::refusal::Refusal;
@@ -29,6 +30,9 @@ pub(super) fn column(request: &Request) -> (&'static str, bool) {
         Request::TakeRole { .. } => ("take", true),
         Request::Attach { .. } => ("attach", true),
         Request::Note { .. } => ("note", true),
+        Request::Chat { ask: ChatAsk::Mark(_), .. } => ("mark-chat", true),
+        Request::Chat { ask: ChatAsk::Unmark, .. } => ("unmark", true),
+        Request::Chat { ask: ChatAsk::Follow(_), .. } => ("follow", false),
         Request::Close { .. } => ("close", true),
         Request::SteppedUp { .. } => ("code", true),
         Request::CodesLocked { .. } => ("locked", false),
@@ -130,6 +134,7 @@ pub(super) fn accepted(event: &Event) -> &'static str {
         Event::RunHeld { .. } => "Held",
         Event::RunResumed {} => "Resumed",
         Event::NoteAdded { .. } => "Noted",
+        Event::Chat { .. } => "Marked",
         Event::RunClosed { .. } => "Closed",
     }
 }
@@ -167,6 +172,7 @@ pub(super) fn refused(refusal: &Refusal) -> &'static str {
         Refusal::StepsOpen { .. } => "open",
         Refusal::TooOften { .. } => "often",
         Refusal::Full { .. } => "full",
+        Refusal::TooManyMarks { .. } => "marks",
         Refusal::StillRunning { .. } => "running",
         Refusal::AlreadyOpen { .. } => "slot",
         Refusal::NoExerciseInProduction { .. } => "prod",

@@ -112,6 +112,25 @@ impl FakeSlack {
         what(&mut self.inner.lock().expect("nobody panics while holding it"))
     }
 
+    /// Somebody writes a message, in a thread if one is named; its `ts`.
+    pub(crate) fn says(
+        &self,
+        user: &str,
+        channel: &str,
+        thread: Option<&str>,
+        text: &str,
+    ) -> String {
+        self.with(|inner| {
+            let ts = inner.new_ts();
+            let mut message = json!({ "type": "message", "user": user, "team": "T01TEST", "ts": ts, "text": text });
+            if let Some(thread) = thread {
+                message["thread_ts"] = json!(thread);
+            }
+            inner.messages.insert((channel.to_owned(), ts.clone()), message);
+            ts
+        })
+    }
+
     /// Says in which language somebody has set up their Slack (`fr-FR`).
     pub(crate) fn speaks(&self, user: &str, locale: &str) {
         self.with(|inner| inner.locales.insert(user.to_owned(), locale.to_owned()));
@@ -316,6 +335,14 @@ fn perform(inner: &mut Inner, bearer: Option<&str>, method: &str, arguments: &Va
         }
         "chat.scheduledMessages.list" => inner.schedule.list(arguments),
         "conversations.history" => history(inner, arguments),
+        "conversations.replies" => replies(inner, arguments),
+        "chat.getPermalink" => {
+            let part = |name: &str| arguments[name].as_str().unwrap_or_default().to_owned();
+            let (channel, ts) = (part("channel"), part("message_ts"));
+            let link =
+                format!("https://shop.slack.test/archives/{channel}/p{}", ts.replace('.', ""));
+            json!({ "ok": true, "channel": channel, "permalink": link })
+        }
         _ => refuse("unknown_method"),
     }
 }
@@ -356,6 +383,11 @@ fn history(inner: &Inner, arguments: &Value) -> Value {
     let in_thread =
         |message: &Value| message.get("thread_ts").is_some_and(|ts| *ts != message["ts"]);
     let here = inner.messages.iter().filter(|((at, _), one)| at == channel && !in_thread(one));
+    let bound = |name: &str| arguments[name].as_str().map(str::to_owned);
+    let here = here.filter(|((_, ts), _)| {
+        bound("oldest").is_none_or(|oldest| **ts >= *oldest)
+            && bound("latest").is_none_or(|latest| **ts <= *latest)
+    });
     let older = here.filter(|((_, ts), _)| before.is_none_or(|before| ts.as_str() < before));
     let mut found: Vec<Value> = older.map(|(_, message)| message.clone()).rev().collect();
     let more = found.len() > limit;
@@ -369,6 +401,16 @@ fn history(inner: &Inner, arguments: &Value) -> Value {
     let next = if more { last } else { json!("") };
     json!({ "ok": true, "messages": found, "has_more": more,
         "response_metadata": { "next_cursor": next } })
+}
+
+/// A message with its answers, or one answer, by its `ts`.
+fn replies(inner: &Inner, arguments: &Value) -> Value {
+    let part = |name: &str| arguments[name].as_str().unwrap_or_default().to_owned();
+    let found = inner.messages.get(&(part("channel"), part("ts")));
+    match found {
+        Some(message) => json!({ "ok": true, "messages": [message], "has_more": false }),
+        None => refuse("thread_not_found"),
+    }
 }
 
 /// The error of a message's content, if Slack would refuse it.

@@ -236,6 +236,43 @@ impl LocalSlack {
         self.control("message", json!({ "user": user, "channel": channel, "text": text })).await;
     }
 
+    /// Somebody writes a message; its `ts`. Returns when the app has answered.
+    pub(crate) async fn say(&self, user: &str, channel: &str, text: &str) -> String {
+        self.control("message", json!({ "user": user, "channel": channel, "text": text })).await;
+        let messages = self.messages(channel).await;
+        let theirs = messages.iter().rev().find(|message| message["user"] == user);
+        theirs.and_then(|message| message["ts"].as_str()).expect("it is there").to_owned()
+    }
+
+    /// Somebody puts a reaction on a message, or takes it off. Returns when the app has answered.
+    pub(crate) async fn react(&self, user: &str, channel: &str, ts: &str, name: &str, on: bool) {
+        let body =
+            json!({ "user": user, "channel": channel, "ts": ts, "name": name, "present": on });
+        self.control("reaction", body).await;
+    }
+
+    /// Somebody opens the app's home. Returns when the app has answered.
+    pub(crate) async fn open_home(&self, user: &str) {
+        self.control("open-home", json!({ "user": user })).await;
+    }
+
+    /// The author of a message changes it, or without a text deletes it.
+    pub(crate) async fn rewrite(&self, user: &str, channel: &str, ts: &str, text: Option<&str>) {
+        let (mut socket, _) = self.browser().await;
+        let mut told = json!({ "t": "delete_message", "user": user, "channel": channel, "ts": ts });
+        if let Some(text) = text {
+            told["t"] = json!("edit_message");
+            told["text"] = json!(text);
+        }
+        socket.send(Message::text(told.to_string())).await.expect("local-slack listens");
+        eventually("the message has changed", 15, || async {
+            let messages = self.messages(channel).await;
+            let now = messages.iter().find(|message| message["ts"] == ts);
+            (now.map(|message| message["text"].as_str().unwrap_or_default()) == text).then_some(())
+        })
+        .await;
+    }
+
     /// Somebody presses a button that the message has now. Returns when the app has answered.
     pub(crate) async fn click(&self, click: Click<'_>) {
         let messages = self.messages(click.channel).await;
@@ -317,6 +354,19 @@ impl LocalSlack {
         socket.send(Message::text(submit)).await.expect("local-slack listens");
         eventually("the modal is answered", 15, || async { (submitted() > before).then_some(()) })
             .await;
+    }
+
+    /// Somebody closes the modal on top.
+    pub(crate) async fn close_modal(&self, user: &str) {
+        let (mut socket, state) = self.browser().await;
+        let open = state["modalStack"].as_array().map_or(0, Vec::len);
+        let close = json!({ "t": "view_close", "user": user }).to_string();
+        socket.send(Message::text(close)).await.expect("local-slack listens");
+        eventually("the modal is closed", 15, || async {
+            let (_, state) = self.browser().await;
+            (state["modalStack"].as_array().map_or(0, Vec::len) < open).then_some(())
+        })
+        .await;
     }
 
     /// Opens the browser's web socket; returns it with the state it begins with.
