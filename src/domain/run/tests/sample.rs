@@ -8,6 +8,7 @@ use crate::domain::environment::{Environment, EnvironmentKind, Objectives, Perso
 use crate::domain::ids::{Digest, EnvironmentId, PersonId, RunId, StepId};
 use crate::domain::run::apply::{apply, open};
 use crate::domain::run::decide::start;
+use crate::domain::run::declared::Declared;
 use crate::domain::run::effects::effects;
 use crate::domain::run::log::{Recorded, record, root};
 use crate::domain::run::preview::{Preview, digest};
