@@ -465,7 +465,7 @@ fn hostile(mut opening: Start) -> Start {
 #[test]
 fn every_card_in_every_state_is_good_block_kit() {
     let mut album = Album::default();
-    for seed in 0..24 {
+    for seed in 0..48 {
         let kind = Kind::ALL[usize::try_from(seed).unwrap() % 3];
         let mut walk = Walk::new(opening(kind, seed), seed, false, &mut album);
         (0..260).for_each(|_| walk.step_on());

@@ -30,7 +30,7 @@ const OTHERS: [(&str, &str); 21] = [
 ];
 
 /// What is written to the log, or never at all.
-const NOT_SAID: [&str; 11] = [
+const NOT_SAID: [&str; 13] = [
     "error!(",
     "warn!(",
     "info!(",
@@ -42,6 +42,8 @@ const NOT_SAID: [&str; 11] = [
     "place(",
     "unreachable!(",
     "assert!(",
+    "assert_eq!(",
+    "assert_ne!(",
 ];
 
 /// The string literals of the code, each without the breaks of its lines; those of [`NOT_SAID`] left out.
