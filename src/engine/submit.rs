@@ -123,8 +123,18 @@ impl Engine {
         asked: Asked<'_>,
         typed: Option<&Typed>,
     ) -> Result<Submitted, SubmitError> {
-        let mut stepped_up: Option<Request> = None;
         let _turn = self.turns.wait(run).await;
+        self.in_turn(run, asked, typed).await
+    }
+
+    /// The same, for whoever has the run's turn: what follows from a request in the middle of it would wait for itself.
+    pub(super) async fn in_turn(
+        &self,
+        run: &RunId,
+        asked: Asked<'_>,
+        typed: Option<&Typed>,
+    ) -> Result<Submitted, SubmitError> {
+        let mut stepped_up: Option<Request> = None;
         for _ in 0..RACES {
             let Some(stored) = self.store.run(run).await? else {
                 info!(run.id = %run, actor = ?asked.by, "Refused a request to an unknown run");

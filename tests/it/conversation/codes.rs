@@ -12,7 +12,7 @@ use totp_rs::{Algorithm, Secret, TOTP};
 use super::people::{ANTOINE, Button, MIA};
 use super::shop::excerpt;
 use super::stage::{Script, Stage, TOKEN};
-use crate::harness::{Door, eventually, now_s};
+use crate::harness::{Delivery, DeliveryKind, Door, eventually, now_s};
 
 const STEP: &str = "promote-database";
 /// Not at a point of no return: here the runbook asks everybody.
@@ -131,7 +131,11 @@ impl Stage {
         let mut inputs = vec![("code", "code", input(code))];
         inputs.extend(words.map(|words| ("words", "words", input(words))));
         self.slack.submit_modal(user, &inputs).await;
-        let last = self.slack.deliveries().pop().expect("it was delivered");
+        // The room's own messages are delivered too.
+        let sent = |one: &Delivery| {
+            one.kind == DeliveryKind::Interaction && one.payload()["type"] == "view_submission"
+        };
+        let last = self.slack.deliveries().into_iter().rfind(sent).expect("it was delivered");
         serde_json::from_str(&last.answers[0].body).unwrap_or(Value::Null)
     }
 
