@@ -112,7 +112,6 @@ impl Homes {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "the times are counted from now")]
 mod tests {
     use super::*;
 

@@ -1,8 +1,4 @@
 //! The form that opens a run: what is asked, how it looks, what came back.
-#![expect(
-    clippy::indexing_slicing,
-    reason = "JSON that is made here: its fields are named, and those of others are null where they are not"
-)]
 
 use std::collections::BTreeSet;
 

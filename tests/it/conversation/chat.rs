@@ -20,10 +20,8 @@ async fn stage(door: Door, api_url: Option<String>) -> Stage {
 }
 
 fn chat(event: &Event) -> Option<&Chat> {
-    match event {
-        Event::Chat { what, .. } => Some(what),
-        _ => None,
-    }
+    let Event::Chat { what, .. } = event else { return None };
+    Some(what)
 }
 
 impl Stage {
@@ -66,6 +64,7 @@ async fn by_socket_mode_as_well() {
     marked(Door::Socket).await;
 }
 
+#[expect(clippy::too_many_lines, reason = "one conversation")]
 async fn marked(door: Door) {
     let stage = stage(door, None).await;
     let slack = &stage.slack;

@@ -20,9 +20,9 @@ fn ask(n: usize, ask: ChatAsk) -> Request {
 }
 
 fn chat(events: &[Event]) -> Vec<Chat> {
-    let one = |event: &Event| match event {
-        Event::Chat { what, .. } => what.clone(),
-        other => panic!("{other:?}"),
+    let one = |event: &Event| {
+        let Event::Chat { what, .. } = event else { panic!("{event:?}") };
+        what.clone()
     };
     events.iter().map(one).collect()
 }
