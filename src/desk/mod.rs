@@ -114,9 +114,9 @@ impl Desk {
     /// # Errors
     /// When the database cannot be read.
     pub async fn open_run(&self) -> Result<Option<Run>, StoreError> {
-        let runs = self.engine.store.runs(50).await?;
-        let here = |run: &Run| run.environment.id == self.environment.id && !run.is_closed();
-        let mut open: Vec<Run> = runs.into_iter().filter(here).collect();
+        let runs = self.engine.store.open_runs().await?;
+        let here = |run: &Run| run.environment.id == self.environment.id;
+        let mut open: Vec<Run> = runs.into_iter().rev().filter(here).collect();
         // A rehearsal that somebody opens meanwhile must not take an incident's notes.
         open.sort_by_key(|run| run.kind != Kind::Incident);
         Ok(open.into_iter().next())

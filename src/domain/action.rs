@@ -221,6 +221,8 @@ const HUMAN_DECIDE: ActionSpec = ActionSpec {
         field("question", Shape::Localized).required(),
         field("go", Shape::Localized).doc("what follows from GO"),
         field("no_go", Shape::Localized).doc("what follows from NO GO"),
+        field("hold", Shape::Localized)
+            .doc("the former name of `no_go`, as runbooks of open runs have it"),
         field("seen", Shape::Texts).doc("steps whose facts are shown with their age"),
     ],
     facts: &[],

@@ -12,7 +12,7 @@ use crate::domain::run::effects::effects;
 use crate::domain::run::log::{Recorded, record, root};
 use crate::domain::run::{Effect, Entry, Event, Refusal, Request, Run, Start};
 use crate::domain::time::Timestamp;
-use crate::store::{Claimed, Commit, Committed, StoreError};
+use crate::store::{Claimed, Commit, Committed, StoreError, Stored};
 
 /// How often a race lost to another process is run again before giving up. Each loss means that a request of it was
 /// recorded.
@@ -123,8 +123,14 @@ impl Engine {
         asked: Asked<'_>,
         typed: Option<&Typed>,
     ) -> Result<Submitted, SubmitError> {
-        let _turn = self.turns.wait(run).await;
-        self.in_turn(run, asked, typed).await
+        let mut turn = self.turns.wait(run).await;
+        let left = turn.as_mut().and_then(|turn| turn.take());
+        let mut known = left.filter(|stored| stored.run.id == *run);
+        let submitted = self.in_turn(run, asked, typed, &mut known).await;
+        if let Some(turn) = &mut turn {
+            **turn = known;
+        }
+        submitted
     }
 
     /// The same, for whoever has the run's turn: what follows from a request in the middle of it would wait for itself.
@@ -133,10 +139,17 @@ impl Engine {
         run: &RunId,
         asked: Asked<'_>,
         typed: Option<&Typed>,
+        known: &mut Option<Stored>,
     ) -> Result<Submitted, SubmitError> {
         let mut stepped_up: Option<Request> = None;
         for _ in 0..RACES {
-            let Some(stored) = self.store.run(run).await? else {
+            let left = known.take();
+            let is_fresh = left.is_none();
+            let read = match left {
+                Some(stored) => Some(stored),
+                None => self.store.run(run).await?,
+            };
+            let Some(stored) = read else {
                 info!(run.id = %run, actor = ?asked.by, "Refused a request to an unknown run");
                 return Err(SubmitError::NoSuchRun(run.clone()));
             };
@@ -145,6 +158,8 @@ impl Engine {
             let decided = decide(&stored.run, request, asked.by, now);
             let events = match decided {
                 Ok(events) => events,
+                // What another process recorded meanwhile may allow it.
+                Err(_) if !is_fresh => continue,
                 // Nothing else is missing. A code counts once, so it is looked at once, and all is decided again.
                 Err(missing @ Refusal::CodeMissing { .. }) if stepped_up.is_none() => {
                     match self.step_up(&stored.run, &asked, typed, missing).await? {
@@ -164,7 +179,10 @@ impl Engine {
             let batch = Batch { after: stored.run.seq, run: stored.run, recorded: Vec::new() };
             let batch = batch.chain(&stored.head, events, asked.by, now);
             match self.write(asked.key, &batch, asked.settles, now).await? {
-                Committed::Done => return Ok(self.done(batch)),
+                Committed::Done => {
+                    *known = Some(batch.stored(stored.head));
+                    return Ok(self.done(batch));
+                }
                 Committed::Duplicate(run) => return Ok(Submitted::Repeat(run)),
                 Committed::LeaseLost => return Err(SubmitError::LeaseLost),
                 Committed::SlotTaken(run) => return Err(Refusal::AlreadyOpen { run }.into()),
@@ -250,6 +268,12 @@ impl Batch {
         let head = self.recorded.last().map(|recorded| recorded.hash.clone());
         let head = head.unwrap_or_else(|| root(&self.run.id));
         self.chain(&head, events, by, now)
+    }
+
+    /// What is stored once this is; `head`: what it chains to.
+    fn stored(&self, head: Digest) -> Stored {
+        let head = self.recorded.last().map_or(head, |recorded| recorded.hash.clone());
+        Stored { run: self.run.clone(), head }
     }
 
     fn chain(

@@ -8,6 +8,7 @@ use super::calls::part;
 use super::client::SlackClientHandle;
 use super::handle::{Inbound, Reply};
 use super::payload::{Sender, text};
+use super::room::EVENT_TYPE;
 use crate::desk::Answer;
 use crate::domain::actor::{Actor, Surface};
 use crate::domain::environment::Environment;
@@ -53,6 +54,9 @@ pub enum Heard {
 pub(super) fn heard(payload: &Value) -> Option<Heard> {
     text(payload, "/event_id")?;
     let event = payload.get("event")?;
+    if is_about_ours(payload, event) {
+        return None;
+    }
     let kind = (text(event, "/type")?, text(event, "/subtype"));
     match (kind.0.as_str(), kind.1.as_deref()) {
         ("reaction_added" | "reaction_removed", _) => {
@@ -81,6 +85,26 @@ pub(super) fn heard(payload: &Value) -> Option<Heard> {
         }
         _ => None,
     }
+}
+
+/// Whether a message was posted by us. Put on the timeline, a card would add an entry with each move of its clock, and
+/// each entry moves the card.
+pub(super) fn is_ours(payload: &Value, message: &Value) -> bool {
+    let app = text(payload, "/api_app_id");
+    let of_app = |at| app.is_some() && text(message, at) == app;
+    of_app("/app_id")
+        || of_app("/bot_profile/app_id")
+        || text(message, "/metadata/event_type").as_deref() == Some(EVENT_TYPE)
+}
+
+fn is_about_ours(payload: &Value, event: &Value) -> bool {
+    let mut all = payload.get("authorizations").and_then(Value::as_array).into_iter().flatten();
+    let author = text(event, "/item_user").or_else(|| text(event, "/message/user"));
+    let is_us = |one: &Value| {
+        one.get("is_bot") == Some(&Value::Bool(true)) && text(one, "/user_id") == author
+    };
+    author.is_some() && all.any(is_us)
+        || event.get("message").is_some_and(|message| is_ours(payload, message))
 }
 
 impl Inbound {
@@ -135,8 +159,9 @@ impl Inbound {
             true => self.elsewhere(&Sender { channel: None, ..sender.clone() }, &by),
             false => self.elsewhere(&sender, &by),
         };
-        if let Some(text) = place {
-            return self.after_click(sender, &by, Answer::Refused(text));
+        // Whoever may mark nothing here has put an emoji on a message: no answer, however many do.
+        if place.is_some() || by.person().is_none() {
+            return Reply::Taken;
         }
         let request = Request::Chat { source, ask: ChatAsk::Mark(None) };
         let answer = self.desk.about_chat(key, &by, &run.id, &request).await;
@@ -354,6 +379,36 @@ mod tests {
         );
         let known = author(&environment, &json!({"user": "U0A"}));
         assert_eq!(known.person().map(ToString::to_string), Some(first));
+    }
+
+    #[test]
+    fn what_concerns_our_own_cards_is_not_heard() {
+        let told = |event: Value| {
+            let us = json!([{"user_id": "U0BOT", "is_bot": true}]);
+            heard(&json!({"event_id": "E1", "team_id": "T1", "api_app_id": "A1",
+                "authorizations": us, "event": event}))
+        };
+        let item = json!({"type": "message", "channel": "C1", "ts": "1.000001"});
+        let added = |author: &str| {
+            json!({"type": "reaction_added", "user": "U1", "reaction": "stopwatch",
+                "item": item, "item_user": author})
+        };
+        assert!(told(added("U0LEO")).is_some());
+        assert_eq!(told(added("U0BOT")), None);
+        let changed = |more: Value| {
+            let mut message = json!({"ts": "1.000001", "text": "x"});
+            message.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            json!({"type": "message", "subtype": "message_changed", "channel": "C1", "message": message})
+        };
+        assert!(told(changed(json!({"user": "U0LEO"}))).is_some());
+        for ours in [
+            json!({"user": "U0BOT"}),
+            json!({"app_id": "A1"}),
+            json!({"bot_profile": {"app_id": "A1"}}),
+            json!({"metadata": {"event_type": "dr_buddy_message"}}),
+        ] {
+            assert_eq!(told(changed(ours.clone())), None, "{ours}");
+        }
     }
 
     #[test]

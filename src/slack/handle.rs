@@ -93,16 +93,16 @@ impl Inbound {
 
     async fn command(&self, key: &str, Slash { sender, text }: Slash) -> Reply {
         let by = self.actor(&sender);
+        let elsewhere = self.elsewhere(&sender, &by);
+        // A trigger grows old while anything else is waited for.
+        let asks = elsewhere.is_none() && command::parse(&text) == Ok(Command::Declare);
+        if asks && self.opens_start(&sender).await {
+            return Reply::Taken;
+        }
         self.meet(&by).await;
-        let said = match self.elsewhere(&sender, &by) {
+        let said = match elsewhere {
             Some(text) => self.say(&by, &text),
-            None => {
-                let asks = command::parse(&text) == Ok(Command::Declare);
-                if asks && self.opens_start(&sender).await {
-                    return Reply::Taken;
-                }
-                obey(&self.desk, key, &by, &sender, &text).await
-            }
+            None => obey(&self.desk, key, &by, &sender, &text).await,
         };
         Reply::With(said.ephemeral())
     }

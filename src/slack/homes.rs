@@ -103,11 +103,9 @@ impl Homes {
         }
     }
 
-    /// Slack does not take it; when it is opened again, or a run changes, it is tried again.
+    /// Slack does not take it; when it is opened again, it is tried again.
     pub(super) fn refused(&mut self, viewer: &Viewer) {
-        if let Some(home) = self.open.get_mut(viewer) {
-            home.shows = None;
-        }
+        self.open.remove(viewer);
     }
 }
 
@@ -143,7 +141,10 @@ mod tests {
         assert_eq!(homes.next(again), Next::Publish(viewer("a")));
         homes.refused(&viewer("a"));
         let later = again;
-        assert!(homes.shows(&viewer("a"), Digest::of(b"1"), later), "tried again");
+        assert!(
+            !homes.shows(&viewer("a"), Digest::of(b"1"), later),
+            "not before it is opened again"
+        );
         assert_eq!(homes.next(later + BETWEEN), Next::Publish(viewer("b")));
         let later = later + BETWEEN;
         assert_eq!(homes.next(later), Next::Nothing);

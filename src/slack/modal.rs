@@ -18,8 +18,8 @@ use super::render;
 use crate::domain::text::Text;
 use crate::engine::channel::ChannelError;
 
-/// A form must open within the three seconds in which its trigger is valid.
-const OPEN_TIMEOUT: Duration = Duration::from_millis(2500);
+/// A form must open within the three seconds in which its trigger is valid, and in which Slack is to be answered.
+const OPEN_TIMEOUT: Duration = Duration::from_millis(2000);
 
 /// A form that somebody has before them.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,6 +19,8 @@ use crate::domain::text::Text;
 
 /// How many entries of the record are shown.
 const ENTRIES: u64 = 15;
+/// Characters of each.
+const LINE: usize = 300;
 
 /// What only the asker sees.
 #[derive(Debug)]
@@ -39,6 +41,16 @@ impl Said {
 
     fn lines(voice: &Voice<'_>, lines: &[Text]) -> Self {
         let lines: Vec<_> = lines.iter().map(|line| voice.mrkdwn(line)).collect();
+        Self { text: lines.join("\n"), blocks: vec![] }
+    }
+
+    /// Lines of any length, each cut to one that can be overlooked at a glance.
+    fn list(voice: &Voice<'_>, lines: &[Text]) -> Self {
+        let cut = |line: String| match line.char_indices().nth(LINE) {
+            Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
+            None => line,
+        };
+        let lines: Vec<_> = lines.iter().map(|line| cut(voice.mrkdwn(line))).collect();
         Self { text: lines.join("\n"), blocks: vec![] }
     }
 
@@ -229,7 +241,7 @@ async fn entries(desk: &Desk, by: &Actor, run: &Run) -> Said {
                     Text::Key("command.timeline.line", vec![("at", at), ("what", what)])
                 })
                 .collect();
-            Said::lines(&desk.voice_of(by), &lines)
+            Said::list(&desk.voice_of(by), &lines)
         }
         Err(_) => Said::new(desk, by, &Text::key("refused.not_stored")),
     }

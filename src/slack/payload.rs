@@ -223,7 +223,11 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
         Some("message_action")
             if text(payload, "/callback_id").as_deref() == Some(chat::SHORTCUT) =>
         {
-            Ok(Interaction::Marked(sender, payload.get("message").cloned().unwrap_or_default()))
+            let message = payload.get("message").cloned().unwrap_or_default();
+            if chat::is_ours(payload, &message) {
+                return Ok(Interaction::NotOurs(sender));
+            }
+            Ok(Interaction::Marked(sender, message))
         }
         Some(_) => Ok(Interaction::Ignored),
         None => Err(Unreadable("an interaction without a type")),

@@ -21,7 +21,7 @@ use crate::engine::channel::{Channel, ChannelError, Pending, Urgency};
 use crate::store::Posted;
 
 /// By what a message of ours is told from others.
-const EVENT_TYPE: &str = "dr_buddy_message";
+pub(super) const EVENT_TYPE: &str = "dr_buddy_message";
 /// How many of the newest messages are looked through for one that may have been lost: pages, and messages of each.
 const PAGES: usize = 3;
 const PAGE: &str = "200";

@@ -24,7 +24,10 @@ pub(super) fn open(run: &Run, at: &StepRun, shown: &Shown, now: Timestamp) -> Ve
             lines.push(Text::Key(label, vec![("text", text)]));
         }
     }
-    if let Some(step) = run.runbook.steps.iter().find(|step| step.point_of_no_return) {
+    let is_ahead = |step: &Step, at: &StepRun| {
+        step.point_of_no_return && at.begun == 0 && !run.is_settled(&step.id)
+    };
+    if let Some((step, _)) = run.each_step().find(|(step, at)| is_ahead(step, at)) {
         let ahead = vec![("step", Text::from(&step.title)), ("forecast", expected(run, now))];
         lines.push(Text::Key("step.ahead", ahead));
     }

@@ -111,6 +111,8 @@ pub struct ChatNote {
     pub excerpt: String,
     pub(super) text: Option<Digest>,
     pub(super) deleted: bool,
+    #[serde(default)]
+    pub(super) edits: u32,
 }
 
 impl Run {
@@ -132,6 +134,7 @@ pub(super) fn apply(run: &mut Run, source: &Source, what: &Chat, by: Option<&Per
             excerpt: String::new(),
             text: None,
             deleted: false,
+            edits: 0,
         });
     }
     let Some(note) = run.chat.get_mut(index) else { return };
@@ -154,7 +157,10 @@ pub(super) fn apply(run: &mut Run, source: &Source, what: &Chat, by: Option<&Per
             }
         }
         Chat::Followed(News::Unread(_)) => {}
-        Chat::Followed(News::Edited(text)) => note.says(text),
+        Chat::Followed(News::Edited(text)) => {
+            note.edits += 1;
+            note.says(text);
+        }
         Chat::Followed(News::Deleted(text)) => {
             note.deleted = true;
             if let Some(text) = text {

@@ -19,6 +19,8 @@ pub const CALLS: u32 = 4;
 pub const TEXT: usize = 2000;
 /// Messages of the chat on the timeline of one run.
 pub const MARKS: usize = 200;
+/// Edits of one of them that are written down.
+pub const EDITS: u32 = 50;
 /// How far back an impact may lie.
 pub const IMPACT: Span = Span(7 * 86_400_000);
 /// How long after a preview could not be made it is tried again.

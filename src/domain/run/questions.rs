@@ -167,11 +167,12 @@ impl Run {
         self.runbook.steps.iter().filter(names)
     }
 
-    /// The first step past which there is no way back, once it may have happened.
-    pub fn no_return(&self) -> Option<&Step> {
-        self.each_step()
-            .find(|(step, at)| step.point_of_no_return && at.begun > 0)
-            .map(|(step, _)| step)
+    /// The first step past which there is no way back for this one, once it may have happened. A further runbook has
+    /// ways back of its own.
+    pub fn no_return(&self, of: &Step) -> Option<&Step> {
+        let has_begun = |step: &&Step| self.steps.get(&step.id).is_some_and(|at| at.begun > 0);
+        let part = self.runbook.part_of(&of.id).iter();
+        part.filter(|step| step.point_of_no_return).find(has_begun)
     }
 
     /// Whether this person is on duty for one of the roles.

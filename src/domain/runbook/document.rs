@@ -27,6 +27,9 @@ pub struct Runbook {
     pub restored_by: StepId,
     /// In document order; the order of work follows from `needs`.
     pub steps: Vec<Step>,
+    /// In a run that goes on with further runbooks: the first step of each of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<StepId>,
 }
 
 impl Runbook {
@@ -40,8 +43,19 @@ impl Runbook {
     pub fn followed_by(&self, other: &Self) -> Self {
         let mut both = self.clone();
         both.phases.extend(other.phases.iter().cloned());
+        both.parts.extend(other.steps.first().map(|step| step.id.clone()));
         both.steps.extend(other.steps.iter().cloned());
         both
+    }
+
+    /// The steps that came in one runbook with this one.
+    pub fn part_of(&self, id: &StepId) -> &[Step] {
+        let begins = |step: &Step| self.parts.contains(&step.id);
+        let Some(at) = self.steps.iter().position(|step| step.id == *id) else { return &[] };
+        let (before, after) = self.steps.split_at(at + 1);
+        let from = before.iter().rposition(begins).unwrap_or(0);
+        let to = after.iter().position(begins).map_or(self.steps.len(), |next| at + 1 + next);
+        self.steps.get(from..to).unwrap_or_default()
     }
 
     /// The title of a step or phase that both have: then they cannot follow one another in one run.

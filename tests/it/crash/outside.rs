@@ -104,6 +104,12 @@ async fn with_fault(fault: Tampering, database: Database) -> Vec<String> {
     let mut broken = Vec::new();
     for call in CALLS {
         let (came, promised) = (came(&world, &events, call), promised(call.0, fault));
+        // That holds however slow the machine is.
+        assert!(
+            came.calls <= came.attempts * promised.calls.max(1),
+            "{fault:?} at {}: {came:?}",
+            call.0
+        );
         if came != promised {
             broken.push(format!("{fault:?} at {}: {came:?}, promised {promised:?}", call.0));
         }

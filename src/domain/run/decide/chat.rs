@@ -50,7 +50,7 @@ fn follow(known: Option<&ChatNote>, news: &News) -> Result<Option<News>, Refusal
         }
         // The mark was taken back meanwhile, or somebody else read it.
         (News::Read(_) | News::Unread(_), _) => return Err(Refusal::OutOfDate),
-        (News::Edited(text), Some(note)) if !note.deleted => {
+        (News::Edited(text), Some(note)) if !note.deleted && note.edits < limits::EDITS => {
             let text = bounded(text);
             // A preview of a link is an edit to Slack, and changes no word.
             (note.text != Some(digest(&text))).then_some(News::Edited(text))

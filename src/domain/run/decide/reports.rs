@@ -255,7 +255,7 @@ fn out_of_order(run: &Run, step: &Step, at: &StepRun) -> Vec<Difference> {
             open.map(|need| difference(need.id.as_str(), "settled", state(need))).collect()
         }
         Direction::Undo => {
-            let past = run.no_return().into_iter();
+            let past = run.no_return(step).into_iter();
             past.map(|past| difference("trouble.no_return", "", past.id.as_str())).collect()
         }
     }

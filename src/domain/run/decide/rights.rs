@@ -110,7 +110,7 @@ pub(super) fn in_order(run: &Run, step: &Step, at: &StepRun) -> Result<(), Refus
             }
             Err(Refusal::NeedsOpen { step: step.title.clone(), needs: open })
         }
-        Direction::Undo => match run.no_return() {
+        Direction::Undo => match run.no_return(step) {
             Some(past) => Err(Refusal::PastNoReturn { step: past.title.clone() }),
             None => Ok(()),
         },

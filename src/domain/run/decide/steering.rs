@@ -183,7 +183,7 @@ pub(super) fn undo(
         }
         None => return Err(rights::not_now(step, at)),
     }
-    if let Some(past) = run.no_return() {
+    if let Some(past) = run.no_return(step) {
         return Err(Refusal::PastNoReturn { step: past.title.clone() });
     }
     // Nothing is pulled from under a call that is out, or about to go.

@@ -48,6 +48,20 @@ fn a_further_runbook_opens_its_first_steps_in_the_same_run() {
 }
 
 #[test]
+fn what_cannot_be_taken_back_binds_the_steps_of_its_own_runbook() {
+    let mut world = World::new();
+    attach(&mut world, "antoine").unwrap();
+    let part = |step: &str| world.run.runbook.part_of(&id(step)).len();
+    assert_eq!((part("look"), part("live"), part("agree"), part("unpin")), (10, 10, 2, 2));
+    world.run.steps.get_mut(&id("pin")).unwrap().begun = 1;
+    let past = |step: &str| {
+        let step = world.run.runbook.step(&id(step)).unwrap();
+        world.run.no_return(step).map(|step| step.id.clone())
+    };
+    assert_eq!((past("promote"), past("unpin")), (Some(id("pin")), None));
+}
+
+#[test]
 fn the_record_alone_leads_to_the_same_run() {
     let mut world = World::new();
     attach(&mut world, "antoine").unwrap();

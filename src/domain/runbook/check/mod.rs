@@ -63,7 +63,14 @@ fn read(root: &Node, environments: &[Environment], problems: &mut Problems) -> O
         conditions::check(draft, &graph, environments, problems);
     }
     let steps = drafts.into_iter().map(|draft| draft.step).collect::<Option<Vec<_>>>()?;
-    Some(Runbook { id: id?.0, title: title?, phases: phases?, restored_by: restored_by?.0, steps })
+    Some(Runbook {
+        id: id?.0,
+        title: title?,
+        phases: phases?,
+        restored_by: restored_by?.0,
+        steps,
+        parts: Vec::new(),
+    })
 }
 
 fn read_phases(
