@@ -156,10 +156,13 @@ impl Engine {
             let now = self.clock.now();
             let request = stepped_up.as_ref().unwrap_or(asked.request);
             let decided = decide(&stored.run, request, asked.by, now);
+            // Events on an old state lose the race. Without any there is no race to lose: another process may have
+            // recorded what makes the answer another one.
+            if !is_fresh && !decided.as_ref().is_ok_and(|events| !events.is_empty()) {
+                continue;
+            }
             let events = match decided {
                 Ok(events) => events,
-                // What another process recorded meanwhile may allow it.
-                Err(_) if !is_fresh => continue,
                 // Nothing else is missing. A code counts once, so it is looked at once, and all is decided again.
                 Err(missing @ Refusal::CodeMissing { .. }) if stepped_up.is_none() => {
                     match self.step_up(&stored.run, &asked, typed, missing).await? {
