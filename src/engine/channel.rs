@@ -111,11 +111,17 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
         Ok(())
     }
 
-    /// Where a message stands that was perhaps posted, the newest first. The channel's own record is asked.
+    /// Where a message stands that was perhaps posted, the newest first; `under`: the message in whose thread it
+    /// belongs. The channel's own record is asked.
     ///
     /// # Errors
     /// When it cannot be seen.
-    async fn find(&self, _run: &Run, _key: &MessageKey) -> Result<Vec<Posted>, ChannelError> {
+    async fn find(
+        &self,
+        _run: &Run,
+        _key: &MessageKey,
+        _under: Option<&Posted>,
+    ) -> Result<Vec<Posted>, ChannelError> {
         Ok(Vec::new())
     }
 

@@ -28,7 +28,7 @@ pub(super) async fn show(
     if let (Some((run, message)), Ok(under)) = (newest(engine, claimed, key).await?, &under) {
         let mut place = engine.store.posted(&run.id, key).await?;
         if place.as_ref().is_some_and(|place| place.fate == Fate::Posting) {
-            place = look(engine, &run, key, &message).await?.or(place);
+            place = look(engine, &run, key, &message, under.as_ref()).await?.or(place);
         }
         let stands = place.clone().filter(Posted::stands);
         let urgency = urgency(key, &message, stands.is_some());
@@ -46,7 +46,7 @@ pub(super) async fn show(
     if !engine.store.settle(claimed, engine.clock.now()).await? {
         // Our time was over: somebody else may have posted it too, or shown something newer than we after them.
         if let Some((run, message)) = posted {
-            look(engine, &run, key, &message).await?;
+            look(engine, &run, key, &message, under.as_ref().ok().and_then(Option::as_ref)).await?;
         }
         engine.store.want(&claimed.run, &claimed.effect, engine.clock.now()).await?;
     }
@@ -113,8 +113,9 @@ async fn look(
     run: &Run,
     key: &MessageKey,
     message: &Message,
+    under: Option<&Posted>,
 ) -> Result<Option<Posted>, EffectError> {
-    let found = match engine.channel.find(run, key).await {
+    let found = match engine.channel.find(run, key, under).await {
         Ok(found) => found,
         Err(wait @ ChannelError::Wait { .. }) => return Err(wait.into()),
         Err(error) => {

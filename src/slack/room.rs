@@ -246,18 +246,29 @@ impl Channel for SlackClientHandle {
         }
     }
 
-    async fn find(&self, run: &Run, key: &MessageKey) -> Result<Vec<Posted>, ChannelError> {
-        let (channel, key) = (&run.environment.chat.war_room, key.to_string());
+    async fn find(
+        &self,
+        run: &Run,
+        key: &MessageKey,
+        under: Option<&Posted>,
+    ) -> Result<Vec<Posted>, ChannelError> {
+        let key = key.to_string();
+        // What stands in a thread is not among the messages of the channel.
+        let (method, channel) = match under {
+            Some(under) => ("conversations.replies", &under.channel),
+            None => ("conversations.history", &run.environment.chat.war_room),
+        };
         let mut found = Vec::new();
         let mut cursor = None;
         for _ in 0..PAGES {
             let arguments = [
                 ("channel", Some(channel.clone())),
+                ("ts", under.map(|under| under.ts.clone())),
                 ("include_all_metadata", Some("true".to_owned())),
                 ("limit", Some(PAGE.to_owned())),
                 ("cursor", cursor),
             ];
-            let answer = self.read("conversations.history", &arguments).await?;
+            let answer = self.read(method, &arguments).await?;
             let messages: Vec<Value> = part(&answer, "messages").unwrap_or_default();
             found.extend(messages.iter().filter(|message| is_ours(message, run, &key)).filter_map(
                 |message| part::<String>(message, "ts").map(|ts| Posted::at(channel, ts)),
@@ -269,6 +280,8 @@ impl Channel for SlackClientHandle {
             }
             cursor = Some(next.to_owned());
         }
+        // A thread is told from its beginning.
+        found.sort_by(|one, other| other.ts.cmp(&one.ts));
         Ok(found)
     }
 

@@ -93,7 +93,12 @@ impl Channel for Writer {
         Ok(Some(at(place)))
     }
 
-    async fn find(&self, _run: &Run, key: &MessageKey) -> Result<Vec<Posted>, ChannelError> {
+    async fn find(
+        &self,
+        _run: &Run,
+        key: &MessageKey,
+        _under: Option<&Posted>,
+    ) -> Result<Vec<Posted>, ChannelError> {
         self.fate.step().await;
         if self.fate.strikes(self.fate.weather.channel) {
             return Err(ChannelError::Failed { detail: "a bad day".to_owned() });

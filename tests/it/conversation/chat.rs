@@ -88,7 +88,6 @@ async fn marked(door: Door) {
 
     let other = slack.say(STRANGER, ROOM, "hello").await;
     slack.react(STRANGER, ROOM, &other, "stopwatch", true).await;
-    stage.whispered(STRANGER, "I do not know you").await;
 
     slack.rewrite(LEO, ROOM, &ts, Some("only the disk is full")).await;
     stage

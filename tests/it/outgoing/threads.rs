@@ -2,9 +2,9 @@
 
 use dr_buddy::domain::ids::StepId;
 use dr_buddy::domain::run::{Effect, Kind, MessageKey};
-use dr_buddy::store::Posted;
+use dr_buddy::store::{Fate, Posted};
 
-use super::{Bed, RUNBOOK, human, says};
+use super::{Bed, ROOM, RUNBOOK, human, says};
 use crate::harness::{Fault, eventually};
 
 /// A look that nobody answers, and a question.
@@ -47,6 +47,25 @@ async fn what_a_step_saw_stands_in_the_thread_of_its_card() {
     .await;
     assert_eq!(bed.kept(&details()).len(), 1);
     bed.slack.no_violation();
+}
+
+#[tokio::test]
+async fn details_whose_post_was_not_answered_are_found_in_the_thread() {
+    let bed = Bed::with(&runbook()).await;
+    let run = bed.start(Kind::Incident).await;
+    let process = bed.process().await;
+    let reply = bed.stands(&run, &details()).await;
+    let lost = Posted::not_yet(ROOM, Fate::Posting);
+    bed.store.remember(&run, &details(), &lost).await.expect("the database is there");
+    let now = process.engine.clock.now();
+    bed.store.want(&run, &Effect::Show(details()), now).await.expect("it is wanted");
+    process.engine.wake();
+    let found = eventually("it is found", 30, || async {
+        bed.place(&run, &details()).await.filter(Posted::stands)
+    })
+    .await;
+    assert_eq!((found.ts.as_str(), found.fate), (reply["ts"].as_str().unwrap_or(""), Fate::Posted));
+    assert_eq!(bed.kept(&details()).len(), 1);
 }
 
 #[tokio::test]

@@ -406,11 +406,20 @@ fn history(inner: &Inner, arguments: &Value) -> Value {
 /// A message with its answers, or one answer, by its `ts`.
 fn replies(inner: &Inner, arguments: &Value) -> Value {
     let part = |name: &str| arguments[name].as_str().unwrap_or_default().to_owned();
-    let found = inner.messages.get(&(part("channel"), part("ts")));
-    match found {
-        Some(message) => json!({ "ok": true, "messages": [message], "has_more": false }),
-        None => refuse("thread_not_found"),
+    let (channel, ts) = (part("channel"), part("ts"));
+    let Some(first) = inner.messages.get(&(channel.clone(), ts.clone())) else {
+        return refuse("thread_not_found");
+    };
+    let here = inner.messages.iter().filter(|((at, _), _)| *at == channel);
+    let answers = here.filter(|((_, own), one)| *own != ts && one["thread_ts"] == *ts);
+    let mut found: Vec<Value> = vec![first.clone()];
+    found.extend(answers.map(|(_, message)| message.clone()));
+    if arguments["include_all_metadata"] != "true" {
+        for message in found.iter_mut().filter_map(Value::as_object_mut) {
+            message.remove("metadata");
+        }
     }
+    json!({ "ok": true, "messages": found, "has_more": false })
 }
 
 /// The error of a message's content, if Slack would refuse it.
