@@ -10,16 +10,23 @@ const WARNING: &str = "has been silent since";
 const BACK: &str = "is back since";
 
 impl Bed {
-    /// Waits until exactly one warning waits, due so many seconds from now at least.
+    /// Waits until exactly one warning waits, due so many seconds from now at least, and the bot remembers it.
     async fn armed(&self, what: &str) -> String {
-        eventually(what, 30, || async {
+        let armed = eventually(what, 30, || async {
             let scheduled = self.slack.scheduled();
             let now = self.now_s();
             let mut ids = scheduled.iter().filter(|(_, one)| one.post_at - now > 200);
             let id = ids.next()?.0.clone();
             (scheduled.len() == 1).then_some(id)
         })
-        .await
+        .await;
+        self.remembered().await;
+        armed
+    }
+
+    /// Slack's answer is on its way into the database; nothing outside tells when it is there.
+    async fn remembered(&self) {
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
     }
 
     fn now_s(&self) -> i64 {
@@ -63,6 +70,7 @@ async fn it_is_moved_on_while_the_bot_lives_and_ends_with_the_run() {
             (scheduled.len() == 1 && *id != before).then(|| id.clone())
         })
         .await;
+        bed.remembered().await;
         before = id;
     }
     bed.never_without();
