@@ -64,7 +64,6 @@ async fn by_socket_mode_as_well() {
     marked(Door::Socket).await;
 }
 
-#[expect(clippy::too_many_lines, reason = "one conversation")]
 async fn marked(door: Door) {
     let stage = stage(door, None).await;
     let slack = &stage.slack;
