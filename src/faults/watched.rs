@@ -11,7 +11,7 @@ use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::value::Language;
-use crate::store::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored};
+use crate::store::{Claimed, Commit, Committed, Posted, Room, Store, StoreError, Stored};
 
 /// The store, with a place before and after everything it writes.
 pub fn watch_store(store: Arc<dyn Store>) -> Arc<dyn Store> {
@@ -146,9 +146,9 @@ impl Store for WatchedStore {
         holder: &str,
         now: Timestamp,
         lease: Span,
-        limit: u32,
+        room: Room,
     ) -> Result<Vec<Claimed>, StoreError> {
-        let claimed = self.0.claim(holder, now, lease, limit).await?;
+        let claimed = self.0.claim(holder, now, lease, room).await?;
         for one in &claimed {
             after(&format!("claim of {}", effect(&one.effect)));
         }
