@@ -32,6 +32,8 @@ pub(super) struct Change {
 pub(super) struct Row {
     /// How many events it had before; 0 for a new one.
     pub(super) after: i64,
+    /// The hash of the last of them: the change is of this very state, and of no other with as many events.
+    pub(super) before: String,
     pub(super) seq: i64,
     pub(super) head: String,
     pub(super) slot: Option<String>,
@@ -82,10 +84,11 @@ pub(super) struct Placed {
 impl Change {
     pub(super) fn of(commit: &Commit<'_>, named: &Named) -> Result<Self, StoreError> {
         let run = commit.run;
-        let row = match commit.events.last() {
-            None => None,
-            Some(last) => Some(Row {
+        let row = match (commit.events.first(), commit.events.last()) {
+            (None, _) | (_, None) => None,
+            (Some(first), Some(last)) => Some(Row {
                 after: number(commit.after),
+                before: first.previous.to_string(),
                 seq: number(run.seq),
                 head: last.hash.to_string(),
                 slot: codec::open_slot(run),

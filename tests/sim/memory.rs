@@ -119,7 +119,7 @@ impl Tables {
         true
     }
 
-    fn commit(&mut self, commit: &Commit<'_>) -> Committed {
+    fn commit(&mut self, commit: &Commit<'_>, on_any_head: bool) -> Committed {
         if let Some(run) = self.inbox.get(commit.key) {
             return Committed::Duplicate(run.clone());
         }
@@ -136,7 +136,15 @@ impl Tables {
             {
                 return Committed::SlotTaken(open.0.id.clone());
             }
-            if self.runs.get(id).map_or(0, |(run, _)| run.seq) != commit.after {
+            let (seq, head) = match self.runs.get(id) {
+                Some((run, head)) => (run.seq, Some(head)),
+                None => (0, None),
+            };
+            let is_of_this_state = match (commit.events.first(), head) {
+                (Some(first), Some(head)) => first.previous == *head,
+                (None, _) | (_, None) => true,
+            };
+            if seq != commit.after || !(is_of_this_state || on_any_head) {
                 return Committed::LostRace;
             }
             self.runs.insert(id.clone(), (Arc::new(commit.run.clone()), last.hash.clone()));
@@ -209,10 +217,11 @@ impl MemoryStore {
 
     /// One transaction, or what was one before a mistake was made of it.
     async fn write(&self, commit: &Commit<'_>) -> Committed {
+        let on_any_head = self.seeded == Some(Seeded::AnyHead);
         match self.seeded {
             Some(Seeded::OutboxAfter) => {
                 let first = Commit { effects: &[], ..*commit };
-                let done = self.tables.lock().unwrap().commit(&first);
+                let done = self.tables.lock().unwrap().commit(&first, false);
                 self.world.recorded(&done, commit.events);
                 self.fate.step().await;
                 if done == Committed::Done {
@@ -233,13 +242,13 @@ impl MemoryStore {
                 }
                 self.fate.step().await;
                 let second = Commit { settles: None, ..*commit };
-                let done = self.tables.lock().unwrap().commit(&second);
+                let done = self.tables.lock().unwrap().commit(&second, false);
                 self.world.recorded(&done, commit.events);
                 return done;
             }
             Some(_) | None => {}
         }
-        let done = self.tables.lock().unwrap().commit(commit);
+        let done = self.tables.lock().unwrap().commit(commit, on_any_head);
         self.world.recorded(&done, commit.events);
         done
     }

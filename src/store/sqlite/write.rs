@@ -13,7 +13,7 @@ use crate::store::{Claimed, Committed, StoreError, failed, sql};
 const FOUND: &str = "select (select run_id from inbox where key = $1), \
      (select count(*) from outbox where run_id = $2 and key = $3 and lease = $4), \
      (select id from runs where open_slot = $5 and id <> $6), \
-     (select seq from runs where id = $6)";
+     (select seq from runs where id = $6), (select head from runs where id = $6)";
 /// Everything a commit writes but the run's row. One text, because each text is a trip to the database's thread and
 /// back; events and effects come as JSON arrays of their columns.
 const WRITE: &str = "delete from outbox \
@@ -88,9 +88,9 @@ async fn refused(
     db: &mut SqliteConnection,
     change: &Change,
 ) -> Result<Option<Committed>, StoreError> {
-    type Found = (Option<String>, i64, Option<String>, Option<i64>);
+    type Found = (Option<String>, i64, Option<String>, Option<i64>, Option<String>);
     let held = change.settles.as_ref();
-    let (known, ours, taken, seq): Found = sqlx::query_as(FOUND)
+    let (known, ours, taken, seq, head): Found = sqlx::query_as(FOUND)
         .bind(&change.key)
         .bind(held.map(|held| &held.run))
         .bind(held.map(|held| &held.key))
@@ -110,7 +110,9 @@ async fn refused(
     if let Some(taken) = taken {
         return Ok(Some(Committed::SlotTaken(rows::id(&taken)?)));
     }
-    Ok((seq.unwrap_or(0) != row.after).then_some(Committed::LostRace))
+    let is_of_this_state =
+        seq.unwrap_or(0) == row.after && head.is_none_or(|head| head == row.before);
+    Ok((!is_of_this_state).then_some(Committed::LostRace))
 }
 
 async fn write_row(

@@ -17,6 +17,8 @@ on_both![
     a_commit_is_all_or_nothing,
     the_same_key_is_committed_once,
     who_decided_on_an_older_state_loses_the_race,
+    who_decided_on_a_state_that_never_was_loses_the_race,
+    what_was_decided_on_what_is_on_its_way_follows_it,
     one_run_of_a_kind_is_open_in_an_environment,
     events_are_neither_changed_nor_removed,
     a_state_of_another_version_follows_from_the_record,
@@ -69,6 +71,33 @@ async fn who_decided_on_an_older_state_loses_the_race(bed: Bed) {
     assert!(!store.is_known("slow").await.unwrap());
     let again = Draft::new("begin", Kind::Tabletop);
     assert_eq!(again.commit(&*store, "another key").await, Committed::LostRace);
+}
+
+async fn who_decided_on_a_state_that_never_was_loses_the_race(bed: Bed) {
+    let store = bed.open().await;
+    let stored = begun(&*store).await;
+    let on_it = Draft::note(&Draft::note(&stored, "never recorded").stored(), "on it");
+    let faster = Draft::note(&stored, "of another process");
+    assert_eq!(faster.commit(&*store, "faster").await, Committed::Done);
+    // As many events, another last one.
+    assert_eq!(on_it.commit(&*store, "on it").await, Committed::LostRace);
+    assert_eq!(store.run(&stored.run.id).await.unwrap(), Some(faster.stored()));
+}
+
+async fn what_was_decided_on_what_is_on_its_way_follows_it(bed: Bed) {
+    let store = bed.open().await;
+    let stored = begun(&*store).await;
+    let drafts = (0..20).fold(Vec::<Draft>::new(), |mut drafts, n| {
+        let last = drafts.last().map_or_else(|| stored.clone(), Draft::stored);
+        drafts.push(Draft::note(&last, &format!("note {n}")));
+        drafts
+    });
+    let keys: Vec<String> = (0..20).map(|n| format!("key {n}")).collect();
+    let all = drafts.iter().zip(&keys).map(|(draft, key)| draft.commit(&*store, key));
+    let all = futures_util::future::join_all(all).await;
+    assert!(all.iter().all(|one| *one == Committed::Done), "{all:?}");
+    let last = drafts.last().map(Draft::stored);
+    assert_eq!(store.run(&stored.run.id).await.unwrap(), last);
 }
 
 async fn one_run_of_a_kind_is_open_in_an_environment(bed: Bed) {
