@@ -9,12 +9,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use super::channel::ChannelError;
+use super::effect::{EffectError, hand_back};
 use super::patience::span;
 use super::{Asked, Engine, SubmitError, attempt, chat, tell, watch};
 use crate::domain::actor::Actor;
 use crate::domain::run::{Effect, MessageKey, Request};
 use crate::domain::time::{Span, Timestamp};
-use crate::store::{Claimed, Room, StoreError};
+use crate::store::{Claimed, Room};
 use crate::telemetry::Chain;
 
 /// Work done at the same time. What talks with the chat is apart: it waits for a slow chat, and nothing may wait for it,
@@ -31,23 +32,6 @@ const CARD_EVERY: Span = Span::seconds(30);
 
 /// A message whose post was not answered is looked for after so long.
 const LOOK_AFTER: Span = Span::seconds(3);
-
-/// An effect was not performed; it is tried again.
-#[derive(Debug, thiserror::Error)]
-pub enum EffectError {
-    /// It could not be recorded.
-    #[error(transparent)]
-    Submit(#[from] SubmitError),
-    /// The message was not shown.
-    #[error(transparent)]
-    Channel(#[from] ChannelError),
-}
-
-impl From<StoreError> for EffectError {
-    fn from(error: StoreError) -> Self {
-        Self::Submit(error.into())
-    }
-}
 
 /// Performs effects until told to end; then takes nothing more, and finishes what it began.
 pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
@@ -103,18 +87,6 @@ pub async fn take(engine: &Engine, work: u32, talk: u32) -> Vec<Claimed> {
             Vec::new()
         }
     }
-}
-
-/// Lets go of an effect: whoever comes next takes it at once.
-pub(super) async fn hand_back(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
-    let (now, note) = (engine.clock.now(), claimed.note.as_deref());
-    Ok(engine.store.postpone(claimed, now, note, false).await?)
-}
-
-/// Nothing is to be done, or nothing any more. If the effect is somebody else's by now, it is theirs to settle.
-pub(super) async fn settle(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
-    engine.store.settle(claimed, engine.clock.now()).await?;
-    Ok(())
 }
 
 async fn give_back_all(engine: &Engine, all: &[Claimed]) {

@@ -96,7 +96,7 @@ impl Change {
                 status: if run.is_closed() { "closed" } else { "open" },
                 started_at: run.started_at.0,
                 version: STATE_VERSION,
-                state: codec::write("run", &Moving::of(run, named))?,
+                state: codec::write("run", &Moving::of(run, &named.runbook, &named.environment))?,
             }),
         };
         let frozen = named.rows.iter().filter(|_| row.is_some());

@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::frozen::Named;
 use super::{Fate, StoreError};
 use crate::domain::actor::Role;
 use crate::domain::environment::Environment;
@@ -46,7 +45,7 @@ pub(super) struct Moving<'a> {
 }
 
 impl<'a> Moving<'a> {
-    pub(super) fn of(run: &'a Run, named: &'a Named) -> Self {
+    pub(super) fn of(run: &'a Run, runbook: &'a Digest, environment: &'a Digest) -> Self {
         // Without `..`: a new field is to be thought about here.
         let Run {
             id,
@@ -67,8 +66,8 @@ impl<'a> Moving<'a> {
             seen_at,
         } = run;
         Self {
-            runbook: Cow::Borrowed(&named.runbook),
-            environment: Cow::Borrowed(&named.environment),
+            runbook: Cow::Borrowed(runbook),
+            environment: Cow::Borrowed(environment),
             id: Cow::Borrowed(id),
             kind: *kind,
             started_by: Cow::Borrowed(started_by),

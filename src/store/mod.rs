@@ -14,12 +14,18 @@ pub mod postgres;
 mod rows;
 mod sql;
 pub mod sqlite;
+#[cfg(feature = "faults")]
+mod watched;
 
 use std::path::PathBuf;
+#[cfg(not(feature = "faults"))]
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 pub use codes::Codes;
+#[cfg(feature = "faults")]
+pub use watched::watch;
 
 use crate::domain::ids::{Digest, PersonId, RunId};
 use crate::domain::run::log::{NotRead, Recorded};
@@ -213,6 +219,12 @@ pub enum StoreError {
         #[source]
         source: sqlx::migrate::MigrateError,
     },
+}
+
+/// The store as it is: only in tests of the binary every write is watched.
+#[cfg(not(feature = "faults"))]
+pub fn watch(store: Arc<dyn Store>) -> Arc<dyn Store> {
+    store
 }
 
 fn failed(what: &'static str) -> impl Fn(sqlx::Error) -> StoreError {

@@ -5,12 +5,11 @@ use std::collections::HashMap;
 use super::{Chat, Environment, EnvironmentKind, Objectives, Person, Regions};
 use crate::domain::actor::Role;
 use crate::domain::ids::{EnvironmentId, PersonId};
-use crate::domain::runbook::Diagnostic;
-use crate::domain::runbook::check::reader::{self, At, Mapping};
-use crate::domain::runbook::check::{Problems, near, quoted};
-use crate::domain::runbook::shape::{Field, Shape, field};
-use crate::domain::runbook::tree::{self, Node, Place, Tree};
 use crate::domain::value::Language;
+use crate::domain::yaml::reader::{self, At, Mapping};
+use crate::domain::yaml::shape::{Field, Shape, field};
+use crate::domain::yaml::tree::{self, Node, Place, Tree};
+use crate::domain::yaml::{Diagnostic, Problems, near, quoted};
 
 /// The fields the product itself reads; beside them the file holds whatever its runbooks name.
 pub const ENVIRONMENT: &[Field] = &[

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::chat::{ChatNote, Source};
 use super::preview::{Direction, Subject};
 use super::state::{Kind, Run, Status, StepRun, StepState};
 use crate::domain::actor::Role;
@@ -110,6 +111,11 @@ impl Run {
     /// Every step with its state, in document order.
     pub fn each_step(&self) -> impl Iterator<Item = (&Step, &StepRun)> {
         self.runbook.steps.iter().filter_map(|step| Some((step, self.steps.get(&step.id)?)))
+    }
+
+    /// The message of the chat that stands there, if it was ever marked.
+    pub fn chat_note(&self, source: &Source) -> Option<&ChatNote> {
+        self.chat.iter().find(|note| note.source == *source)
     }
 
     /// Whether what needs this step may go on.
