@@ -10,7 +10,7 @@ use tracing::{debug, error, warn};
 
 use super::channel::ChannelError;
 use super::patience::span;
-use super::{Asked, Engine, SubmitError, attempt, chat, tell, watch};
+use super::{Asked, Engine, SubmitError, attempt, chat, groups, tell, watch};
 use crate::domain::actor::Actor;
 use crate::domain::run::{Effect, MessageKey, Request};
 use crate::domain::time::{Span, Timestamp};
@@ -67,8 +67,10 @@ pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
         let idle = claimed.is_empty();
         for claimed in claimed {
             let engine = Arc::clone(&engine);
-            let is_message =
-                matches!(claimed.effect, Effect::Show(_) | Effect::Watch | Effect::Read(_));
+            let is_message = matches!(
+                claimed.effect,
+                Effect::Show(_) | Effect::Watch | Effect::Read(_) | Effect::ReadGroup(_)
+            );
             let tasks = if is_message { &mut telling } else { &mut running };
             tasks.spawn(async move { perform(&engine, claimed).await });
         }
@@ -157,6 +159,7 @@ pub async fn perform(engine: &Engine, claimed: Claimed) {
         Effect::Prove { step, attempt } => attempt::prove(engine, &claimed, step, *attempt).await,
         Effect::Probe { step, attempt } => attempt::probe(engine, &claimed, step, *attempt).await,
         Effect::Read(source) => chat::read(engine, &claimed, source).await,
+        Effect::ReadGroup(group) => groups::read(engine, &claimed, group).await,
         Effect::WakeAt(at) => tick(engine, &claimed, *at).await,
         Effect::Watch => watch::watch(engine, &claimed).await,
     };

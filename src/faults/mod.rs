@@ -9,7 +9,7 @@
 //! - `DR_BUDDY_FAULTS_STOP_AT`: the places, with `;`, at which the process stops (SIGSTOP) until it is continued.
 //! - `DR_BUDDY_FAULTS_CLOCK`: `20@1790000000000`: twenty times as fast as time, and right at that time; the same for
 //!   every process that is told so.
-//! - `DR_BUDDY_FAULTS_PATIENCE`: `lease,call_by,call,look,never_after` in milliseconds.
+//! - `DR_BUDDY_FAULTS_PATIENCE`: `lease,call_by,call,look,never_after` in milliseconds; or one number: `group`.
 
 #[cfg(feature = "faults")]
 mod codes;

@@ -82,8 +82,9 @@ pub fn patience() -> Patience {
         text.split(',').filter_map(|ms| ms.parse().ok().map(Duration::from_millis)).collect();
     match *ms {
         [lease, call_by, call, look, never_after] => {
-            Patience { lease, call_by, call, look, never_after }
+            Patience { lease, call_by, call, look, never_after, ..Patience::default() }
         }
+        [group] => Patience { group, ..Patience::default() },
         _ => Patience::default(),
     }
 }

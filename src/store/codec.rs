@@ -12,16 +12,17 @@ use super::frozen::Named;
 use super::{Fate, StoreError};
 use crate::domain::actor::Role;
 use crate::domain::environment::Environment;
-use crate::domain::ids::{Digest, PersonId, RunId, StepId};
+use crate::domain::ids::{Digest, GroupId, PersonId, RunId, StepId};
 use crate::domain::run::chat::ChatNote;
 use crate::domain::run::declared::Declared;
+use crate::domain::run::groups::Members;
 use crate::domain::run::state::{Kind, Status, StepRun};
 use crate::domain::run::{Effect, Run};
 use crate::domain::runbook::Runbook;
 use crate::domain::time::Timestamp;
 
 /// Version of a run's row. A row of another version is rebuilt from its events.
-pub(super) const STATE_VERSION: i64 = 4;
+pub(super) const STATE_VERSION: i64 = 5;
 
 /// A run without what was frozen at its start: that is named here, and stands in rows of its own.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,6 +39,7 @@ pub(super) struct Moving<'a> {
     restored_at: Option<Timestamp>,
     status: Cow<'a, Status>,
     duty: Cow<'a, BTreeMap<Role, PersonId>>,
+    groups: Cow<'a, BTreeMap<GroupId, Members>>,
     steps: Cow<'a, BTreeMap<StepId, StepRun>>,
     chat: Cow<'a, [ChatNote]>,
     evidence: Cow<'a, [Value]>,
@@ -60,6 +62,7 @@ impl<'a> Moving<'a> {
             restored_at,
             status,
             duty,
+            groups,
             steps,
             chat,
             evidence,
@@ -78,6 +81,7 @@ impl<'a> Moving<'a> {
             restored_at: *restored_at,
             status: Cow::Borrowed(status),
             duty: Cow::Borrowed(duty),
+            groups: Cow::Borrowed(groups),
             steps: Cow::Borrowed(steps),
             chat: Cow::Borrowed(chat),
             evidence: Cow::Borrowed(evidence),
@@ -100,6 +104,7 @@ impl<'a> Moving<'a> {
             restored_at: self.restored_at,
             status: self.status.into_owned(),
             duty: self.duty.into_owned(),
+            groups: self.groups.into_owned(),
             steps: self.steps.into_owned(),
             chat: self.chat.into_owned(),
             evidence: self.evidence.into_owned(),
@@ -144,6 +149,7 @@ pub(super) fn key(effect: &Effect) -> String {
         Effect::Prove { step, attempt } => format!("prove/{step}/{attempt}"),
         Effect::Probe { step, attempt } => format!("probe/{step}/{attempt}"),
         Effect::Read(source) => format!("read/{}/{}", source.channel(), source.ts()),
+        Effect::ReadGroup(group) => format!("group/{group}"),
         Effect::WakeAt(_) => "wake".to_owned(),
         Effect::Watch => "watch".to_owned(),
     }
@@ -154,7 +160,7 @@ pub(super) fn priority(effect: &Effect) -> i64 {
     use crate::domain::run::MessageKey;
     match effect {
         Effect::Act { .. } | Effect::Probe { .. } | Effect::Prove { .. } => 0,
-        Effect::Preview { .. } | Effect::WakeAt(_) | Effect::Read(_) => 1,
+        Effect::Preview { .. } | Effect::WakeAt(_) | Effect::Read(_) | Effect::ReadGroup(_) => 1,
         Effect::Show(MessageKey::Notice(_) | MessageKey::Back(_)) => 2,
         Effect::Show(MessageKey::Step(_)) => 3,
         Effect::Show(MessageKey::Run | MessageKey::Details(_)) | Effect::Watch => 4,

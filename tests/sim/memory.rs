@@ -71,6 +71,7 @@ fn key(effect: &Effect) -> String {
         Effect::Prove { step, attempt } => format!("prove/{step}/{attempt}"),
         Effect::Probe { step, attempt } => format!("probe/{step}/{attempt}"),
         Effect::Read(source) => format!("read/{}/{}", source.channel(), source.ts()),
+        Effect::ReadGroup(group) => format!("group/{group}"),
         Effect::WakeAt(_) => "wake".to_owned(),
         Effect::Watch => "watch".to_owned(),
     }
@@ -79,7 +80,7 @@ fn key(effect: &Effect) -> String {
 fn priority(effect: &Effect) -> u8 {
     match effect {
         Effect::Act { .. } | Effect::Probe { .. } | Effect::Prove { .. } => 0,
-        Effect::Preview { .. } | Effect::WakeAt(_) | Effect::Read(_) => 1,
+        Effect::Preview { .. } | Effect::WakeAt(_) | Effect::Read(_) | Effect::ReadGroup(_) => 1,
         Effect::Show(MessageKey::Notice(_) | MessageKey::Back(_)) => 2,
         Effect::Show(MessageKey::Step(_)) => 3,
         Effect::Show(MessageKey::Run | MessageKey::Details(_)) | Effect::Watch => 4,

@@ -7,6 +7,7 @@ pub mod button;
 pub mod declare;
 mod details;
 pub mod form;
+mod groups;
 mod home;
 mod notice;
 mod question;
@@ -159,7 +160,7 @@ fn agreed_as(at: &StepRun, approval: &Approval) -> &'static str {
 /// Who can get a step out of trouble.
 fn steerers<'a>(run: &'a Run, step: &Step) -> Vec<&'a PersonId> {
     let roles = roles_for(Right::Steer, &[], step.owner).unwrap_or_default();
-    let may = |person: &&Person| person.holds_one_of(&roles) || run.is_on_duty(&person.id, &roles);
+    let may = |person: &&Person| run.holds(person, &roles) || run.is_on_duty(&person.id, &roles);
     run.environment.people.iter().filter(may).map(|person| &person.id).collect()
 }
 

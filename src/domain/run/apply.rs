@@ -1,13 +1,14 @@
 //! How events change the state: the table of transitions. Total: what is in the log has happened.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::chat;
 use super::preview::Direction;
 use super::protocol::{Entry, Event, Start};
 use super::state::{
     Approval, Dissent, DoneAs, Doubt, Happened, Run, Status, StepRun, StepState, Vote,
 };
+use super::{chat, groups};
 use crate::domain::actor::{Actor, Role, Surface};
 use crate::domain::ids::{PersonId, StepId};
 use crate::domain::runbook::Step;
@@ -38,6 +39,7 @@ pub fn open(entry: &Entry) -> Option<Run> {
         declared,
         restored_at: None,
         duty,
+        groups: BTreeMap::new(),
         status: Status::Open,
         chat: Vec::new(),
         evidence: Vec::new(),
@@ -71,6 +73,10 @@ pub fn apply(run: &mut Run, entry: &Entry) {
         }
         Event::RunResumed {} => run.status = Status::Open,
         Event::Chat { source, what } => chat::apply(run, source, what, by),
+        Event::GroupSeen { group, people, unknown } => {
+            groups::seen(run, group, people, *unknown, at);
+        }
+        Event::GroupUnread { group, why, read_at } => groups::unread(run, group, why, *read_at, at),
         Event::RoleTaken { role, person, .. } => {
             run.duty.insert(*role, person.clone());
         }
@@ -149,6 +155,8 @@ fn apply_to_step(
         | Event::RunClosed { .. }
         | Event::NoteAdded { .. }
         | Event::Chat { .. }
+        | Event::GroupSeen { .. }
+        | Event::GroupUnread { .. }
         | Event::CodesLocked { .. }
         | Event::ProbeAsked { .. } => {}
         Event::PeopleCalled { .. } => {
@@ -320,6 +328,8 @@ impl Event {
             | Self::RunResumed {}
             | Self::NoteAdded { .. }
             | Self::Chat { .. }
+            | Self::GroupSeen { .. }
+            | Self::GroupUnread { .. }
             | Self::RunClosed { .. } => None,
             Self::StepOpened { step, .. }
             | Self::StepReopened { step, .. }

@@ -22,6 +22,7 @@ pub mod decide;
 pub mod decision;
 pub mod declared;
 pub mod effects;
+pub mod groups;
 pub mod limits;
 pub mod log;
 pub mod plan;

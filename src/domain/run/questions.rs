@@ -180,10 +180,10 @@ impl Run {
         roles.iter().any(|role| self.duty.get(role) == Some(person))
     }
 
-    /// Whether this person may speak for one of the roles at a step: those who hold it by the environment file; where
+    /// Whether this person may speak for one of the roles at a step: those who hold it by the environment file or a group; where
     /// one person is enough, also who took it for this run.
     pub fn speaks_for(&self, person: &Person, roles: &[Role], gate: &Gate) -> bool {
-        person.holds_one_of(roles)
+        self.holds(person, roles)
             || match gate {
                 Gate::None | Gate::Confirm => self.is_on_duty(&person.id, roles),
                 Gate::People { .. } => false,

@@ -4,8 +4,10 @@
 use serde_json::{Map, Value, from_value, json};
 
 use crate::domain::actor::{Actor, Surface};
-use crate::domain::environment::{Environment, EnvironmentKind, Objectives, Person, Regions};
-use crate::domain::ids::{Digest, EnvironmentId, PersonId, RunId, StepId};
+use crate::domain::environment::{
+    Environment, EnvironmentKind, Group, Objectives, Person, Regions,
+};
+use crate::domain::ids::{Digest, EnvironmentId, GroupId, PersonId, RunId, StepId};
 use crate::domain::run::apply::{apply, open};
 use crate::domain::run::decide::start;
 use crate::domain::run::declared::Declared;
@@ -91,6 +93,12 @@ pub(super) fn environment(cache: Option<bool>) -> Environment {
             person("leo", &[Platform, App]),
             person("clara", &[Comms]),
         ],
+        // For a role that no gate asks for.
+        groups: vec![Group {
+            id: GroupId::parse("S0SUPPORT").unwrap(),
+            team: None,
+            roles: vec![crate::domain::actor::Role::Support],
+        }],
         document: json!({"cache": {"present": cache}}),
     }
 }

@@ -72,6 +72,11 @@ struct Inner {
     ahead: i64,
     messages: BTreeMap<(String, String), Value>,
     pins: Vec<(String, String)>,
+    groups: BTreeMap<String, Vec<String>>,
+    /// How many members of a group it tells at once.
+    group_page: Option<usize>,
+    /// What the app was not given.
+    lacks: BTreeSet<String>,
     triggers: BTreeMap<String, Instant>,
     views: BTreeSet<String>,
     next: u64,
@@ -134,6 +139,25 @@ impl FakeSlack {
     /// Says in which language somebody has set up their Slack (`fr-FR`).
     pub(crate) fn speaks(&self, user: &str, locale: &str) {
         self.with(|inner| inner.locales.insert(user.to_owned(), locale.to_owned()));
+    }
+
+    /// Says who is in a user group from now on.
+    pub(crate) fn group(&self, id: &str, users: &[&str]) {
+        let users = users.iter().map(|&user| user.to_owned()).collect();
+        self.with(|inner| inner.groups.insert(id.to_owned(), users));
+    }
+
+    /// Tells so many members of a group at once.
+    pub(crate) fn pages_groups(&self, by: usize) {
+        self.with(|inner| inner.group_page = Some(by));
+    }
+
+    /// The app was installed without this scope, or with it after all.
+    pub(crate) fn lacks(&self, scope: &str, is_so: bool) {
+        self.with(|inner| match is_so {
+            true => inner.lacks.insert(scope.to_owned()),
+            false => inner.lacks.remove(scope),
+        });
     }
 
     /// Every call so far, in order.
@@ -336,6 +360,7 @@ fn perform(inner: &mut Inner, bearer: Option<&str>, method: &str, arguments: &Va
         "chat.scheduledMessages.list" => inner.schedule.list(arguments),
         "conversations.history" => history(inner, arguments),
         "conversations.replies" => replies(inner, arguments),
+        "usergroups.users.list" => members(inner, arguments),
         "chat.getPermalink" => {
             let part = |name: &str| arguments[name].as_str().unwrap_or_default().to_owned();
             let (channel, ts) = (part("channel"), part("message_ts"));
@@ -420,6 +445,24 @@ fn replies(inner: &Inner, arguments: &Value) -> Value {
         }
     }
     json!({ "ok": true, "messages": found, "has_more": false })
+}
+
+/// Who is in a user group, from a cursor on.
+fn members(inner: &Inner, arguments: &Value) -> Value {
+    let scope = "usergroups:read";
+    if inner.lacks.contains(scope) {
+        return json!({ "ok": false, "error": "missing_scope", "needed": scope, "provided": "chat:write" });
+    }
+    let text = |name: &str| arguments[name].as_str().unwrap_or_default();
+    let Some(users) = inner.groups.get(text("usergroup")) else {
+        return refuse("no_such_subteam");
+    };
+    let from: usize = text("cursor").parse().unwrap_or(0);
+    let page = inner.group_page.unwrap_or(usize::MAX);
+    let here: Vec<_> = users.iter().skip(from).take(page).collect();
+    let more = from + here.len() < users.len();
+    let next = if more { (from + here.len()).to_string() } else { String::new() };
+    json!({ "ok": true, "users": here, "response_metadata": { "next_cursor": next } })
 }
 
 /// The error of a message's content, if Slack would refuse it.
