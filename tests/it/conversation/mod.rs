@@ -9,6 +9,7 @@ mod ends;
 mod failover;
 mod full_disk;
 mod fuzz;
+mod groups;
 mod home;
 mod lang;
 mod path;
