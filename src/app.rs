@@ -303,7 +303,8 @@ async fn begin(
     let catalog = Arc::new(catalog);
     let store = faults::watch_store(wait_for(&config.database, front).await?);
     let slack = SlackClientHandle::new(&config.slack, Arc::clone(&catalog));
-    let slack = Arc::new(slack.context("could not make a Slack client")?);
+    let slack = slack.context("could not make a Slack client")?.with_page(config.page_url);
+    let slack = Arc::new(slack);
     let channel: Arc<dyn Channel> = Arc::clone(&slack) as Arc<dyn Channel>;
     let engine = Engine::new(store, Arc::new(Actions::new(config.actions)), channel, clock);
     let engine = Arc::new(engine.with_patience(faults::patience()).with_seal(seal));

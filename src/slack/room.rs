@@ -58,7 +58,8 @@ impl SlackClientHandle {
     fn written(&self, run: &Run, message: &Message) -> (String, Vec<Value>) {
         let language = run.environment.chat.language;
         let voice = self.catalog.texts.voice(language, Some(&run.environment));
-        (render::summary(&voice, message), render::blocks(&voice, message))
+        let blocks = render::in_channel(&voice, message, self.page.as_deref());
+        (render::summary(&voice, message), blocks)
     }
 
     async fn wait(

@@ -323,9 +323,8 @@ impl<'a> Walk<'a> {
         for language in Language::ALL {
             let voice = catalog.texts.voice(language, Some(&self.run.environment));
             let kind = format!("{kind} {} {}", language.code(), self.is_hostile);
-            let payload = json!({
-                "text": render::summary(&voice, message), "blocks": render::blocks(&voice, message),
-            });
+            let blocks = render::in_channel(&voice, message, Some("https://dr.example.com"));
+            let payload = json!({ "text": render::summary(&voice, message), "blocks": blocks });
             self.album.shown += 1;
             if payload["blocks"].as_array().is_some_and(|blocks| blocks.len() == 48) {
                 self.album.states.insert("more blocks than go".to_owned());
@@ -360,7 +359,11 @@ fn presses(message: Option<&Message>) -> Vec<Press> {
     let rows =
         message.into_iter().flat_map(|message| &message.blocks).filter_map(|block| match block {
             Block::Buttons(row) => Some(row),
-            Block::Heading(_) | Block::Lines(_) | Block::Small(_) | Block::Rule => None,
+            Block::Heading(_)
+            | Block::Lines(_)
+            | Block::Small(_)
+            | Block::Rule
+            | Block::Views(_) => None,
         });
     rows.flatten().map(|button| button.press.clone()).collect()
 }
@@ -370,7 +373,10 @@ fn buttons(payload: &Value) -> Vec<Press> {
     let rows = payload["blocks"].as_array().unwrap().iter().filter(|b| b["type"] == "actions");
     let all = rows.flat_map(|row| row["elements"].as_array().unwrap());
     let read = |b: &Value| Press::parse(b["action_id"].as_str()?, b["value"].as_str()?).ok();
-    all.map(|button| read(button).expect("our own button reads back")).collect()
+    // Ways to other places; what they lead to is no press.
+    let is_press =
+        |b: &&Value| b["action_id"] != render::TIMELINE && b["action_id"] != render::PAGE;
+    all.filter(is_press).map(|button| read(button).expect("our own button reads back")).collect()
 }
 
 fn form(voice: &Voice<'_>, run: &Run, press: &Press, now: Timestamp) -> Option<Value> {

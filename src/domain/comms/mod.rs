@@ -22,7 +22,7 @@ pub use silence::{back, silence};
 
 use crate::domain::actor::{Right, roles_for};
 use crate::domain::environment::Person;
-use crate::domain::ids::{PersonId, StepId};
+use crate::domain::ids::{PersonId, RunId, StepId};
 use crate::domain::run::decide::somebody_may;
 use crate::domain::run::log::Recorded;
 use crate::domain::run::state::{Approval, Choice, Kind, Run, StepRun};
@@ -52,6 +52,8 @@ pub enum Block {
     Rule,
     /// Buttons in a row; the harmless and the dangerous never in the same.
     Buttons(Vec<Button>),
+    /// Where more of the run can be seen; a surface shows what it does not have beside the card anyway.
+    Views(RunId),
 }
 
 /// A button.

@@ -50,6 +50,7 @@ pub(super) fn message(run: &Run, now: Timestamp) -> Message {
         blocks.push(Block::Buttons(buttons(run)));
         blocks.push(Block::Buttons(free_roles(run)));
     }
+    blocks.push(Block::Views(run.id.clone()));
     blocks.push(Block::Small(vec![
         Text::Key(
             "run.started_by",

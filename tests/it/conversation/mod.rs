@@ -23,3 +23,4 @@ mod sockets;
 pub(crate) mod stage;
 mod start;
 mod strict_slack;
+mod views;
