@@ -2,7 +2,7 @@
 //! the cards know of an action; the doing is in `crate::actions`, under the same name. A test there demands that every
 //! row has an implementation and a tabletop stand-in.
 
-use super::runbook::shape::{Field, Shape, field};
+use super::yaml::shape::{Field, Shape, field};
 
 /// How bad a mistake is; decides the weakest gate a runbook may put before the action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use super::channel::ChannelError;
-use super::outbox::{self, EffectError};
+use super::effect::{self, EffectError};
 use super::patience::span;
 use super::{Asked, Engine};
 use crate::domain::actor::Actor;
@@ -35,10 +35,10 @@ pub(super) async fn read(
     id: &GroupId,
 ) -> Result<(), EffectError> {
     let Some(run) = engine.store.run(&claimed.run).await?.map(|stored| stored.run) else {
-        return outbox::settle(engine, claimed).await;
+        return effect::settle(engine, claimed).await;
     };
     let Some(group) = run.environment.group(id).filter(|_| !run.is_closed()) else {
-        return outbox::settle(engine, claimed).await;
+        return effect::settle(engine, claimed).await;
     };
     let every = engine.clock.stretched(span(engine.patience.group));
     let known = run.groups.get(id);

@@ -13,6 +13,7 @@ pub mod channel;
 mod chat;
 pub mod clock;
 mod codes;
+mod effect;
 mod groups;
 pub mod outbox;
 pub mod patience;

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::Environment;
 use crate::domain::actor::Role;
 use crate::domain::ids::{GroupId, PersonId};
-use crate::domain::runbook::check::reader::{At, Mapping};
-use crate::domain::runbook::check::{Problems, near, quoted};
-use crate::domain::runbook::shape::{Field, Shape, field};
+use crate::domain::yaml::reader::{At, Mapping};
+use crate::domain::yaml::shape::{Field, Shape, field};
+use crate::domain::yaml::{Problems, near, quoted};
 
 /// Groups of one environment: each is a call a minute of every open run, of which there may be three, and Slack takes
 /// twenty.

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::chat;
+use super::groups::Members;
 use super::preview::Direction;
 use super::protocol::{Entry, Event, Start};
 use super::state::{
     Approval, Dissent, DoneAs, Doubt, Happened, Run, Status, StepRun, StepState, Vote,
 };
-use super::{chat, groups};
 use crate::domain::actor::{Actor, Role, Surface};
-use crate::domain::ids::{PersonId, StepId};
+use crate::domain::ids::{GroupId, PersonId, StepId};
 use crate::domain::runbook::Step;
 use crate::domain::time::Timestamp;
 
@@ -72,11 +73,9 @@ pub fn apply(run: &mut Run, entry: &Entry) {
             }
         }
         Event::RunResumed {} => run.status = Status::Open,
-        Event::Chat { source, what } => chat::apply(run, source, what, by),
-        Event::GroupSeen { group, people, unknown } => {
-            groups::seen(run, group, people, *unknown, at);
-        }
-        Event::GroupUnread { group, why, read_at } => groups::unread(run, group, why, *read_at, at),
+        Event::Chat { source, what } => chat::apply(&mut run.chat, source, what, by),
+        Event::GroupSeen { group, people, unknown } => run.seen(group, people, *unknown, at),
+        Event::GroupUnread { group, why, read_at } => run.group(group).unread(why, *read_at, at),
         Event::RoleTaken { role, person, .. } => {
             run.duty.insert(*role, person.clone());
         }
@@ -129,6 +128,19 @@ pub fn apply(run: &mut Run, entry: &Entry) {
         && let Some(step) = run.steps.get_mut(&step)
     {
         apply_to_step(step, &entry.event, by.zip(via(&entry.by)), at);
+    }
+}
+
+impl Run {
+    fn group(&mut self, id: &GroupId) -> &mut Members {
+        self.groups.entry(id.clone()).or_default()
+    }
+
+    /// Whoever holds a role no longer is not on duty for it.
+    fn seen(&mut self, group: &GroupId, people: &[PersonId], unknown: usize, at: Timestamp) {
+        self.group(group).seen(people, unknown, at);
+        let lost: Vec<Role> = self.lost_duty().collect();
+        self.duty.retain(|role, _| !lost.contains(role));
     }
 }
 

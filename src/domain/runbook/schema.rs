@@ -3,11 +3,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::document::{MAX_STEPS, MAX_TEXT};
+use super::document::MAX_STEPS;
 use super::fields;
-use super::shape::{Field, Shape};
 use crate::domain::action;
 use crate::domain::actor::Role;
+use crate::domain::yaml::MAX_TEXT;
+use crate::domain::yaml::shape::{Field, Shape};
 
 /// The schema, draft 2020-12.
 pub fn schema() -> Value {

@@ -16,7 +16,7 @@ async fn stage(door: Door) -> Stage {
     let runbooks = vec![("promotion.yaml", excerpt("promotion", &[STEP]))];
     let groups = Some("[{id: S0DB, team: T01TEST, roles: [db]}]");
     // Read again every second.
-    let more = vec![("DR_BUDDY_FAULTS_PATIENCE", "1000".to_owned())];
+    let more = vec![("DR_BUDDY_FAULTS_GROUP", "1000".to_owned())];
     Stage::open(Script { runbooks, groups, more, door, ..Script::default() }).await
 }
 

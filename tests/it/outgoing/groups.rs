@@ -2,6 +2,8 @@
 //! its reason, and Slack is asked no more often than it takes.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
+use std::time::Duration;
 
 use dr_buddy::domain::ids::{GroupId, PersonId, RunId};
 use dr_buddy::domain::run::groups::Members;
@@ -43,10 +45,23 @@ impl Bed {
         assert_eq!(self.asked(), times);
     }
 
-    /// A minute later.
-    fn later(&self, process: &Process) {
-        self.pass(MINUTE);
-        process.engine.wake();
+    /// A minute later, Slack is asked again. What is put off was perhaps put off just now: then another minute later.
+    async fn later(&self, process: &Process) {
+        let before = self.asked();
+        let asked = async {
+            while self.asked() == before {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let mut asked = pin!(asked);
+        for _ in 0..10 {
+            self.pass(MINUTE);
+            process.engine.wake();
+            if tokio::time::timeout(Duration::from_secs(2), &mut asked).await.is_ok() {
+                return;
+            }
+        }
+        panic!("{METHOD} is not called again");
     }
 }
 
@@ -69,7 +84,7 @@ async fn it_is_read_at_the_start_and_again_and_what_is_the_same_is_no_news() {
     assert_eq!(bed.asked(), 2, "not again because of what it said");
 
     bed.slack.pages_groups(99);
-    bed.later(&process);
+    bed.later(&process).await;
     bed.was_asked(3).await;
     let news = async || {
         let recorded = bed.store.record(&run, 0, 1000).await.expect("it is there");
@@ -78,7 +93,7 @@ async fn it_is_read_at_the_start_and_again_and_what_is_the_same_is_no_news() {
     };
     assert_eq!(news().await, 1, "reading what was known wrote nothing");
     bed.slack.group("S0DB", &["U0LEO"]);
-    bed.later(&process);
+    bed.later(&process).await;
     let members = bed.knows(&run, "clara left", |members| members.people.len() == 1).await;
     assert_eq!(members.left.keys().cloned().collect::<Vec<_>>(), people(&["clara"]));
     assert_eq!(news().await, 2);
@@ -109,7 +124,7 @@ async fn without_the_scope_the_run_starts_and_says_what_is_missing() {
     .await;
     // One try a minute from now on; and it is in order once the scope is there.
     bed.slack.lacks("usergroups:read", false);
-    bed.later(&process);
+    bed.later(&process).await;
     let members = bed.knows(&run, "who is in it", |members| members.unread.is_none()).await;
     assert_eq!((members.people, bed.asked()), (people(&["clara"]), 4));
     bed.slack.no_violation();
@@ -122,7 +137,7 @@ async fn what_was_seen_last_stays_however_slack_fails() {
     let run = bed.start(Kind::Incident).await;
     let process = bed.process().await;
     bed.knows(&run, "who is in it", |members| !members.people.is_empty()).await;
-    bed.later(&process);
+    bed.later(&process).await;
     bed.was_asked(2).await;
     let faults = [
         Fault::RateLimited { retry_after: 2 },
@@ -133,7 +148,7 @@ async fn what_was_seen_last_stays_however_slack_fails() {
     for fault in faults {
         bed.slack.spoil_next(METHOD, fault);
     }
-    bed.later(&process);
+    bed.later(&process).await;
     // A 429 is waited for in real time and is no failure; the third failure is one for people.
     bed.was_asked(3).await;
     for tries in 4..=6 {

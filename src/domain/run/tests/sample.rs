@@ -4,10 +4,8 @@
 use serde_json::{Map, Value, from_value, json};
 
 use crate::domain::actor::{Actor, Surface};
-use crate::domain::environment::{
-    Environment, EnvironmentKind, Group, Objectives, Person, Regions,
-};
-use crate::domain::ids::{Digest, EnvironmentId, GroupId, PersonId, RunId, StepId};
+use crate::domain::environment::{Environment, EnvironmentKind, Objectives, Person, Regions};
+use crate::domain::ids::{Digest, EnvironmentId, PersonId, RunId, StepId};
 use crate::domain::run::apply::{apply, open};
 use crate::domain::run::decide::start;
 use crate::domain::run::declared::Declared;
@@ -82,7 +80,11 @@ pub(super) fn environment(cache: Option<bool>) -> Environment {
         kind: EnvironmentKind::Production,
         account: "111111111111".to_owned(),
         regions: Regions { primary: "eu-west-1".to_owned(), dr: "us-east-1".to_owned() },
-        objectives: Objectives { rto: Span::minutes(60), rpo: Span::minutes(5) },
+        objectives: Objectives {
+            rto: Span::minutes(60),
+            rpo: Span::minutes(5),
+            exercise_rto: Some(Span::minutes(40)),
+        },
         chat: from_value(json!({
             "war_room": "C1", "time_zone": "Europe/Paris", "run_prefix": "OPS",
         }))
@@ -94,11 +96,7 @@ pub(super) fn environment(cache: Option<bool>) -> Environment {
             person("clara", &[Comms]),
         ],
         // For a role that no gate asks for.
-        groups: vec![Group {
-            id: GroupId::parse("S0SUPPORT").unwrap(),
-            team: None,
-            roles: vec![crate::domain::actor::Role::Support],
-        }],
+        groups: from_value(json!([{"id": "S0SUPPORT", "roles": ["support"]}])).unwrap(),
         document: json!({"cache": {"present": cache}}),
     }
 }

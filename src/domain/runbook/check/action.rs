@@ -3,14 +3,14 @@
 
 use serde_json::Value;
 
-use super::diagnostic::{Problems, near, quoted};
-use super::reader::{self, At, Mapping};
 use crate::domain::action::{self, ActionSpec};
 use crate::domain::environment::Environment;
 use crate::domain::runbook::document::ActionCall;
-use crate::domain::runbook::shape::{Field, Shape};
 use crate::domain::runbook::template;
-use crate::domain::runbook::tree::{Node, Place, Tree};
+use crate::domain::yaml::reader::{self, At, Mapping};
+use crate::domain::yaml::shape::{Field, Shape};
+use crate::domain::yaml::tree::{Node, Place, Tree};
+use crate::domain::yaml::{Problems, near, quoted};
 
 /// An action whose name is known.
 #[derive(Debug)]
