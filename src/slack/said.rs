@@ -29,6 +29,11 @@ impl Said {
         Self { text: render::summary(voice, message), blocks: render::blocks(voice, message) }
     }
 
+    /// A card as it stands in the channel; `page`: the address of the war room in the browser.
+    pub(super) fn card(voice: &Voice<'_>, card: &Message, page: Option<&str>) -> Self {
+        Self { text: render::summary(voice, card), blocks: render::in_channel(voice, card, page) }
+    }
+
     pub(super) fn lines(voice: &Voice<'_>, lines: &[Text]) -> Self {
         let lines: Vec<_> = lines.iter().map(|line| voice.mrkdwn(line)).collect();
         Self { text: lines.join("\n"), blocks: vec![] }

@@ -3,11 +3,13 @@
 //! fields below are those the product itself reads.
 
 mod check;
+mod groups;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::check::{ENVIRONMENT, check};
+pub use self::groups::Group;
 
 use crate::domain::actor::Role;
 use crate::domain::ids::{EnvironmentId, PersonId};
@@ -34,6 +36,9 @@ pub struct Environment {
     pub chat: Chat,
     /// Who may act.
     pub people: Vec<Person>,
+    /// The user groups of Slack whose members hold roles as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
     /// The whole document, for templates (`${aurora.dr.arn}`) and conditions (`env.aurora.present`).
     pub document: Value,
 }
@@ -44,7 +49,8 @@ impl Environment {
         self.people.iter().find(|person| person.id == *id)
     }
 
-    /// The people who hold one of the roles.
+    /// The people who hold one of the roles by this file. In a run, its groups give them too: ask
+    /// [`Run::holds`](crate::domain::run::Run::holds).
     pub fn holders<'a>(&'a self, roles: &'a [Role]) -> impl Iterator<Item = &'a Person> {
         self.people.iter().filter(|person| person.holds_one_of(roles))
     }
@@ -198,7 +204,7 @@ pub struct Person {
     /// Slack team id, where one app serves several workspaces.
     #[serde(default)]
     pub slack_team: Option<String>,
-    /// Roles held.
+    /// Roles held, beside those that a group gives.
     pub roles: Vec<Role>,
     /// Language of what only this person sees; the war room's if absent.
     #[serde(default)]
@@ -206,7 +212,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// Whether this person holds one of the roles.
+    /// Whether this person holds one of the roles by the file alone.
     pub fn holds_one_of(&self, roles: &[Role]) -> bool {
         self.roles.iter().any(|role| roles.contains(role))
     }
