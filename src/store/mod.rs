@@ -14,6 +14,7 @@ pub mod postgres;
 mod rows;
 mod sql;
 pub mod sqlite;
+mod thaw;
 #[cfg(feature = "faults")]
 mod watched;
 

@@ -64,7 +64,7 @@ fn localized() -> Value {
 }
 
 fn actions() -> Value {
-    let each = action::ALL.iter().map(|spec| {
+    let each = action::all().map(|spec| {
         let mut parameters = mapping(spec.parameters, true);
         if let Value::Object(map) = &mut parameters {
             map.insert("description".into(), spec.about.into());
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn no_action_has_a_parameter_of_a_shape_that_is_the_documents_own() {
-        for spec in action::ALL {
+        for spec in action::all() {
             for field in spec.parameters {
                 let own = matches!(
                     field.shape,

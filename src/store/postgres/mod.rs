@@ -12,20 +12,18 @@ mod write;
 mod writer;
 
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgRow};
 use sqlx::query::{Query, QueryAs};
 use sqlx::{ConnectOptions, Connection, FromRow, Postgres};
 
 use super::change::{Change, Held, Placed, Postponed, Wanted, number};
-use super::frozen::{Frozen, Shelf};
-use super::rows::{self, DueRow, EventRow, PostedRow, RunRow, State};
+use super::frozen::Frozen;
+use super::rows::{self, DueRow, EventRow, PostedRow, RunRow};
+use super::thaw::Thaw;
 use super::{Claimed, Commit, Committed, Posted, Room, Store, StoreError, Stored, failed, sql};
 use crate::domain::ids::{Digest, PersonId, RunId};
 use crate::domain::run::effect::TALK;
@@ -117,35 +115,17 @@ impl PostgresStore {
         })
         .await
     }
+}
 
-    /// The state, and the hash of the event that it was read after: both from the row, or both from the record.
-    async fn stored(&self, row: &RunRow) -> Result<Stored, StoreError> {
-        let run = match rows::state(row)? {
-            State::Ready(moving) => {
-                let runbook = self.thaw(&self.frozen.runbooks, &moving.runbook).await?;
-                let environment = self.thaw(&self.frozen.environments, &moving.environment).await?;
-                if let (Some(runbook), Some(environment)) = (runbook, environment) {
-                    let run = moving.with(runbook, environment);
-                    return Ok(Stored { head: rows::digest(&row.1)?, run });
-                }
-                rows::id(&row.0)?
-            }
-            State::Outdated(run) => run,
-        };
-        rows::replay(&self.record(&run, 0, u32::MAX).await?)
+#[async_trait]
+impl Thaw for PostgresStore {
+    fn frozen(&self) -> &Frozen {
+        &self.frozen
     }
 
-    async fn thaw<T: Serialize + DeserializeOwned>(
-        &self,
-        shelf: &Shelf<T>,
-        hash: &Digest,
-    ) -> Result<Option<Arc<T>>, StoreError> {
-        if let Some(thing) = shelf.get(hash) {
-            return Ok(Some(thing));
-        }
+    async fn frozen_body(&self, hash: &Digest) -> Result<Option<String>, StoreError> {
         let query = sqlx::query_as::<_, (String,)>(sql::FROZEN).bind(hash.as_str());
-        let body = self.fetch("read a run", query).await?.pop();
-        body.map(|(body,)| shelf.read(hash, &body)).transpose()
+        Ok(self.fetch("read a run", query).await?.pop().map(|(body,)| body))
     }
 }
 
@@ -179,21 +159,13 @@ impl Store for PostgresStore {
     async fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError> {
         let query = sqlx::query_as::<_, RunRow>(sql::RUNS).bind(i64::from(limit));
         let rows = self.fetch("list runs", query).await?;
-        let mut runs = Vec::with_capacity(rows.len());
-        for row in &rows {
-            runs.push(self.stored(row).await?.run);
-        }
-        Ok(runs)
+        self.all_stored(&rows).await
     }
 
     async fn open_runs(&self) -> Result<Vec<Run>, StoreError> {
         let query = sqlx::query_as::<_, RunRow>(sql::OPEN_RUNS);
         let rows = self.fetch("list open runs", query).await?;
-        let mut runs = Vec::with_capacity(rows.len());
-        for row in &rows {
-            runs.push(self.stored(row).await?.run);
-        }
-        Ok(runs)
+        self.all_stored(&rows).await
     }
 
     async fn record(

@@ -40,7 +40,7 @@ pub(super) fn read(
         return None;
     };
     let Some(spec) = action::find(&entry.key) else {
-        let known = near(&entry.key, action::ALL.iter().map(|spec| spec.name));
+        let known = near(&entry.key, action::all().map(|spec| spec.name));
         problems.add(entry.at, format!("unknown action {}", quoted(&entry.key)), known);
         return None;
     };
