@@ -90,8 +90,8 @@ pub fn variable(name: &str) -> Option<String> {
 }
 
 /// What is logged, and how: needed before anything can fail.
-pub fn log(read: Read<'_>) -> (String, bool) {
-    let filter = read("RUST_LOG").unwrap_or_else(|| "info".to_owned());
+pub fn log(read: Read<'_>, unless_told: &str) -> (String, bool) {
+    let filter = read("RUST_LOG").unwrap_or_else(|| unless_told.to_owned());
     (filter, read("DR_BUDDY_LOG_JSON").as_deref() == Some("1"))
 }
 
@@ -120,7 +120,8 @@ impl Local {
     }
 }
 
-fn sources(read: Read<'_>) -> CatalogSources {
+/// Where documents are read from.
+pub fn sources(read: Read<'_>) -> CatalogSources {
     CatalogSources {
         prompts: read("DR_BUDDY_PROMPTS").map(PathBuf::from),
         environments: read("DR_BUDDY_ENVIRONMENTS").map(PathBuf::from),
@@ -164,7 +165,7 @@ impl Config {
             wrong.push(format!("DR_BUDDY_GRACE: {error}: write `25s`"));
             Span(0)
         });
-        let (log, log_json) = log(read);
+        let (log, log_json) = log(read, "info");
         let (Ok(environment), Ok(listen), true) = (environment, listen, wrong.is_empty()) else {
             return Err(wrong);
         };

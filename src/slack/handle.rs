@@ -274,7 +274,7 @@ impl Inbound {
         let chat = &self.desk.environment.chat;
         let teams = [sender.team.as_deref(), sender.home.as_deref()];
         let place = chat.admits_teams(teams).and_then(|()| match &sender.channel {
-            Some(channel) => chat.admits_channel(channel, sender.room.as_deref()),
+            Some(channel) => chat.admits_channel(channel),
             // A form has none; it was opened from a channel that was asked about.
             None => Ok(()),
         });
@@ -288,7 +288,7 @@ impl Inbound {
                 Text::Key("refused.other_team", vec![("team", team)])
             }
             Elsewhere::Channel => {
-                let war_room = Text::raw(&chat.war_room);
+                let war_room = Text::Channel(chat.war_room.clone());
                 Text::Key("refused.other_channel", vec![("channel", war_room)])
             }
         })

@@ -145,7 +145,6 @@ pub fn slash(payload: &Value) -> Result<Slash, Unreadable> {
         user: text(payload, "/user_id").ok_or(Unreadable("a command without a user"))?,
         team: text(payload, "/team_id"),
         channel: text(payload, "/channel_id"),
-        room: text(payload, "/channel_name"),
         trigger: text(payload, "/trigger_id"),
         ..Sender::default()
     };
@@ -162,7 +161,6 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
         team: text(payload, "/team/id"),
         home: text(payload, "/user/team_id"),
         channel: text(payload, "/channel/id").or_else(|| text(payload, "/container/channel_id")),
-        room: text(payload, "/channel/name"),
         trigger: text(payload, "/trigger_id"),
     };
     match text(payload, "/type").as_deref() {

@@ -35,7 +35,7 @@ const OBJECTIVES: &[Field] = &[
     field("detect", Shape::Span).doc("longest time until somebody knows"),
 ];
 const CHAT: &[Field] = &[
-    field("war_room", Shape::Text).required().doc("Slack channel id or name"),
+    field("war_room", Shape::Text).required().doc("id of the Slack channel"),
     field("language", Shape::Text).doc("`en` (default) or `fr`"),
     field("time_zone", Shape::Text).doc("IANA name shown beside UTC: `Europe/Paris`"),
     field("run_prefix", Shape::Text).doc("how run ids begin: `OPS-DR`"),
@@ -209,6 +209,9 @@ fn read_regions(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Regions
 fn read_chat(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Chat> {
     let chat = section(mapping, "chat", CHAT, problems)?;
     let war_room = chat.text("war_room", problems);
+    if let Some((id, at)) = &war_room {
+        is_slack_id(id, &CHANNELS, *at, problems);
+    }
     let language = word(chat, "language", &LANGUAGES, problems).unwrap_or_default();
     let time_zone = chat.text("time_zone", problems);
     if let Some((name, at)) = &time_zone
@@ -248,11 +251,23 @@ fn read_chat(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Chat> {
         timeline_reaction: timeline_reaction
             .map_or_else(super::timeline_reaction, |(name, _)| name),
         teams: slack_ids(chat, "teams", &['T', 'E'], problems),
-        channels: slack_ids(chat, "channels", &['C', 'G', 'D'], problems),
+        channels: slack_ids(chat, "channels", &CHANNELS, problems),
     })
 }
 
-/// Ids as Slack makes them: one of these letters, then capitals and digits. Names change and are never taken.
+/// An id as Slack makes them: one of these letters, then capitals and digits. Names change, and most methods refuse them.
+fn is_slack_id(id: &str, begin: &[char], at: Location, problems: &mut Problems) -> bool {
+    let rest = id.strip_prefix(begin).unwrap_or_default();
+    let is_id =
+        !rest.is_empty() && rest.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    if !is_id {
+        let hint =
+            format!("an id such as `{}012ABCDEF`, never a name", begin.first().unwrap_or(&'T'));
+        problems.add(at, format!("{} is not one of Slack's ids", quoted(id)), hint);
+    }
+    is_id
+}
+
 fn slack_ids(
     mapping: Mapping<'_>,
     key: &str,
@@ -262,14 +277,10 @@ fn slack_ids(
     let mut ids: Vec<String> = Vec::new();
     for item in mapping.list(key, Shape::Texts, problems) {
         let Some(id) = reader::text(item, key, Shape::Text, problems) else { continue };
-        let rest = id.strip_prefix(begin).unwrap_or_default();
-        let is_id =
-            rest.len() >= 2 && rest.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
-        if !is_id {
-            let hint =
-                format!("an id such as `{}012ABCDEF`, never a name", begin.first().unwrap_or(&'T'));
-            problems.add(item.at, format!("{} is not one of Slack's ids", quoted(id)), hint);
-        } else if ids.iter().any(|other| other == id) {
+        if !is_slack_id(id, begin, item.at, problems) {
+            continue;
+        }
+        if ids.iter().any(|other| other == id) {
             problems.add(item.at, format!("{} is named twice", quoted(id)), "");
         } else {
             ids.push(id.to_owned());

@@ -119,7 +119,7 @@ pub struct Objectives {
 /// How the team is spoken to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chat {
-    /// Slack channel id or name of the war room.
+    /// Id of the Slack channel that is the war room.
     pub war_room: String,
     /// The language of the cards there.
     #[serde(default)]
@@ -165,15 +165,13 @@ impl Chat {
         if self.teams.is_empty() || ours { Ok(()) } else { Err(Elsewhere::Team) }
     }
 
-    /// Whether runs may be driven from this channel, of which Slack told the id and perhaps the name.
+    /// Whether runs may be driven from the channel of this id.
     ///
     /// # Errors
     /// When they may not.
-    pub fn admits_channel(&self, id: &str, name: Option<&str>) -> Result<(), Elsewhere> {
-        let is_war_room =
-            self.war_room == id || name.is_some_and(|name| self.war_room == format!("#{name}"));
+    pub fn admits_channel(&self, id: &str) -> Result<(), Elsewhere> {
         let is_named = self.channels.iter().any(|channel| channel == id);
-        if self.channels.is_empty() || is_war_room || is_named {
+        if self.channels.is_empty() || self.war_room == id || is_named {
             Ok(())
         } else {
             Err(Elsewhere::Channel)
@@ -227,7 +225,7 @@ mod tests {
     fn chat(teams: &[&str], channels: &[&str]) -> Chat {
         let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Chat {
-            war_room: "#war-room".to_owned(),
+            war_room: "C0ROOM".to_owned(),
             language: Language::En,
             time_zone: utc(),
             run_prefix: run_prefix(),
@@ -252,10 +250,9 @@ mod tests {
     #[test]
     fn a_channel_that_is_not_named_drives_nothing() {
         let named = chat(&[], &["C1"]);
-        assert_eq!(named.admits_channel("C1", None), Ok(()));
-        assert_eq!(named.admits_channel("C7", Some("war-room")), Ok(()));
-        assert_eq!(named.admits_channel("C7", Some("c1")), Err(Elsewhere::Channel));
-        assert_eq!(named.admits_channel("C7", None), Err(Elsewhere::Channel));
-        assert_eq!(chat(&[], &[]).admits_channel("C7", None), Ok(()));
+        assert_eq!(named.admits_channel("C1"), Ok(()));
+        assert_eq!(named.admits_channel("C0ROOM"), Ok(()));
+        assert_eq!(named.admits_channel("C7"), Err(Elsewhere::Channel));
+        assert_eq!(chat(&[], &[]).admits_channel("C7"), Ok(()));
     }
 }

@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::harness::{FakeSlack, crypto, eventually, fake_slack};
 
-pub(super) const ROOM: &str = "#demo-war-room";
+pub(super) const ROOM: &str = "C0DEMOWARROOM";
 const TOKEN: &str = "xoxb-test-token";
 
 /// What a runbook of these tests begins with. Mostly it has nothing but questions: four at once, and one after them.
