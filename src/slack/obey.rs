@@ -182,7 +182,7 @@ async fn look(desk: &Desk, by: &Actor, command: &Command, page: Option<&str>) ->
         | Command::Lang(_)
         | Command::Help => {
             let card = comms::run_card(&run, desk.engine.clock.now());
-            Said::card(&desk.voice_of(by), &card, page)
+            Said::in_channel(&desk.voice_of(by), &card, page)
         }
     }
 }

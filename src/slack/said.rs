@@ -29,9 +29,10 @@ impl Said {
         Self { text: render::summary(voice, message), blocks: render::blocks(voice, message) }
     }
 
-    /// A card as it stands in the channel; `page`: the address of the war room in the browser.
-    pub(super) fn card(voice: &Voice<'_>, card: &Message, page: Option<&str>) -> Self {
-        Self { text: render::summary(voice, card), blocks: render::in_channel(voice, card, page) }
+    /// With the ways to the rest of the run, as they stand in a channel.
+    pub(super) fn in_channel(voice: &Voice<'_>, message: &Message, page: Option<&str>) -> Self {
+        let blocks = render::in_channel(voice, message, page);
+        Self { text: render::summary(voice, message), blocks }
     }
 
     pub(super) fn lines(voice: &Voice<'_>, lines: &[Text]) -> Self {
