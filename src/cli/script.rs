@@ -256,7 +256,11 @@ impl Stage {
         for block in &card.blocks {
             let lines = match block {
                 Block::Lines(lines) => lines,
-                Block::Heading(_) | Block::Small(_) | Block::Rule | Block::Buttons(_) => continue,
+                Block::Banner(_)
+                | Block::Heading(_)
+                | Block::Small(_)
+                | Block::Rule
+                | Block::Buttons(_) => continue,
             };
             for line in lines {
                 let text = self.voice().plain(line).replace(['*', '`'], "");

@@ -46,6 +46,9 @@ fn block(voice: &Voice<'_>, part: &Block) -> Vec<Value> {
             vec![json!({"type": "header", "text": {"type": "plain_text", "text": text}})]
         }
         Block::Lines(lines) => sections(voice, lines),
+        Block::Banner(line) => {
+            vec![json!({"type": "context", "elements": [mrkdwn(voice, line)]})]
+        }
         Block::Small(lines) => {
             let elements: Vec<_> =
                 lines.iter().take(SMALL).map(|line| mrkdwn(voice, line)).collect();

@@ -45,7 +45,7 @@ impl OwnedCard {
 /// The cards of every step that has opened.
 pub fn cards(run: &Run, voice: &Voice<'_>, now: Timestamp) -> Vec<OwnedCard> {
     let card = |step: &crate::domain::runbook::Step, at: &crate::domain::run::StepRun| {
-        let message = comms::step_card(run, &step.id, now)?;
+        let message = comms::step_card(run, &step.id, now)?.unmarked();
         let standing = standing(&at.state);
         let is_open = !run.is_settled(&step.id) && !run.is_closed();
         Some(OwnedCard {

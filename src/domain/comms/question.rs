@@ -43,7 +43,8 @@ pub(super) fn frozen(run: &Run, at: &StepRun) -> Vec<Text> {
     lines
 }
 
-fn said(shown: &Shown, key: &str) -> Option<Text> {
+/// A text of the decision, as it was filled in.
+pub(super) fn said(shown: &Shown, key: &str) -> Option<Text> {
     let text = shown.preview.request.get("with")?.get(key)?;
     serde_json::from_value(text.clone()).ok().map(Text::Said)
 }

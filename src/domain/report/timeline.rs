@@ -1,6 +1,5 @@
 //! One line per event. The timeline *is* the events; nothing is added by hand.
 
-use crate::domain::action::Danger;
 use crate::domain::actor::Actor;
 use crate::domain::code;
 use crate::domain::ids::StepId;
@@ -20,8 +19,7 @@ const ACCEPTED: &str = "timeline.done_accepted";
 pub fn line(run: &Run, recorded: &Recorded) -> Text {
     let (mut key, mut args) = sentence(&recorded.entry.event);
     let step = recorded.entry.event.step().and_then(|step| run.runbook.step(step));
-    let spec = step.and_then(|step| step.action.spec());
-    if key == ACCEPTED && spec.is_some_and(|spec| spec.danger == Danger::Reads) {
+    if key == ACCEPTED && step.is_some_and(|step| step.action.only_reads()) {
         key = "timeline.done_read";
     }
     args.push(("by", who(&recorded.entry.by)));

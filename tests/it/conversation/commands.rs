@@ -44,7 +44,7 @@ async fn typed(door: Door) {
     told(MIA, "next", "No run is open").await;
     told(MIA, "runbooks", "/dr start promotion").await;
     told(ANTOINE, "start promotion", "Démarrer n’a rien modifié").await;
-    stage.button("run", STEP).await;
+    stage.button("approve", STEP).await;
 
     told(MIA, "take db", "Recorded in").await;
     stage.in_the_room("is on duty as *database*").await;
@@ -56,9 +56,9 @@ async fn typed(door: Door) {
     told(STRANGER, "take comms", "I do not know you").await;
 
     // What waits for her comes with its buttons; what waits for others with their names.
-    told(MIA, "next", "\"run\"").await;
+    told(MIA, "next", "\"approve\"").await;
     let alone = stage.slack.ephemeral_to(MIA, ROOM).await.pop().expect("she was answered");
-    let run = buttons(&alone).into_iter().find(|button| button.action == "run");
+    let run = buttons(&alone).into_iter().find(|button| button.action == "approve");
     stage.press(MIA, &run.expect("it can be run from there")).await;
     stage.button("approve", STEP).await;
     told(MIA, "next", "waits for").await;
@@ -75,7 +75,7 @@ async fn typed(door: Door) {
     told(MIA, "attach pin", "That needs one of").await;
     told(ANTOINE, "attach pin", "Consigné dans").await;
     stage.in_the_room("attached the runbook").await;
-    stage.button("run", "pin-dns").await;
+    stage.button("approve", "pin-dns").await;
     told(ANTOINE, "attach pin", "ne peut pas être ajouté").await;
     told(ANTOINE, "close", "motif").await;
     told(ANTOINE, "close only tried", "Consigné dans").await;

@@ -20,11 +20,11 @@ const PLAY: [(&str, &str, [&str; 2]); 9] = [
     ("freeze-controllers", "done", [LEO, ANTOINE]),
     ("decide-go", "go", [ANTOINE, MIA]),
     ("fence-primary", "run", [LEO, MIA]),
-    ("promote-database", "run", [ANTOINE, MIA]),
-    ("replace-database-url", "run", [MIA, LEO]),
+    ("promote-database", "approve", [ANTOINE, MIA]),
+    ("replace-database-url", "approve", [MIA, LEO]),
     ("restart-api", "run", [LEO, ANTOINE]),
     ("decide-traffic", "go", [MIA, LEO]),
-    ("pin-dns", "run", [ANTOINE, LEO]),
+    ("pin-dns", "approve", [ANTOINE, LEO]),
     ("stand-down", "done", [ANTOINE, ANTOINE]),
 ];
 

@@ -48,7 +48,7 @@ async fn chosen(door: Door) {
     told(&stage, ANTOINE, "start pin", "Starting has changed nothing").await;
 
     // Forms and refusals are hers; the card everybody sees is the room's.
-    let run = stage.button("run", STEP).await;
+    let run = stage.button("approve", STEP).await;
     stage.in_the_room("Started by").await;
     let hold = stage.button("ask-hold", "").await;
     stage.press(MIA, &hold).await;

@@ -17,3 +17,4 @@ mod sample;
 mod table;
 mod team;
 mod words;
+mod wrong_acts;
