@@ -7,6 +7,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use crate::domain::time::Span;
 use crate::web::blockkit::{self, Surface};
 use crate::web::frame::{Frame, Message, clock_text, document, message};
 use crate::web::mrkdwn;
@@ -250,7 +251,7 @@ fn run_clock(room: Room<'_>, clock: Clock) -> Markup {
                 span.quiet { (say(if clock.is_back { "page.back_after" } else { "page.elapsed" })) " " }
                 strong.time { (ticking(room, clock.since_ms)) }
                 @if let Some(rto) = clock.rto_ms {
-                    span.quiet { " / " (say("page.rto")) " " (clock_text(rto)) }
+                    span.quiet { " / " (say("page.rto")) " " (Span(u64::try_from(rto).unwrap_or(0)).spoken()) }
                     " "
                     span.late hidden[!late] data-late-after=(rto) {
                         (say("page.rto_passed")) " "

@@ -87,7 +87,7 @@ impl Card<'_> {
             }
             // That it was measured is no answer: a tick before a question would read as a yes.
             Proof::Accepted if self.step.action.only_reads() => {
-                args.push(("saw", Text::List(question::facts(&self.at.facts))));
+                args.push(("saw", Text::List(question::told(&self.at.facts))));
                 "step.done.read"
             }
             Proof::Accepted => "step.done.accepted",

@@ -107,7 +107,7 @@ fn rto(run: &Run, now: Timestamp) -> Text {
     Text::Key(
         key,
         vec![
-            ("target", Text::raw(target)),
+            ("target", Text::raw(target.spoken())),
             ("bar", Text::raw(bar)),
             ("elapsed", Text::raw(outage.clock())),
             ("left", Text::raw(left.clock())),

@@ -213,7 +213,7 @@ impl Card<'_> {
             ),
             (Gate::People { people, expires, .. }, None) => Text::Key(
                 "step.needs_people",
-                args(vec![("people", Text::raw(people)), ("expires", Text::raw(expires))]),
+                args(vec![("people", Text::raw(people)), ("expires", Text::raw(expires.spoken()))]),
             ),
             (Gate::None | Gate::Confirm, _) => Text::Key("step.needs_one", args(vec![])),
         });

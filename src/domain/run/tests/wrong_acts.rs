@@ -166,5 +166,5 @@ fn a_question_that_was_answered_shows_the_answer() {
         panic!("{:?}", world.state("live"))
     };
     let saw = args.iter().find(|(name, _)| *name == "saw").map(|(_, saw)| saw.clone());
-    assert_eq!(saw, Some(Text::List(vec![Text::raw("reachable = false")])));
+    assert_eq!(saw, Some(Text::List(vec![Text::key("fact.reachable.false")])));
 }
