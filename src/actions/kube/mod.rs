@@ -223,7 +223,7 @@ fn blind(error: &LookError) -> Probe {
     if matches!(error, LookError::Unreachable { .. }) {
         put(&mut facts, "reachable", Some(false));
     }
-    Probe { happened: Happened::Unknown, facts, saw: error.to_string() }
+    Probe { happened: Happened::Unknown, facts, saw: error.said() }
 }
 
 /// How the workloads of one action went. Some done and some not is never "failed", because something was done.

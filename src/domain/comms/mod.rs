@@ -25,7 +25,7 @@ use crate::domain::environment::{EnvironmentKind, Person};
 use crate::domain::ids::{PersonId, StepId};
 use crate::domain::run::decide::somebody_may;
 use crate::domain::run::log::Recorded;
-use crate::domain::run::preview::Preview;
+use crate::domain::run::preview::{Change, Preview};
 use crate::domain::run::state::{Approval, Choice, Kind, Run, StepRun};
 use crate::domain::runbook::Step;
 use crate::domain::text::Text;
@@ -182,14 +182,18 @@ fn marked_line(run: &Run, line: Text) -> Text {
 
 /// The first change of a preview, and how many more there are; for places that cannot show all.
 fn first_change(preview: &Preview) -> Vec<(&'static str, Text)> {
-    let change = preview.changes.first().map_or_else(String::new, |change| {
-        format!("{}: {} → {}", change.what, change.now, change.after)
-    });
+    let change = preview.changes.first();
+    let change = change.map_or_else(|| Text::raw(""), |one| change_line("step.change.plain", one));
     let more = match preview.changes.len().saturating_sub(1) {
         0 => Text::raw(""),
         more => Text::raw(more),
     };
-    vec![("change", Text::seen(&change)), ("more", more)]
+    vec![("change", change), ("more", more)]
+}
+
+fn change_line(key: &'static str, change: &Change) -> Text {
+    let parts = [("what", &change.what), ("now", &change.now), ("after", &change.after)];
+    Text::Key(key, parts.map(|(name, text)| (name, Text::seen(text))).to_vec())
 }
 
 impl Message {

@@ -3,8 +3,8 @@
 
 use super::button::{Ask, Press};
 use super::{
-    Block, Button, Message, Style, agreed, agreed_as, banner, clock, first_change, marked,
-    marked_line, question,
+    Block, Button, Message, Style, agreed, agreed_as, banner, change_line, clock, first_change,
+    marked, marked_line, question,
 };
 use crate::domain::action::Undo;
 use crate::domain::ids::StepId;
@@ -134,14 +134,7 @@ impl Card<'_> {
     fn what(&self, shown: &Shown) -> Vec<Text> {
         let mut lines = Vec::new();
         for change in &shown.preview.changes {
-            lines.push(Text::Key(
-                "step.change",
-                vec![
-                    ("what", Text::raw(&change.what)),
-                    ("now", Text::raw(&change.now)),
-                    ("after", Text::raw(&change.after)),
-                ],
-            ));
+            lines.push(change_line("step.change", change));
         }
         for remark in &shown.preview.remarks {
             let args = remark.args.iter().map(|(key, value)| (key.clone(), Text::raw(value)));

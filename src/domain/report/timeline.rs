@@ -203,7 +203,9 @@ fn voided(why: &Voided) -> (&'static str, Args) {
                 if difference.what.starts_with("trouble.") {
                     return Text::seen(&trouble(&difference.what, is, ""));
                 }
-                Text::seen(&format!("{}: {was} → {is}", difference.what))
+                let parts = [("what", &difference.what), ("now", was), ("after", is)];
+                let parts = parts.map(|(name, text)| (name, Text::seen(text)));
+                Text::Key("step.change.plain", parts.to_vec())
             });
             ("timeline.voided_changed", vec![("differences", Text::List(differences.collect()))])
         }

@@ -175,7 +175,11 @@ fn cards_keep_their_buttons_and_the_form_repeats_what_is_agreed_to() {
         };
         assert_eq!((form.code.is_some(), form.words.is_some()), (agrees, ask.wants_words()));
         let intro = format!("{:?}", form.intro);
-        assert_eq!(intro.contains(digest.short()) && intro.contains("writer: "), agrees, "{intro}");
+        assert_eq!(
+            intro.contains(digest.short()) && intro.contains("step.change.plain"),
+            agrees,
+            "{intro}"
+        );
     }
 }
 
