@@ -46,11 +46,25 @@ impl Timestamp {
         self.jiff().strftime("%H:%M:%S").to_string()
     }
 
+    /// `14:18:20 UTC (15:18 Paris)`, with the named zone's time.
+    pub fn clock_in(self, zone: &str) -> String {
+        let utc = self.time_of_day();
+        match self.minute_in(zone) {
+            Some(local) if zone != "UTC" => format!("{utc} UTC ({local} {})", city(zone)),
+            Some(_) | None => format!("{utc} UTC"),
+        }
+    }
+
     /// `15:18` in the named zone (an IANA name such as `Europe/Paris`), or `None` if there is no such zone.
     pub fn minute_in(self, zone: &str) -> Option<String> {
         let zone = jiff::tz::TimeZone::get(zone).ok()?;
         Some(self.jiff().to_zoned(zone).strftime("%H:%M").to_string())
     }
+}
+
+/// `Paris` of `Europe/Paris`.
+pub fn city(zone: &str) -> String {
+    zone.rsplit('/').next().unwrap_or(zone).replace('_', " ")
 }
 
 impl std::fmt::Display for Timestamp {

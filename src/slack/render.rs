@@ -170,12 +170,15 @@ pub fn view(voice: &Voice<'_>, form: &Form) -> Value {
             },
         }));
     }
+    // What is asked with words is done by its own word, not by "Send".
+    let send = Text::key("form.send");
+    let submit = if form.press.ask.wants_words() { &form.title } else { &send };
     json!({
         "type": "modal",
         "callback_id": form.press.action_id(),
         "private_metadata": form.press.value(),
         "title": plain(&voice.plain(&form.title), TITLE),
-        "submit": plain(&voice.plain(&Text::key("form.send")), TITLE),
+        "submit": plain(&voice.plain(submit), TITLE),
         "close": plain(&voice.plain(&Text::key("form.cancel")), TITLE),
         "blocks": blocks,
     })

@@ -30,6 +30,7 @@ use crate::domain::run::state::{Approval, Choice, Kind, Run, StepRun};
 use crate::domain::runbook::Step;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
+pub use crate::domain::time::city;
 
 /// One message: blocks for those who see them, one line for notifications and screen readers.
 #[derive(Debug, Clone, PartialEq)]
@@ -255,17 +256,7 @@ pub fn waiting(run: &Run, now: Timestamp) -> Vec<Text> {
     run_card::open_lines(run, now)
 }
 
-/// `Paris` of `Europe/Paris`.
-pub fn city(zone: &str) -> String {
-    zone.rsplit('/').next().unwrap_or(zone).replace('_', " ")
-}
-
 /// `14:18:20 UTC (15:18 Paris)`.
 pub fn clock(run: &Run, at: Timestamp) -> Text {
-    let zone = &run.environment.chat.time_zone;
-    let utc = at.time_of_day();
-    match at.minute_in(zone) {
-        Some(local) if zone != "UTC" => Text::raw(format!("{utc} UTC ({local} {})", city(zone))),
-        Some(_) | None => Text::raw(format!("{utc} UTC")),
-    }
+    at.clock_in(&run.environment.chat.time_zone).into()
 }

@@ -5,7 +5,8 @@ use super::step_card::{Card, Content};
 use super::{Block, Style, clock, question, steerers};
 use crate::domain::action::Undo;
 use crate::domain::ids::PersonId;
-use crate::domain::run::state::{Choice, Doubt, Happened, Proof, Seen, Skip};
+use crate::domain::run::limits::LATE_EFFECT;
+use crate::domain::run::state::{Choice, Doubt, Happened, Kind, Proof, Seen, Skip};
 use crate::domain::text::Text;
 
 impl Card<'_> {
@@ -43,15 +44,23 @@ impl Card<'_> {
             let looks = Text::key(seen.happened.key());
             lines.push(Text::Key("step.doubt.looks", vec![("looks", looks)]));
         }
+        let asked = self.at.asked_at.map_or_else(|| Text::raw(""), |at| clock(self.run, at));
+        let asked = ("asked", asked);
         lines.push(match why {
             Doubt::NoAnswer { error } => {
-                Text::Key("step.doubt.no_answer", vec![("error", Text::seen(error))])
+                Text::Key("step.doubt.no_answer", vec![asked, ("error", Text::seen(error))])
             }
-            Doubt::Interrupted => Text::key("step.doubt.interrupted"),
+            Doubt::Interrupted => Text::Key("step.doubt.interrupted", vec![asked]),
             Doubt::NotProven { saw } => {
-                Text::Key("step.doubt.not_proven", vec![("saw", Text::seen(saw))])
+                Text::Key("step.doubt.not_proven", vec![asked, ("saw", Text::seen(saw))])
             }
         });
+        // Nothing lands late in a tabletop, whose time may run faster than that of the looks.
+        let until = self.at.since.plus(LATE_EFFECT);
+        let is_open = seen.is_none_or(|seen| seen.at < until) && self.run.kind != Kind::Tabletop;
+        if is_open && !matches!(why, Doubt::NotProven { .. }) {
+            lines.push(Text::Key("step.doubt.until", vec![("until", clock(self.run, until))]));
+        }
         lines.push(match seen {
             None => Text::key("step.doubt.looking"),
             Some(Seen { saw, at, .. }) => Text::Key(

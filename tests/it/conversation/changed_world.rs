@@ -56,7 +56,7 @@ async fn a_world_that_moved_voids_the_approvals_and_asks_again() {
         let new = stage.newer(old, asked, step).await;
         assert_ne!(new.digest(), old.digest());
     }
-    stage.in_the_room("approvals struck, for the world has changed").await;
+    stage.in_the_room("approvals cancelled, the state has changed").await;
     for call in ["FailoverGlobalCluster", "PutSecretValue"] {
         assert_eq!(stage.aws.tap.count(call), 0, "{:?}", stage.aws.tap.calls());
     }

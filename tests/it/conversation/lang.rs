@@ -53,7 +53,7 @@ async fn chosen(door: Door) {
     let hold = stage.button("ask-hold", "").await;
     stage.press(MIA, &hold).await;
     let form = eventually("the form opens", 15, || stage.slack.modal()).await;
-    assert_eq!(form["submit"]["text"], "Envoyer", "{form}");
+    assert_eq!(form["submit"]["text"], "Suspendre l’exécution", "{form}");
     stage.press(ANTOINE, &run).await;
     stage.button("approve", STEP).await;
     stage.press(ANTOINE, &run).await;

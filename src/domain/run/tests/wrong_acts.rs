@@ -6,10 +6,13 @@ use crate::domain::comms::form::form;
 use crate::domain::comms::{
     Ask, Block, Button, Message, Press, back, details, ending, notice, run_card, silence, step_card,
 };
+use crate::domain::report::timeline::line;
+use crate::domain::run::Refusal;
 use crate::domain::run::preview::Change;
 use crate::domain::run::protocol::{Report, Request};
-use crate::domain::run::state::Kind;
+use crate::domain::run::state::{Choice, Happened, Kind};
 use crate::domain::text::Text;
+use crate::domain::time::Span;
 use serde_json::json;
 
 fn row(block: &Block) -> Option<&[Button]> {
@@ -170,4 +173,55 @@ fn a_question_that_was_answered_shows_the_answer() {
     };
     let saw = args.iter().find(|(name, _)| *name == "saw").map(|(_, saw)| saw.clone());
     assert_eq!(saw, Some(Text::List(vec![Text::key("fact.reachable.false")])));
+}
+
+#[test]
+fn a_doubt_says_when_the_call_began_and_until_when_its_effect_may_show() {
+    let until = |world: &World| {
+        let all = card(world, "fence").blocks.into_iter().filter_map(|block| match block {
+            Block::Lines(lines) => Some(lines),
+            Block::Banner(_)
+            | Block::Heading(_)
+            | Block::Small(_)
+            | Block::Rule
+            | Block::Buttons(_) => None,
+        });
+        let lines: Vec<Text> = all.flatten().collect();
+        let asked = lines.iter().find_map(|line| match line {
+            Text::Key("step.doubt.no_answer", args) => Some(args[0].clone()),
+            _ => None,
+        });
+        assert_eq!(asked, Some(("asked", Text::raw("14:18:20 UTC (15:18 Paris)"))));
+        lines.into_iter().find(|line| matches!(line, Text::Key("step.doubt.until", _)))
+    };
+    let mut world = World::ready("fence");
+    world.approve("leo", "fence").unwrap();
+    world.begin("fence").unwrap();
+    world.wait(Span::seconds(60));
+    world.unknown("fence");
+    let at = ("until", Text::raw("14:19:50 UTC (15:19 Paris)"));
+    assert_eq!(until(&world), Some(Text::Key("step.doubt.until", vec![at])));
+    world.wait(Span::seconds(31));
+    world.probed("fence", Happened::Never);
+    assert_eq!(until(&world), None, "somebody has looked since");
+}
+
+#[test]
+fn decisions_and_what_people_do_are_told_in_their_own_words() {
+    let mut world = World::ready("decide");
+    world.previewed("tell");
+    world.approve("clara", "tell").unwrap();
+    world.vote("antoine", "decide", Choice::Go).unwrap();
+    world.vote("mia", "decide", Choice::Go).unwrap();
+    let told = |step: &str| -> Vec<&'static str> {
+        let of = world.record.iter().filter(|one| one.entry.event.step() == Some(&id(step)));
+        let key = |line| if let Text::Key(key, _) = line { key } else { "" };
+        of.map(|one| key(line(&world.run, one))).collect()
+    };
+    let said =
+        ["timeline.step_opened", "timeline.asked", "timeline.done_said", "timeline.done_people"];
+    assert_eq!(told("tell"), said);
+    assert_eq!(told("decide").last(), Some(&"timeline.done_decided"));
+    let late = world.retry("antoine", "decide").unwrap_err();
+    assert!(matches!(late, Refusal::NotNow { state: "decided", .. }), "{late:?}");
 }
