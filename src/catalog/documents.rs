@@ -7,8 +7,9 @@ use include_dir::{Dir, include_dir};
 
 use crate::domain::environment::{self, Environment};
 use crate::domain::ids::{EnvironmentId, RunbookId};
+use crate::domain::runbook::Runbook;
 use crate::domain::runbook::check::check as check_runbook;
-use crate::domain::runbook::{Diagnostic, Runbook};
+use crate::domain::yaml::Diagnostic;
 
 static RUNBOOKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts/runbooks");
 static ENVIRONMENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/deploy/environments");

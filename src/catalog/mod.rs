@@ -13,7 +13,8 @@ use std::path::PathBuf;
 
 use crate::domain::environment::Environment;
 use crate::domain::ids::{EnvironmentId, RunbookId};
-use crate::domain::runbook::{Diagnostic, Runbook};
+use crate::domain::runbook::Runbook;
+use crate::domain::yaml::Diagnostic;
 
 /// Where to read from besides the binary itself. A document there replaces the built-in one of the same id.
 #[derive(Debug, Clone, Default)]

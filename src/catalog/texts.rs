@@ -11,9 +11,9 @@ use tracing::error;
 use super::documents;
 use crate::domain::environment::Environment;
 use crate::domain::ids::PersonId;
-use crate::domain::runbook::Diagnostic;
 use crate::domain::text::Text;
 use crate::domain::value::Language;
+use crate::domain::yaml::Diagnostic;
 
 static MESSAGES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts/messages");
 

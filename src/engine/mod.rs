@@ -13,6 +13,7 @@ pub mod channel;
 mod chat;
 pub mod clock;
 mod codes;
+mod effect;
 pub mod outbox;
 pub mod patience;
 pub mod recover;

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::Engine;
 use super::channel::{ChannelError, Urgency};
-use super::outbox::EffectError;
+use super::effect::EffectError;
 use crate::domain::comms::{self, Message};
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::text::Text;

@@ -14,10 +14,11 @@ use super::client::SlackClientHandle;
 use super::command::{self, Command};
 use super::homes::Homes;
 use super::menu::Menu;
-use super::obey::{Said, ending, obey};
-use super::payload::{self, Happening, Interaction, Kind, Sender, Slash, Unreadable};
+use super::obey::{ending, obey};
+use super::payload::{self, Happening, Interaction, Kind, Slash, Unreadable};
 use super::render;
-use super::start_form::beside;
+use super::said::Said;
+use super::sender::Sender;
 use crate::catalog::Voice;
 use crate::desk::{Answer, Desk};
 use crate::domain::actor::Actor;
@@ -63,6 +64,12 @@ fn after_form(voice: &Voice<'_>, press: &Press, written: &Written, answer: &Answ
             Reply::With(json!({"response_action": "errors", "errors": errors}))
         }
     }
+}
+
+/// A refusal where it belongs, so that what was filled in is not lost.
+pub(super) fn beside(voice: &Voice<'_>, field: Field, text: &Text) -> Reply {
+    let errors = json!({ field.name(): voice.plain(text) });
+    Reply::With(json!({ "response_action": "errors", "errors": errors }))
 }
 
 impl Inbound {

@@ -1,16 +1,14 @@
 //! Does what somebody typed, and says what came of it to them alone. What concerns a run goes to the one that is open.
 
-use serde_json::{Value, json};
 use tracing::info;
 
 use super::command::{self, Command, NotACommand, Whom};
 use super::menu::{self, Menu, menu};
-use super::payload::Sender;
-use super::render;
-use crate::catalog::Voice;
+use super::said::Said;
+use super::sender::Sender;
 use crate::desk::Desk;
 use crate::domain::actor::{Actor, Role};
-use crate::domain::comms::{self, Message};
+use crate::domain::comms;
 use crate::domain::ids::PersonId;
 use crate::domain::report::timeline;
 use crate::domain::run::decide::{decide, may_start};
@@ -19,50 +17,6 @@ use crate::domain::text::Text;
 
 /// How many entries of the record are shown.
 const ENTRIES: u64 = 15;
-/// Characters of each.
-const LINE: usize = 300;
-
-/// What only the asker sees.
-#[derive(Debug)]
-pub(super) struct Said {
-    pub(super) text: String,
-    pub(super) blocks: Vec<Value>,
-}
-
-impl Said {
-    /// In the voice of whoever asked.
-    pub(super) fn new(desk: &Desk, by: &Actor, text: &Text) -> Self {
-        Self { text: desk.voice_of(by).mrkdwn(text), blocks: vec![] }
-    }
-
-    fn message(voice: &Voice<'_>, message: &Message) -> Self {
-        Self { text: render::summary(voice, message), blocks: render::blocks(voice, message) }
-    }
-
-    fn lines(voice: &Voice<'_>, lines: &[Text]) -> Self {
-        let lines: Vec<_> = lines.iter().map(|line| voice.mrkdwn(line)).collect();
-        Self { text: lines.join("\n"), blocks: vec![] }
-    }
-
-    /// Lines of any length, each cut to one that can be overlooked at a glance.
-    fn list(voice: &Voice<'_>, lines: &[Text]) -> Self {
-        let cut = |line: String| match line.char_indices().nth(LINE) {
-            Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
-            None => line,
-        };
-        let lines: Vec<_> = lines.iter().map(|line| cut(voice.mrkdwn(line))).collect();
-        Self { text: lines.join("\n"), blocks: vec![] }
-    }
-
-    /// As the answer to a slash command.
-    pub(super) fn ephemeral(&self) -> Value {
-        if self.blocks.is_empty() {
-            json!({"response_type": "ephemeral", "text": self.text})
-        } else {
-            json!({"response_type": "ephemeral", "text": self.text, "blocks": self.blocks})
-        }
-    }
-}
 
 /// Does what was typed.
 pub(super) async fn obey(desk: &Desk, key: &str, by: &Actor, sender: &Sender, text: &str) -> Said {

@@ -7,8 +7,9 @@ use dr_buddy::catalog::{Catalog, CatalogSources, documents};
 use dr_buddy::cli;
 use dr_buddy::domain::environment::{self, Environment};
 use dr_buddy::domain::runbook::check::check;
-use dr_buddy::domain::runbook::{Diagnostic, show};
+use dr_buddy::domain::runbook::show;
 use dr_buddy::domain::value::Language;
+use dr_buddy::domain::yaml::Diagnostic;
 use proptest::prelude::*;
 
 const SHIPPED: &str = include_str!("../../prompts/runbooks/region-failover.yaml");

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use super::record::{Record, same_name, same_target};
 use super::{Aws, Failure, Purpose, ROUTE53_REGION};
 use crate::actions::params::{failed, json_of, optional_text, put, request, text, unsafe_because};
-use crate::actions::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
+use crate::actions::{Action, Call, Happened, LookError, Outcome, Permission, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
 use crate::domain::text::told;
 
@@ -312,9 +312,13 @@ impl Action for Pin {
     }
 
     fn permissions(&self) -> Permissions {
+        const ZONE: &[&str] = &["arn:aws:route53:::hostedzone/ZONE_ID"];
         Permissions {
-            look: &["route53:GetChange", "route53:ListResourceRecordSets"],
-            act: &["route53:ChangeResourceRecordSets"],
+            look: &[
+                Permission::Aws("route53:GetChange", &["arn:aws:route53:::change/*"]),
+                Permission::Aws("route53:ListResourceRecordSets", ZONE),
+            ],
+            act: &[Permission::Aws("route53:ChangeResourceRecordSets", ZONE)],
         }
     }
 }

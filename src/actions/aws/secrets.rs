@@ -15,9 +15,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::url_host::{host_of, with_host};
-use super::{Aws, Failure, Purpose, arn_inside, region_inside};
+use super::{Aws, Failure, Purpose};
+use crate::actions::fence::{arn_inside, region_inside};
 use crate::actions::params::{failed, json_of, optional_text, put, request, text, unsafe_because};
-use crate::actions::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
+use crate::actions::{Action, Call, Happened, LookError, Outcome, Permission, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
 use crate::domain::text::told;
 
@@ -397,19 +398,21 @@ impl Action for ReplaceHost {
     }
 
     fn permissions(&self) -> Permissions {
+        const KEY: &[&str] = &["arn:aws:kms:*:ACCOUNT_ID:key/SECRETS_KEY_ID"];
+        const SECRET: &[&str] = &["arn:aws:secretsmanager:*:ACCOUNT_ID:secret:SECRET_PREFIX-*"];
         Permissions {
             look: &[
-                "kms:Decrypt",
-                "secretsmanager:DescribeSecret",
-                "secretsmanager:GetSecretValue",
+                Permission::Aws("kms:Decrypt", KEY),
+                Permission::Aws("secretsmanager:DescribeSecret", SECRET),
+                Permission::Aws("secretsmanager:GetSecretValue", SECRET),
             ],
             act: &[
-                "kms:Decrypt",
-                "kms:GenerateDataKey",
-                "secretsmanager:DescribeSecret",
-                "secretsmanager:GetSecretValue",
-                "secretsmanager:PutSecretValue",
-                "secretsmanager:UpdateSecretVersionStage",
+                Permission::Aws("kms:Decrypt", KEY),
+                Permission::Aws("kms:GenerateDataKey", KEY),
+                Permission::Aws("secretsmanager:DescribeSecret", SECRET),
+                Permission::Aws("secretsmanager:GetSecretValue", SECRET),
+                Permission::Aws("secretsmanager:PutSecretValue", SECRET),
+                Permission::Aws("secretsmanager:UpdateSecretVersionStage", SECRET),
             ],
         }
     }

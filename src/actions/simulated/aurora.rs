@@ -11,8 +11,8 @@ use crate::domain::time::Span;
 
 /// Moves the writer.
 #[derive(Debug)]
-pub(super) struct Move {
-    pub(super) lossy: bool,
+pub(in crate::actions) struct Move {
+    pub(in crate::actions) lossy: bool,
 }
 
 fn key(world: &World<'_>) -> String {

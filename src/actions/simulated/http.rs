@@ -11,7 +11,7 @@ use crate::domain::time::Span;
 
 /// Asks the service.
 #[derive(Debug)]
-pub(super) struct Check;
+pub(in crate::actions) struct Check;
 
 fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);

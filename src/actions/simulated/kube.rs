@@ -14,11 +14,11 @@ const REPLICAS: u64 = 4;
 
 /// Sets replicas.
 #[derive(Debug)]
-pub(super) struct Scale;
+pub(in crate::actions) struct Scale;
 
 /// Restarts pods.
 #[derive(Debug)]
-pub(super) struct Restart;
+pub(in crate::actions) struct Restart;
 
 fn key(world: &World<'_>, what: &str, workload: &str) -> String {
     format!("{what}/{}/{workload}", world.with("context"))

@@ -11,7 +11,7 @@ use crate::domain::time::Span;
 
 /// Replaces the host.
 #[derive(Debug)]
-pub(super) struct ReplaceHost;
+pub(in crate::actions) struct ReplaceHost;
 
 fn key(world: &World<'_>) -> String {
     format!("secret/{}/{}", world.with("region"), world.with("secret"))

@@ -11,7 +11,7 @@ use crate::domain::time::{Span, Timestamp};
 
 /// A change of the world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Set {
+pub(in crate::actions) struct Set {
     /// What changes.
     pub(super) key: String,
     /// To what.
@@ -30,7 +30,7 @@ struct Made {
 
 /// The world as the run has left it.
 #[derive(Debug)]
-pub(super) struct World<'a> {
+pub(in crate::actions) struct World<'a> {
     pub(super) call: &'a Call<'a>,
     made: Vec<Made>,
 }

@@ -70,7 +70,7 @@ pub fn apply(run: &mut Run, entry: &Entry) {
             }
         }
         Event::RunResumed {} => run.status = Status::Open,
-        Event::Chat { source, what } => chat::apply(run, source, what, by),
+        Event::Chat { source, what } => chat::apply(&mut run.chat, source, what, by),
         Event::RoleTaken { role, person, .. } => {
             run.duty.insert(*role, person.clone());
         }

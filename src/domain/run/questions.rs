@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::chat::{ChatNote, Source};
 use super::preview::{Direction, Subject};
-use super::state::{Run, Status, StepRun, StepState};
+use super::state::{Kind, Run, Status, StepRun, StepState};
 use crate::domain::actor::Role;
 use crate::domain::environment::Person;
 use crate::domain::ids::{PersonId, StepId};
@@ -111,6 +112,11 @@ impl Run {
     /// Every step with its state, in document order.
     pub fn each_step(&self) -> impl Iterator<Item = (&Step, &StepRun)> {
         self.runbook.steps.iter().filter_map(|step| Some((step, self.steps.get(&step.id)?)))
+    }
+
+    /// The message of the chat that stands there, if it was ever marked.
+    pub fn chat_note(&self, source: &Source) -> Option<&ChatNote> {
+        self.chat.iter().find(|note| note.source == *source)
     }
 
     /// Whether what needs this step may go on.
@@ -238,7 +244,24 @@ impl Run {
 
     /// How long the service has been away: until it was back, or until now.
     pub fn outage(&self, now: Timestamp) -> Span {
-        self.restored_at.unwrap_or(now).since(self.impact_at)
+        self.ended_at().unwrap_or(now).since(self.impact_at)
+    }
+
+    /// When its clock stopped: the service was back, or the run was closed before it was.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        self.restored_at.or(match &self.status {
+            Status::Closed { at, .. } => Some(*at),
+            Status::Open | Status::Held { .. } => None,
+        })
+    }
+
+    /// The longest time without service that was promised for such a run.
+    pub fn rto(&self) -> Span {
+        let objectives = &self.environment.objectives;
+        match self.kind {
+            Kind::Exercise => objectives.exercise_rto.unwrap_or(objectives.rto),
+            Kind::Incident | Kind::Tabletop => objectives.rto,
+        }
     }
 
     /// Whether the run is over.

@@ -11,8 +11,6 @@ use crate::domain::value::Localized;
 
 /// Most steps a runbook may have.
 pub const MAX_STEPS: usize = 200;
-/// Longest text in a document, in characters.
-pub const MAX_TEXT: usize = 2000;
 
 /// A runbook. A run keeps a copy of it, frozen at the start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use serde_json::Value;
 use tracing::{info, warn};
 
 use super::deadline::Deadline;
+use super::probe::look_now;
 use super::work::{Work, load, report, said};
 use crate::actions::Outcome;
 use crate::domain::actor::Actor;
@@ -13,9 +14,9 @@ use crate::domain::run::protocol::Returned;
 use crate::domain::run::{Event, Refusal, Report, Request, StepState};
 use crate::domain::text::trouble;
 use crate::domain::time::Span;
-use crate::engine::outbox::{self, EffectError};
+use crate::engine::effect::{self, EffectError};
 use crate::engine::submit::Submitted;
-use crate::engine::{Asked, Engine, SubmitError, recover};
+use crate::engine::{Asked, Engine, SubmitError};
 use crate::faults::{self, Mistake, place};
 use crate::store::Claimed;
 
@@ -48,7 +49,7 @@ pub(in crate::engine) async fn act(
             let (returned, step) = (interrupted(&work).await, step.clone());
             let interrupted = Report::Returned { step: step.clone(), attempt, returned };
             report(engine, claimed, interrupted).await?;
-            return recover::look_now(engine, &claimed.run, &step, attempt).await;
+            return look_now(engine, &claimed.run, &step, attempt).await;
         }
         StepState::Approved { .. }
         | StepState::Calling { .. }
@@ -63,7 +64,7 @@ pub(in crate::engine) async fn act(
         | StepState::Failed { .. }
         | StepState::Skipped { .. }
         | StepState::Undone => {
-            return outbox::settle(engine, claimed).await;
+            return effect::settle(engine, claimed).await;
         }
     }
     let preview = match work.measure().await {
@@ -78,11 +79,11 @@ pub(in crate::engine) async fn act(
     };
     // Whoever has the effect next begins anew.
     if deadline.is_over(&*engine.clock) {
-        return outbox::hand_back(engine, claimed).await;
+        return effect::hand_back(engine, claimed).await;
     }
     if !engine.may_begin() {
         info!(run.id = %claimed.run, step.id = %step, attempt, "Left to another process: this one ends");
-        return outbox::hand_back(engine, claimed).await;
+        return effect::hand_back(engine, claimed).await;
     }
     if !begin(engine, claimed, step, attempt, preview.clone()).await? {
         return Ok(());
@@ -146,11 +147,11 @@ async fn begin(
         // Somebody else was here meanwhile, perhaps began, and may be gone; or it was recorded, and the answer lost on
         // the way: the next look at this effect tells.
         Ok(Submitted::Repeat(_)) => {
-            outbox::hand_back(engine, claimed).await?;
+            effect::hand_back(engine, claimed).await?;
             return Ok(false);
         }
         Err(SubmitError::Refused(refusal)) if *refusal == Refusal::OutOfDate => {
-            outbox::hand_back(engine, claimed).await?;
+            effect::hand_back(engine, claimed).await?;
             return Ok(false);
         }
         Err(SubmitError::Refused(_)) => false,

@@ -4,7 +4,7 @@ use super::work::{load, report, said};
 use crate::domain::ids::StepId;
 use crate::domain::run::Report;
 use crate::engine::Engine;
-use crate::engine::outbox::{self, EffectError};
+use crate::engine::effect::{self, EffectError};
 use crate::store::Claimed;
 
 /// Shows what would happen.
@@ -18,7 +18,7 @@ pub(in crate::engine) async fn preview(
     let step = step.clone();
     let seen = match work {
         Ok(work) if work.at.previews == number => work.preview().await.map_err(|e| said(&e)),
-        Ok(_) => return outbox::settle(engine, claimed).await,
+        Ok(_) => return effect::settle(engine, claimed).await,
         Err((_, why)) => Err((why, false)),
     };
     let seen = match seen {

@@ -5,13 +5,13 @@ use tracing::error;
 use super::PROVE_EVERY;
 use super::work::{load, report};
 use crate::actions::Probe;
-use crate::domain::ids::StepId;
+use crate::domain::ids::{RunId, StepId};
 use crate::domain::run::decide::is_proven;
 use crate::domain::run::state::{Doubt, Happened, Seen};
-use crate::domain::run::{Report, StepState};
+use crate::domain::run::{Effect, Report, StepState};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::Engine;
-use crate::engine::outbox::{self, EffectError};
+use crate::engine::effect::{self, EffectError};
 use crate::engine::patience::span;
 use crate::store::Claimed;
 
@@ -32,16 +32,16 @@ pub(in crate::engine) async fn probe(
         Some(Ok(work)) => work,
         Some(Err((run, why))) => {
             error!(run.id = %run.id, step.id = %step, error = %why, "Cannot look at a step in doubt");
-            return outbox::settle(engine, claimed).await;
+            return effect::settle(engine, claimed).await;
         }
     };
     let (StepState::InDoubt { attempt: open, seen, why }, Some(shown)) =
         (&work.at.state, &work.at.shown)
     else {
-        return outbox::settle(engine, claimed).await;
+        return effect::settle(engine, claimed).await;
     };
     if *open != attempt {
-        return outbox::settle(engine, claimed).await;
+        return effect::settle(engine, claimed).await;
     }
     let Probe { happened, facts, saw } = work.probe(&shown.preview.request).await;
     let now = engine.clock.now();
@@ -73,4 +73,17 @@ pub(in crate::engine) async fn probe(
     let (step, seen) = (step.clone(), Seen { happened, saw, at: now });
     report(engine, claimed, Report::Probed { step, attempt, seen, facts }).await?;
     Ok(())
+}
+
+/// Looks at an attempt that was reported interrupted in this moment: in the same breath, before other work is taken up.
+pub(super) async fn look_now(
+    engine: &Engine,
+    run: &RunId,
+    step: &StepId,
+    attempt: u32,
+) -> Result<(), EffectError> {
+    let effect = Effect::Probe { step: step.clone(), attempt };
+    let Some(claimed) = effect::take(engine, run, &effect).await? else { return Ok(()) };
+    let _entered = engine.enter(&claimed);
+    probe(engine, &claimed, step, attempt).await
 }

@@ -13,7 +13,7 @@ use crate::domain::run::{Report, StepState};
 use crate::domain::runbook::Verify;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::Engine;
-use crate::engine::outbox::{self, EffectError};
+use crate::engine::effect::{self, EffectError};
 use crate::store::Claimed;
 
 /// Looks further apart than that do not add up to "it stayed".
@@ -41,7 +41,7 @@ pub(in crate::engine) async fn prove(
     let (true, Some(shown)) =
         (work.at.state == (StepState::Proving { attempt }), work.at.shown.as_ref())
     else {
-        return outbox::settle(engine, claimed).await;
+        return effect::settle(engine, claimed).await;
     };
     let probe = work.probe(&shown.preview.request).await;
     let now = engine.clock.now();

@@ -20,7 +20,7 @@ use crate::domain::runbook::{Step, template};
 use crate::domain::text::{told, trouble};
 use crate::domain::time::Timestamp;
 use crate::engine::clock::Clock;
-use crate::engine::outbox::EffectError;
+use crate::engine::effect::EffectError;
 use crate::engine::patience::Patience;
 use crate::engine::submit::Submitted;
 use crate::engine::{Asked, Engine};

@@ -16,9 +16,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use self::world::{World, facts, happened, place, region_of};
-use super::{Aws, Failure, Purpose, arn_inside, region_inside};
+use super::{ANYTHING, Aws, Failure, Purpose};
+use crate::actions::fence::{arn_inside, region_inside};
 use crate::actions::params::{failed, flag, json_of, put, request, text, unsafe_because};
-use crate::actions::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
+use crate::actions::{Action, Call, Happened, LookError, Outcome, Permission, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
 use crate::domain::text::told;
 
@@ -289,15 +290,21 @@ impl Action for Aurora {
     }
 
     fn permissions(&self) -> Permissions {
-        const LOOK: &[&str] = &["rds:DescribeDBClusters", "rds:DescribeGlobalClusters"];
-        match self.operation {
-            Operation::FailoverGlobalCluster => {
-                Permissions { look: LOOK, act: &["rds:FailoverGlobalCluster"] }
-            }
+        const ON: &[&str] = &[
+            "arn:aws:rds::ACCOUNT_ID:global-cluster:GLOBAL_CLUSTER_ID",
+            "arn:aws:rds:*:ACCOUNT_ID:cluster:CLUSTER_PREFIX-*",
+        ];
+        const LOOK: &[Permission] = &[
+            Permission::Aws("rds:DescribeDBClusters", ANYTHING),
+            Permission::Aws("rds:DescribeGlobalClusters", ANYTHING),
+        ];
+        let act: &[Permission] = match self.operation {
+            Operation::FailoverGlobalCluster => &[Permission::Aws("rds:FailoverGlobalCluster", ON)],
             Operation::SwitchoverGlobalCluster => {
-                Permissions { look: LOOK, act: &["rds:SwitchoverGlobalCluster"] }
+                &[Permission::Aws("rds:SwitchoverGlobalCluster", ON)]
             }
-        }
+        };
+        Permissions { look: LOOK, act }
     }
 }
 

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::Aurora;
-use crate::actions::aws::{Arn, Failure, Purpose};
+use crate::actions::aws::{Failure, Purpose};
+use crate::actions::fence::Arn;
 use crate::actions::params::put;
 use crate::actions::{Happened, LookError};
 use crate::domain::environment::Environment;

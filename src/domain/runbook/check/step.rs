@@ -2,17 +2,17 @@
 //! name is `conditions`'.
 
 use super::action::{self, ReadAction};
-use super::diagnostic::{Problems, quoted};
-use super::reader::{self, At, Mapping};
 use crate::domain::action::Danger;
 use crate::domain::actor::Role;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{PhaseId, StepId};
 use crate::domain::runbook::document::{self, Code, Gate, OnFailure, Step, Verify};
 use crate::domain::runbook::fields;
-use crate::domain::runbook::shape::Shape;
-use crate::domain::runbook::tree::{Node, Place, Tree};
 use crate::domain::time::Span;
+use crate::domain::yaml::reader::{self, At, Mapping};
+use crate::domain::yaml::shape::Shape;
+use crate::domain::yaml::tree::{Node, Place, Tree};
+use crate::domain::yaml::{Problems, quoted};
 
 /// A step as far as it could be read; its parts keep their places for the checks that follow.
 #[derive(Debug)]
