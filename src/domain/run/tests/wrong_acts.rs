@@ -187,9 +187,9 @@ fn a_doubt_says_when_the_call_began_and_until_when_its_effect_may_show() {
             | Block::Buttons(_) => None,
         });
         let lines: Vec<Text> = all.flatten().collect();
-        let asked = lines.iter().find_map(|line| match line {
-            Text::Key("step.doubt.no_answer", args) => Some(args[0].clone()),
-            _ => None,
+        let asked = lines.iter().find_map(|line| {
+            let Text::Key("step.doubt.no_answer", args) = line else { return None };
+            Some(args[0].clone())
         });
         assert_eq!(asked, Some(("asked", Text::raw("14:18:20 UTC (15:18 Paris)"))));
         lines.into_iter().find(|line| matches!(line, Text::Key("step.doubt.until", _)))
