@@ -22,6 +22,7 @@ use crate::domain::environment::Environment;
 use crate::domain::ids::{RunId, StepId};
 use crate::domain::run::preview::{Approved, Direction, Preview};
 pub use crate::domain::run::state::Happened;
+use crate::domain::text::trouble;
 use crate::domain::time::Timestamp;
 pub use aws::{AwsCredentials, AwsLimits, AwsSettings};
 pub use http::HttpSettings;
@@ -81,6 +82,17 @@ pub enum LookError {
         /// What, and what to do instead.
         detail: String,
     },
+}
+
+impl LookError {
+    /// As it is recorded, to be said in the language of whoever reads it.
+    pub fn said(&self) -> String {
+        match self {
+            Self::Unreachable { system, detail } => trouble("trouble.unreachable", system, detail),
+            Self::Refused { system, detail } => trouble("trouble.refused", system, detail),
+            Self::Unsafe { detail } => detail.clone(),
+        }
+    }
 }
 
 /// How a call that changes something ended.

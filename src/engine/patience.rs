@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::domain::run::limits::LATE_EFFECT;
 use crate::domain::time::Span;
 
 /// The limits an engine works with. Tests of the whole have less patience, in the same proportions.
@@ -37,7 +38,7 @@ impl Default for Patience {
             call_by: Duration::from_secs(90),
             call: Duration::from_secs(60),
             look: Duration::from_secs(20),
-            never_after: Duration::from_secs(30),
+            never_after: Duration::from_millis(LATE_EFFECT.ms()),
             group: Duration::from_secs(60),
         }
     }

@@ -217,7 +217,7 @@ async fn follow(
 
 /// Which sentence a message begins with.
 fn headline(message: &Message) -> &str {
-    match &message.summary {
+    match message.line() {
         Text::Key(key, _) => key,
         Text::Named(key, _) => key,
         Text::Said(_) | Text::Raw(_) | Text::Person(_) | Text::Channel(_) | Text::List(_) => {

@@ -162,7 +162,7 @@ async fn look(desk: &Desk, by: &Actor, command: &Command, page: Option<&str>) ->
             let lines = [Text::key("command.status.none")];
             return menu::said(&desk.voice_of(by), &lines, &[Menu::Start]);
         }
-        Err(_) => return Said::new(desk, by, &Text::key("refused.not_stored")),
+        Err(_) => return Said::new(desk, by, &Text::key("refused.not_read")),
     };
     match command {
         Command::Next => next(desk, by, &run),
@@ -194,9 +194,11 @@ fn next(desk: &Desk, by: &Actor, run: &Run) -> Said {
     let mine = by.person().and_then(|person| run.waits_for(person).next());
     match mine.and_then(|step| comms::step_card(run, &step.id, now)) {
         Some(card) => Said::message(&voice, &card),
-        None => {
-            ending(desk, by, run).unwrap_or_else(|| Said::lines(&voice, &comms::waiting(run, now)))
-        }
+        None => ending(desk, by, run).unwrap_or_else(|| {
+            let mut lines = vec![Text::key("home.waiting.none")];
+            lines.extend(comms::waiting(run, now));
+            Said::lines(&voice, &lines)
+        }),
     }
 }
 
@@ -223,7 +225,7 @@ async fn entries(desk: &Desk, by: &Actor, run: &Run) -> Said {
                 .collect();
             Said::list(&desk.voice_of(by), &lines)
         }
-        Err(_) => Said::new(desk, by, &Text::key("refused.not_stored")),
+        Err(_) => Said::new(desk, by, &Text::key("refused.not_read")),
     }
 }
 

@@ -38,9 +38,12 @@ pub fn blocks(voice: &Voice<'_>, message: &Message) -> Vec<Value> {
 pub fn in_channel(voice: &Voice<'_>, message: &Message, page: Option<&str>) -> Vec<Value> {
     let part = |part: &Block| match part {
         Block::Views(run) => vec![views(voice, run, page)],
-        Block::Heading(_) | Block::Lines(_) | Block::Small(_) | Block::Rule | Block::Buttons(_) => {
-            block(voice, part)
-        }
+        Block::Banner(_)
+        | Block::Heading(_)
+        | Block::Lines(_)
+        | Block::Small(_)
+        | Block::Rule
+        | Block::Buttons(_) => block(voice, part),
     };
     fitted(message.blocks.iter().flat_map(part).collect())
 }
@@ -66,6 +69,9 @@ fn block(voice: &Voice<'_>, part: &Block) -> Vec<Value> {
             vec![json!({"type": "header", "text": {"type": "plain_text", "text": text}})]
         }
         Block::Lines(lines) => sections(voice, lines),
+        Block::Banner(line) => {
+            vec![json!({"type": "context", "elements": [mrkdwn(voice, line)]})]
+        }
         Block::Small(lines) => {
             let elements: Vec<_> =
                 lines.iter().take(SMALL).map(|line| mrkdwn(voice, line)).collect();
@@ -202,12 +208,15 @@ pub fn view(voice: &Voice<'_>, form: &Form) -> Value {
             },
         }));
     }
+    // What is asked with words is done by its own word, not by "Send".
+    let send = Text::key("form.send");
+    let submit = if form.press.ask.wants_words() { &form.title } else { &send };
     json!({
         "type": "modal",
         "callback_id": form.press.action_id(),
         "private_metadata": form.press.value(),
         "title": plain(&voice.plain(&form.title), TITLE),
-        "submit": plain(&voice.plain(&Text::key("form.send")), TITLE),
+        "submit": plain(&voice.plain(submit), TITLE),
         "close": plain(&voice.plain(&Text::key("form.cancel")), TITLE),
         "blocks": blocks,
     })

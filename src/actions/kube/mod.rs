@@ -247,5 +247,5 @@ fn blind(error: &LookError) -> Probe {
     if matches!(error, LookError::Unreachable { .. }) {
         put(&mut facts, "reachable", Some(false));
     }
-    Probe { happened: Happened::Unknown, facts, saw: error.to_string() }
+    Probe { happened: Happened::Unknown, facts, saw: error.said() }
 }

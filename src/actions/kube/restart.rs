@@ -15,6 +15,7 @@ use crate::actions::fence::context_inside;
 use crate::actions::params::{failed, json_of, put, request, text, unsafe_because};
 use crate::actions::{Action, Call, Happened, LookError, Outcome, Permission, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
+use crate::domain::text::told;
 use crate::faults::place;
 
 /// Restarts workloads.
@@ -52,8 +53,9 @@ impl Restart {
         let cluster = Cluster::connect(&self.settings, context).await?;
         let all = cluster.see_all(namespace, &names).await?;
         let at = call.opened_at.rfc3339();
-        let what = |seen: &Seen| format!("restarted_at of {}", seen.name);
-        let before = |seen: &Seen| seen.restarted_at.clone().unwrap_or_else(|| "never".into());
+        let what = |seen: &Seen| told("told.restarted_at", &[&seen.name.to_string()]);
+        let before =
+            |seen: &Seen| seen.restarted_at.clone().unwrap_or_else(|| told("told.never", &[]));
         let change = |seen: &Seen| Change {
             what: what(seen),
             now: before(seen),
@@ -99,14 +101,10 @@ impl Restart {
             Happened::Running
         };
         let each = |seen: &Seen| {
-            format!(
-                "{} {} of {} updated and ready",
-                seen.name,
-                seen.ready.min(seen.updated),
-                seen.replicas
-            )
+            let ready = seen.ready.min(seen.updated).to_string();
+            told("told.updated", &[&seen.name.to_string(), &ready, &seen.replicas.to_string()])
         };
-        let saw = all.iter().map(each).collect::<Vec<_>>().join(", ");
+        let saw = all.iter().map(each).collect::<Vec<_>>().join("\n");
         Ok(Probe { happened, facts: facts(&all, at), saw })
     }
 }

@@ -17,6 +17,7 @@ use crate::actions::fence::context_inside;
 use crate::actions::params::{failed, json_of, put, request, text, unsafe_because, whole};
 use crate::actions::{Action, Call, Happened, LookError, Outcome, Permission, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
+use crate::domain::text::told;
 use crate::faults::place;
 
 /// Times a conflict is looked at again.
@@ -75,7 +76,7 @@ impl Scale {
             };
             workloads.push(One { workload: seen.name.clone(), from: seen.replicas, replicas });
         }
-        let what = |one: &One| format!("replicas of {}", one.workload);
+        let what = |one: &One| told("told.replicas", &[&one.workload.to_string()]);
         let change = |one: &One| Change {
             what: what(one),
             now: one.from.to_string(),
@@ -126,8 +127,11 @@ impl Scale {
         } else {
             Happened::Unknown
         };
-        let each = |seen: &Seen| format!("{} {} ({} ready)", seen.name, seen.replicas, seen.ready);
-        let saw = all.iter().map(each).collect::<Vec<_>>().join(", ");
+        let each = |seen: &Seen| {
+            let args = [seen.name.to_string(), seen.replicas.to_string(), seen.ready.to_string()];
+            told("told.scaled", &args.each_ref().map(String::as_str))
+        };
+        let saw = all.iter().map(each).collect::<Vec<_>>().join("\n");
         Ok(Probe { happened, facts, saw })
     }
 }

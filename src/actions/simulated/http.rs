@@ -36,7 +36,7 @@ impl Pretend for Check {
         let put = world.with("put_first") == "true";
         let request = json!({"url": url, "resolve_to": world.with("resolve_to"), "put_first": put});
         let mut shown = preview(request, json!({}), Map::new());
-        let verb = if put { "PUT, then GET" } else { "GET" };
+        let verb = if put { "PUT + GET" } else { "GET" };
         shown.calls.push(format!("{verb} {url} at {to} (simulated)"));
         Ok(shown)
     }

@@ -81,9 +81,7 @@ impl<P: Pretend> Action for Simulated<P> {
             Some("fails") => Outcome::Failed {
                 error: LookError::Refused {
                     system: self.name.to_owned(),
-                    detail: "PriorRequestNotComplete: another change is still under way; \
-                             it was not executed"
-                        .to_owned(),
+                    detail: "PriorRequestNotComplete".to_owned(),
                 },
             },
             Some("no_answer") => {

@@ -6,6 +6,7 @@ use super::world::{Set, World, plain};
 use super::{Pretend, preview, set};
 use crate::actions::LookError;
 use crate::domain::run::preview::{Change, Direction, Preview, Remark};
+use crate::domain::text::told;
 use crate::domain::time::Span;
 
 /// Replaces the host.
@@ -38,7 +39,7 @@ impl Pretend for ReplaceHost {
             "ClientRequestToken": world.call.token.to_string(),
         });
         let mut shown = preview(request, json!({"host": now}), self.facts(world));
-        shown.changes.push(Change { what: format!("host in {secret}"), now, after });
+        shown.changes.push(Change { what: told("told.host", &[&secret]), now, after });
         shown.calls.push(format!("secretsmanager:PutSecretValue in {region}, {}", world.account()));
         shown.remarks.push(Remark::new("remark.tabletop.secret", &[]));
         Ok(shown)

@@ -222,6 +222,7 @@ fn apply_to_step(
         Event::AttemptStarted { attempt, .. } => {
             step.attempts = *attempt;
             step.begun += 1;
+            step.asked_at = Some(at);
             step.enter(StepState::Calling { attempt: *attempt }, at);
         }
         Event::CallAccepted { attempt, evidence, .. } => {

@@ -31,6 +31,7 @@ impl StepRun {
             dissent: Vec::new(),
             calls: 0,
             called_at: None,
+            asked_at: None,
             late: false,
             done_as: None,
             evidence: None,

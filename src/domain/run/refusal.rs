@@ -222,7 +222,8 @@ impl Refusal {
                 Text::Key("refused.too_many_steps", vec![("most", Text::raw(most))])
             }
             Self::ImpactOutOfRange { most } => {
-                Text::Key("refused.impact_out_of_range", vec![("most", Text::raw(most))])
+                let days = Text::raw(most.ms() / 86_400_000);
+                Text::Key("refused.impact_out_of_range", vec![("most", days)])
             }
             Self::NoSuchSystem { name, all } => {
                 let all = all.iter().map(Text::raw).collect();

@@ -147,6 +147,9 @@ pub struct StepRun {
     pub late: bool,
     /// What the attempt that is done was approved as; an undo goes back to what it saw.
     pub done_as: Option<DoneAs>,
+    /// When its last call began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
     /// What its last call left: the ids by which the other side knows it.
     #[serde(default)]
     pub evidence: Option<Value>,

@@ -17,7 +17,7 @@ use crate::domain::run::preview::Preview;
 use crate::domain::run::state::Happened;
 use crate::domain::run::{Report, Request, Run, StepRun, StepState};
 use crate::domain::runbook::{Step, template};
-use crate::domain::text::trouble;
+use crate::domain::text::{told, trouble};
 use crate::domain::time::Timestamp;
 use crate::engine::clock::Clock;
 use crate::engine::effect::EffectError;
@@ -90,9 +90,13 @@ impl Work {
         look.unwrap_or_else(|| {
             Err(LookError::Unreachable {
                 system: self.step.action.name.clone(),
-                detail: format!("nothing within {} s", self.patience.look.as_secs()),
+                detail: self.no_time(),
             })
         })
+    }
+
+    fn no_time(&self) -> String {
+        told("told.no_time", &[&self.patience.look.as_secs().to_string()])
     }
 
     /// How it is right before the call.
@@ -110,7 +114,7 @@ impl Work {
         look.unwrap_or_else(|| Probe {
             happened: Happened::Unknown,
             facts: Map::new(),
-            saw: format!("nothing within {} s", self.patience.look.as_secs()),
+            saw: self.no_time(),
         })
     }
 }
@@ -188,10 +192,5 @@ pub(super) async fn report(
 }
 
 pub(super) fn said(error: &LookError) -> (String, bool) {
-    let said = match error {
-        LookError::Unreachable { system, detail } => trouble("trouble.unreachable", system, detail),
-        LookError::Refused { system, detail } => trouble("trouble.refused", system, detail),
-        LookError::Unsafe { detail } => detail.clone(),
-    };
-    (said, matches!(error, LookError::Unreachable { .. }))
+    (error.said(), matches!(error, LookError::Unreachable { .. }))
 }

@@ -79,7 +79,10 @@ fn demo_facts(web: &Web, voice: &Voice<'_>) -> Vec<(String, String)> {
             label("demo.fact.promise"),
             say(
                 "demo.fact.promise_text",
-                vec![("rto", Text::raw(objectives.rto)), ("rpo", Text::raw(objectives.rpo))],
+                vec![
+                    ("rto", Text::raw(objectives.rto.spoken())),
+                    ("rpo", Text::raw(objectives.rpo.spoken())),
+                ],
             ),
         ),
         (label("demo.fact.you"), say("demo.fact.you_text", vec![])),

@@ -66,15 +66,16 @@ async fn draw(
     let now = web.desk.engine.clock.now();
     let voice = web.voice(guest);
     let base = format!("/runs/{}", run.id);
-    let run_card = comms::run_card(&run, now);
+    let run_card = comms::run_card(&run, now).unmarked();
     let run_card = render::blocks(&voice, &run_card);
     let cards = scene::cards(&run, &voice, now);
     let (open, stream) = scene::sort(&cards);
     let entries = scene::entries(&run, &record, &voice, filter);
     let split = scene::split(&run, &record, &voice, now);
     let split = split.as_ref().map(|(rows, total)| Split { rows, total });
+    let kind = voice.plain(&Text::key(comms::serves(&run)));
     let place = format!(
-        "{} · {} · {} → {}",
+        "{} ({kind}) · {} · {} → {}",
         run.environment.id,
         run.environment.account,
         run.environment.regions.primary,

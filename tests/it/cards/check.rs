@@ -15,7 +15,8 @@ pub(super) fn presses(message: Option<&Message>) -> Vec<Press> {
     let rows =
         message.into_iter().flat_map(|message| &message.blocks).filter_map(|block| match block {
             Block::Buttons(row) => Some(row),
-            Block::Heading(_)
+            Block::Banner(_)
+            | Block::Heading(_)
             | Block::Lines(_)
             | Block::Small(_)
             | Block::Rule

@@ -34,7 +34,7 @@ async fn typed(door: Door) {
     stage.told(MIA, "next", "No run is open").await;
     stage.told(MIA, "runbooks", "/dr start promotion").await;
     stage.told(ANTOINE, "start promotion", "Démarrer n’a rien modifié").await;
-    stage.button("run", STEP).await;
+    stage.button("approve", STEP).await;
 
     stage.told(MIA, "take db", "Recorded in").await;
     stage.in_the_room("is on duty as *database*").await;
@@ -46,9 +46,9 @@ async fn typed(door: Door) {
     stage.told(STRANGER, "take comms", "I do not know you").await;
 
     // What waits for her comes with its buttons; what waits for others with their names.
-    stage.told(MIA, "next", "\"run\"").await;
+    stage.told(MIA, "next", "\"approve\"").await;
     let alone = stage.slack.ephemeral_to(MIA, ROOM).await.pop().expect("she was answered");
-    let run = buttons(&alone).into_iter().find(|button| button.action == "run");
+    let run = buttons(&alone).into_iter().find(|button| button.action == "approve");
     stage.press(MIA, &run.expect("it can be run from there")).await;
     stage.button("approve", STEP).await;
     stage.told(MIA, "next", "waits for").await;
@@ -65,7 +65,7 @@ async fn typed(door: Door) {
     stage.told(MIA, "attach pin", "That needs one of").await;
     stage.told(ANTOINE, "attach pin", "Consigné dans").await;
     stage.in_the_room("attached the runbook").await;
-    stage.button("run", "pin-dns").await;
+    stage.button("approve", "pin-dns").await;
     stage.told(ANTOINE, "attach pin", "ne peut pas être ajouté").await;
     stage.told(ANTOINE, "close", "motif").await;
     stage.told(ANTOINE, "close only tried", "Consigné dans").await;

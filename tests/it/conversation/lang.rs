@@ -37,12 +37,12 @@ async fn chosen(door: Door) {
     stage.told(ANTOINE, "start pin", "Starting has changed nothing").await;
 
     // Forms and refusals are hers; the card everybody sees is the room's.
-    let run = stage.button("run", STEP).await;
+    let run = stage.button("approve", STEP).await;
     stage.in_the_room("Started by").await;
     let hold = stage.button("ask-hold", "").await;
     stage.press(MIA, &hold).await;
     let form = eventually("the form opens", 15, || stage.slack.modal()).await;
-    assert_eq!(form["submit"]["text"], "Envoyer", "{form}");
+    assert_eq!(form["submit"]["text"], "Suspendre l’exécution", "{form}");
     stage.press(ANTOINE, &run).await;
     stage.button("approve", STEP).await;
     stage.press(ANTOINE, &run).await;

@@ -21,6 +21,7 @@ use crate::actions::fence::{arn_inside, region_inside};
 use crate::actions::params::{failed, flag, json_of, put, request, text, unsafe_because};
 use crate::actions::{Action, Call, Happened, LookError, Outcome, Permission, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
+use crate::domain::text::told;
 
 /// Moves the writer.
 #[derive(Debug)]
@@ -203,7 +204,7 @@ impl Action for Aurora {
             facts: facts(Some(&world), Some(&target), &wanted),
             changes: vec![Change {
                 what: "writer".into(),
-                now: world.writer.as_deref().map_or_else(|| "unknown".into(), place),
+                now: world.writer.as_deref().map_or_else(|| told("told.unknown", &[]), place),
                 after: place(&wanted),
             }],
             calls: vec![format!(
@@ -308,5 +309,5 @@ impl Action for Aurora {
 }
 
 fn blind(error: &LookError) -> Probe {
-    Probe { happened: Happened::Unknown, facts: Map::new(), saw: error.to_string() }
+    Probe { happened: Happened::Unknown, facts: Map::new(), saw: error.said() }
 }

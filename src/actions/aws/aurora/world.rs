@@ -8,6 +8,7 @@ use crate::actions::fence::Arn;
 use crate::actions::params::put;
 use crate::actions::{Happened, LookError};
 use crate::domain::environment::Environment;
+use crate::domain::text::told;
 
 /// The global cluster as AWS describes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -106,13 +107,11 @@ impl Aurora {
 
 impl World {
     pub(super) fn describe(&self) -> String {
-        let writer = self.writer.as_deref().map_or("unknown", region_of);
-        match (&self.operation, &self.operation_target) {
-            (None, _) => format!("writer {writer}, no operation under way"),
-            (Some(operation), None) => format!("writer {writer}, {operation}"),
-            (Some(operation), Some(to)) => {
-                format!("writer {writer}, {operation} to {}", region_of(to))
-            }
+        let writer = self.writer.as_deref().map_or("told.unknown", region_of);
+        let to = self.operation_target.as_deref().map_or("", region_of);
+        match &self.operation {
+            None => told("told.writer", &[writer]),
+            Some(operation) => told("told.writer_busy", &[writer, operation, to]),
         }
     }
 }

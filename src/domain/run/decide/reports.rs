@@ -4,7 +4,6 @@
 use serde_json::Map;
 
 use super::{codes, rights};
-use crate::domain::action::Danger;
 use crate::domain::actor::Actor;
 use crate::domain::run::limits;
 use crate::domain::run::preview::{Difference, Direction, Preview, differences, digest};
@@ -154,7 +153,7 @@ fn not_proved(
     saw: &str,
 ) -> Event {
     let (id, saw) = (step.id.clone(), saw.to_owned());
-    if step.action.spec().is_some_and(|spec| spec.danger == Danger::Reads) {
+    if step.action.only_reads() {
         return Event::StepFailed { step: id, error: saw, unreachable: false, facts };
     }
     let (why, evidence) = (Doubt::NotProven { saw }, serde_json::Value::Null);

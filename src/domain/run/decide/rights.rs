@@ -7,7 +7,7 @@ use crate::domain::run::limits;
 use crate::domain::run::preview::Direction;
 use crate::domain::run::protocol::Request;
 use crate::domain::run::refusal::Refusal;
-use crate::domain::run::state::{Run, Status, StepRun};
+use crate::domain::run::state::{Run, Status, StepRun, StepState};
 use crate::domain::runbook::Step;
 
 /// The person who asks, if the environment knows them and a role of theirs gives the right. `step`: the one it is
@@ -187,5 +187,7 @@ pub(super) fn bounded(text: &str) -> Result<String, Refusal> {
 
 /// The step is not in a state for that.
 pub(super) fn not_now(step: &Step, at: &StepRun) -> Refusal {
-    Refusal::NotNow { step: step.title.clone(), state: at.state.name() }
+    let decided = step.action.is_decision() && matches!(at.state, StepState::Done { .. });
+    let state = if decided { "decided" } else { at.state.name() };
+    Refusal::NotNow { step: step.title.clone(), state }
 }

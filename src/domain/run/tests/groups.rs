@@ -180,9 +180,12 @@ fn a_group_is_read_from_the_start_to_the_end_and_a_replay_says_the_same() {
 fn said(card: &Message) -> Vec<&'static str> {
     let lines = card.blocks.iter().filter_map(|block| match block {
         Block::Lines(lines) => Some(lines),
-        Block::Heading(_) | Block::Small(_) | Block::Rule | Block::Buttons(_) | Block::Views(_) => {
-            None
-        }
+        Block::Banner(_)
+        | Block::Heading(_)
+        | Block::Small(_)
+        | Block::Rule
+        | Block::Buttons(_)
+        | Block::Views(_) => None,
     });
     let mut keys = Vec::new();
     for line in lines.flatten() {

@@ -18,3 +18,4 @@ mod sample;
 mod table;
 mod team;
 mod words;
+mod wrong_acts;

@@ -174,7 +174,8 @@ fn the_card_offers_what_nobody_has_taken() {
         let buttons =
             run_card(&world.run, world.now).blocks.into_iter().filter_map(|block| match block {
                 Block::Buttons(buttons) => Some(buttons),
-                Block::Heading(_)
+                Block::Banner(_)
+                | Block::Heading(_)
                 | Block::Lines(_)
                 | Block::Small(_)
                 | Block::Rule
