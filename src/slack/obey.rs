@@ -38,7 +38,14 @@ pub(super) async fn obey(desk: &Desk, key: &str, by: &Actor, sender: &Sender, te
             let answer = desk.start(key, by, runbook.as_deref(), kind, now).await;
             Said::new(desk, by, answer.text())
         }
-        Command::Status | Command::Next | Command::Timeline => look(desk, by, &command).await,
+        Command::Status => {
+            seen(desk, by).await.map_or_else(|said| said, |run| status(desk, by, &run))
+        }
+        Command::Next => seen(desk, by).await.map_or_else(|said| said, |run| next(desk, by, &run)),
+        Command::Timeline => match seen(desk, by).await {
+            Ok(run) => entries(desk, by, &run).await,
+            Err(said) => said,
+        },
         Command::Note(text) => ask(desk, key, by, &Request::Note { text }).await,
         Command::Take(role) => ask(desk, key, by, &Request::TakeRole { role, person: None }).await,
         Command::Assign { role, whom } => assign(desk, key, by, sender, role, &whom).await,
@@ -119,8 +126,8 @@ async fn assign(
     }
 }
 
-/// What can be seen of the open run. A stranger is told so, and nothing about it.
-async fn look(desk: &Desk, by: &Actor, command: &Command) -> Said {
+/// The open run, as far as the asker may see it. A stranger is told so, and nothing about it.
+async fn seen(desk: &Desk, by: &Actor) -> Result<Run, Said> {
     let name = match by {
         Actor::Person { .. } => None,
         Actor::Stranger { name, .. } => Some(name.as_str()),
@@ -128,37 +135,21 @@ async fn look(desk: &Desk, by: &Actor, command: &Command) -> Said {
     };
     if let Some(name) = name {
         let text = Text::Key("refused.stranger", vec![("name", Text::raw(name))]);
-        return Said::new(desk, by, &text);
+        return Err(Said::new(desk, by, &text));
     }
-    let run = match desk.open_run().await {
-        Ok(Some(run)) => run,
+    match desk.open_run().await {
+        Ok(Some(run)) => Ok(run),
         Ok(None) => {
             let lines = [Text::key("command.status.none")];
-            return menu::said(&desk.voice_of(by), &lines, &[Menu::Start]);
+            Err(menu::said(&desk.voice_of(by), &lines, &[Menu::Start]))
         }
-        Err(_) => return Said::new(desk, by, &Text::key("refused.not_stored")),
-    };
-    match command {
-        Command::Next => next(desk, by, &run),
-        Command::Timeline => entries(desk, by, &run).await,
-        Command::Status
-        | Command::Menu
-        | Command::Declare
-        | Command::Start { .. }
-        | Command::Note(_)
-        | Command::Take(_)
-        | Command::Assign { .. }
-        | Command::Hold(_)
-        | Command::Resume
-        | Command::Attach(_)
-        | Command::Close(_)
-        | Command::Runbooks
-        | Command::Lang(_)
-        | Command::Help => {
-            let card = comms::run_card(&run, desk.engine.clock.now());
-            Said::message(&desk.voice_of(by), &card)
-        }
+        Err(_) => Err(Said::new(desk, by, &Text::key("refused.not_stored"))),
     }
+}
+
+fn status(desk: &Desk, by: &Actor, run: &Run) -> Said {
+    let card = comms::run_card(run, desk.engine.clock.now());
+    Said::message(&desk.voice_of(by), &card)
 }
 
 /// The card, with its buttons, of what waits for the asker; else who is waited for.

@@ -84,7 +84,7 @@ struct Bed {
     store: Arc<dyn Store>,
     clock: Arc<MovedClock>,
     catalog: Arc<Catalog>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// A process; dropped, it is killed.
@@ -118,7 +118,7 @@ impl Bed {
             store: Arc::new(store),
             clock: Arc::default(),
             catalog: Arc::new(catalog),
-            _folder: folder,
+            folder,
         }
     }
 
