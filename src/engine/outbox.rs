@@ -15,13 +15,14 @@ use super::{Asked, Engine, SubmitError, attempt, chat, tell, watch};
 use crate::domain::actor::Actor;
 use crate::domain::run::{Effect, MessageKey, Request};
 use crate::domain::time::{Span, Timestamp};
-use crate::store::Claimed;
+use crate::store::{Claimed, Room};
 use crate::telemetry::Chain;
 
-/// Effects performed at the same time, messages apart: those wait for a slow channel, and nothing may wait for them.
-const AT_ONCE: usize = 16;
-/// Messages on their way at the same time.
-const MESSAGES: usize = 128;
+/// Work done at the same time. What talks with the chat is apart: it waits for a slow chat, and nothing may wait for it,
+/// nor may it wait for a region that does not answer.
+const WORK: usize = 16;
+/// What talks with the chat at the same time.
+const TALK: usize = 128;
 /// The safety net.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(2);
 /// Before the database is asked again after it did not answer.
@@ -34,16 +35,14 @@ const LOOK_AFTER: Span = Span::seconds(3);
 
 /// Performs effects until told to end; then takes nothing more, and finishes what it began.
 pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
-    let (mut running, mut telling) = (JoinSet::new(), JoinSet::new());
+    let (mut working, mut talking) = (JoinSet::new(), JoinSet::new());
     let mut refreshed = engine.clock.now();
     while !token.is_cancelled() {
         if engine.clock.now().since(refreshed) >= CARD_EVERY {
             refreshed = engine.clock.now();
             refresh_cards(&engine).await;
         }
-        let room =
-            AT_ONCE.saturating_sub(running.len()).min(MESSAGES.saturating_sub(telling.len()));
-        let claimed = take(&engine, room).await;
+        let claimed = take(&engine, left(WORK, &working), left(TALK, &talking)).await;
         if token.is_cancelled() {
             give_back_all(&engine, &claimed).await;
             break;
@@ -51,9 +50,7 @@ pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
         let idle = claimed.is_empty();
         for claimed in claimed {
             let engine = Arc::clone(&engine);
-            let is_message =
-                matches!(claimed.effect, Effect::Show(_) | Effect::Watch | Effect::Read(_));
-            let tasks = if is_message { &mut telling } else { &mut running };
+            let tasks = if claimed.effect.is_talk() { &mut talking } else { &mut working };
             tasks.spawn(async move { perform(&engine, claimed).await });
         }
         if idle {
@@ -61,24 +58,28 @@ pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
                 () = token.cancelled() => {}
                 () = engine.work.notified() => {}
                 () = engine.store.woken() => {}
-                Some(_) = running.join_next() => {}
-                Some(_) = telling.join_next() => {}
+                Some(_) = working.join_next() => {}
+                Some(_) = talking.join_next() => {}
                 () = until_due(&engine) => {}
             }
         }
-        while running.try_join_next().is_some() || telling.try_join_next().is_some() {}
+        while working.try_join_next().is_some() || talking.try_join_next().is_some() {}
     }
-    while running.join_next().await.is_some() || telling.join_next().await.is_some() {}
+    while working.join_next().await.is_some() || talking.join_next().await.is_some() {}
 }
 
-/// Takes up to so many effects that are due, each to be handed to [`perform`].
-pub async fn take(engine: &Engine, room: usize) -> Vec<Claimed> {
-    if room == 0 {
+fn left(of: usize, tasks: &JoinSet<()>) -> u32 {
+    u32::try_from(of.saturating_sub(tasks.len())).unwrap_or(u32::MAX)
+}
+
+/// Takes up to so much work, and talk with the chat, that is due, each to be handed to [`perform`].
+pub async fn take(engine: &Engine, work: u32, talk: u32) -> Vec<Claimed> {
+    let room = Room { work, talk };
+    if room == Room::each(0) {
         return Vec::new();
     }
-    let limit = u32::try_from(room).unwrap_or(1);
     let lease = engine.clock.stretched(span(engine.patience.lease));
-    match engine.store.claim(&engine.holder(), engine.clock.now(), lease, limit).await {
+    match engine.store.claim(&engine.holder(), engine.clock.now(), lease, room).await {
         Ok(claimed) => claimed,
         Err(error) => {
             error!(error = %Chain(&error), "Could not look for work");

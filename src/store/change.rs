@@ -66,6 +66,7 @@ pub(super) struct Held {
 #[derive(Debug)]
 pub(super) struct Postponed {
     pub(super) held: Held,
+    /// Work that was wanted again meanwhile is due sooner, if it is.
     pub(super) due_at: i64,
     pub(super) note: Option<String>,
     pub(super) tries: i64,
@@ -132,8 +133,8 @@ impl Wanted {
         let due = effect.wake_at().unwrap_or(now);
         Ok(Self {
             run: run.to_string(),
-            key: codec::key(effect),
-            priority: codec::priority(effect),
+            key: effect.key(),
+            priority: effect.priority().into(),
             due_at: due.0,
             body: codec::write("effect", effect)?,
         })

@@ -12,10 +12,10 @@ use super::{Fate, StoreError};
 use crate::domain::actor::Role;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{Digest, PersonId, RunId, StepId};
+use crate::domain::run::Run;
 use crate::domain::run::chat::ChatNote;
 use crate::domain::run::declared::Declared;
 use crate::domain::run::state::{Kind, Status, StepRun};
-use crate::domain::run::{Effect, Run};
 use crate::domain::runbook::Runbook;
 use crate::domain::time::Timestamp;
 
@@ -132,32 +132,6 @@ pub(super) fn fate(name: &str) -> Result<Fate, StoreError> {
         what: "fate of a message",
         source: serde::de::Error::custom(format!("`{name}` is none")),
     })
-}
-
-/// The effect's key within its run: the same key is the same effect, performed once however often it is wanted.
-pub(super) fn key(effect: &Effect) -> String {
-    match effect {
-        Effect::Show(message) => format!("show/{message}"),
-        Effect::Preview { step, number } => format!("preview/{step}/{number}"),
-        Effect::Act { step, attempt } => format!("act/{step}/{attempt}"),
-        Effect::Prove { step, attempt } => format!("prove/{step}/{attempt}"),
-        Effect::Probe { step, attempt } => format!("probe/{step}/{attempt}"),
-        Effect::Read(source) => format!("read/{}/{}", source.channel(), source.ts()),
-        Effect::WakeAt(_) => "wake".to_owned(),
-        Effect::Watch => "watch".to_owned(),
-    }
-}
-
-/// What goes first: work, then questions and news, then the upkeep of cards.
-pub(super) fn priority(effect: &Effect) -> i64 {
-    use crate::domain::run::MessageKey;
-    match effect {
-        Effect::Act { .. } | Effect::Probe { .. } | Effect::Prove { .. } => 0,
-        Effect::Preview { .. } | Effect::WakeAt(_) | Effect::Read(_) => 1,
-        Effect::Show(MessageKey::Notice(_) | MessageKey::Back(_)) => 2,
-        Effect::Show(MessageKey::Step(_)) => 3,
-        Effect::Show(MessageKey::Run | MessageKey::Details(_)) | Effect::Watch => 4,
-    }
 }
 
 /// What holds the place of an open run: one of a kind in an environment.

@@ -69,6 +69,22 @@ pub enum Committed {
     LeaseLost,
 }
 
+/// How many effects can be performed besides those that are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Those that do not talk with the chat.
+    pub work: u32,
+    /// Those that do: [`Effect::is_talk`].
+    pub talk: u32,
+}
+
+impl Room {
+    /// As many of the one as of the other.
+    pub fn each(number: u32) -> Self {
+        Self { work: number, talk: number }
+    }
+}
+
 /// An effect this worker may perform until its lease ends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claimed {
@@ -273,14 +289,14 @@ pub trait Store: Codes + Send + Sync + std::fmt::Debug {
     /// Wants an effect performed, without an event: refreshes of what is shown.
     async fn want(&self, run: &RunId, effect: &Effect, at: Timestamp) -> Result<(), StoreError>;
 
-    /// Takes effects that are due and nobody's, for `lease` from `now`; the important ones first. `holder` names
-    /// this taking and no other.
+    /// Takes as many effects as there is room for that are due and nobody's, for `lease` from `now`; the important ones
+    /// first. `holder` names this taking and no other.
     async fn claim(
         &self,
         holder: &str,
         now: Timestamp,
         lease: Span,
-        limit: u32,
+        room: Room,
     ) -> Result<Vec<Claimed>, StoreError>;
 
     /// Takes this one effect, due or not, if it is owed and nobody's: as [`Store::claim`] does.

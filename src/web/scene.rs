@@ -167,7 +167,7 @@ pub fn split(
         say("demo.split.total"),
         rto.clock(),
         measures.target.clock(),
-        evidence(run.restored_at.unwrap_or(now)),
+        evidence(run.ended_at().unwrap_or(now)),
     ];
     Some((rows, total))
 }

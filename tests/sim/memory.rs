@@ -10,7 +10,7 @@ use dr_buddy::domain::run::log::Recorded;
 use dr_buddy::domain::run::{Effect, MessageKey, Run};
 use dr_buddy::domain::time::{Span, Timestamp};
 use dr_buddy::domain::value::Language;
-use dr_buddy::store::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored};
+use dr_buddy::store::{Claimed, Commit, Committed, Posted, Room, Store, StoreError, Stored};
 
 use crate::Seeded;
 use crate::fate::Fate;
@@ -63,36 +63,13 @@ pub(crate) struct MemoryStore {
     seeded: Option<Seeded>,
 }
 
-fn key(effect: &Effect) -> String {
-    match effect {
-        Effect::Show(message) => format!("show/{message}"),
-        Effect::Preview { step, number } => format!("preview/{step}/{number}"),
-        Effect::Act { step, attempt } => format!("act/{step}/{attempt}"),
-        Effect::Prove { step, attempt } => format!("prove/{step}/{attempt}"),
-        Effect::Probe { step, attempt } => format!("probe/{step}/{attempt}"),
-        Effect::Read(source) => format!("read/{}/{}", source.channel(), source.ts()),
-        Effect::WakeAt(_) => "wake".to_owned(),
-        Effect::Watch => "watch".to_owned(),
-    }
-}
-
-fn priority(effect: &Effect) -> u8 {
-    match effect {
-        Effect::Act { .. } | Effect::Probe { .. } | Effect::Prove { .. } => 0,
-        Effect::Preview { .. } | Effect::WakeAt(_) | Effect::Read(_) => 1,
-        Effect::Show(MessageKey::Notice(_) | MessageKey::Back(_)) => 2,
-        Effect::Show(MessageKey::Step(_)) => 3,
-        Effect::Show(MessageKey::Run | MessageKey::Details(_)) | Effect::Watch => 4,
-    }
-}
-
 impl Tables {
     fn want(&mut self, run: &RunId, effect: &Effect, at: Timestamp) {
         let due_at = if let Effect::WakeAt(due) = effect { *due } else { at };
-        let row = self.outbox.entry((run.clone(), key(effect)));
+        let row = self.outbox.entry((run.clone(), effect.key()));
         let row = row.and_modify(|row| row.version += 1).or_insert_with(|| Row {
             effect: effect.clone(),
-            priority: priority(effect),
+            priority: effect.priority(),
             due_at,
             version: 1,
             tries: 0,
@@ -318,7 +295,7 @@ impl Store for MemoryStore {
         holder: &str,
         now: Timestamp,
         lease: Span,
-        limit: u32,
+        room: Room,
     ) -> Result<Vec<Claimed>, StoreError> {
         self.before("lease work").await?;
         let claimed = {
@@ -326,7 +303,11 @@ impl Store for MemoryStore {
             let due = |row: &Row| row.due_at <= now && row.lease_until <= now;
             let mut rows: Vec<_> = tables.outbox.iter_mut().filter(|(_, row)| due(row)).collect();
             rows.sort_by_key(|(_, row)| (row.priority, row.due_at));
-            rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            let (mut work, mut talk) = (room.work, room.talk);
+            rows.retain(|(_, row)| {
+                let left = if row.effect.is_talk() { &mut talk } else { &mut work };
+                left.checked_sub(1).map(|less| *left = less).is_some()
+            });
             rows.into_iter().map(|(name, row)| row.lend(name, holder, now.plus(lease))).collect()
         };
         self.after("lease work").await?;
@@ -342,7 +323,7 @@ impl Store for MemoryStore {
         lease: Span,
     ) -> Result<Option<Claimed>, StoreError> {
         self.before("lease work").await?;
-        let name = (run.clone(), key(effect));
+        let name = (run.clone(), effect.key());
         let claimed = {
             let mut tables = self.tables.lock().unwrap();
             let row = tables.outbox.get_mut(&name).filter(|row| row.lease_until <= now);
@@ -368,7 +349,9 @@ impl Store for MemoryStore {
     ) -> Result<(), StoreError> {
         self.before("postpone work").await?;
         if let Some(row) = self.tables.lock().unwrap().ours(claimed) {
-            (row.due_at, row.note) = (due_at, note.map(str::to_owned));
+            let again = row.version != claimed.version && !row.effect.is_talk();
+            row.due_at = if again { row.due_at.min(due_at) } else { due_at };
+            row.note = note.map(str::to_owned);
             row.tries += u32::from(failed);
             (row.lease, row.lease_until) = (None, Timestamp(0));
         }

@@ -97,7 +97,7 @@ fn declared(run: &Run) -> Option<Text> {
 }
 
 fn rto(run: &Run, now: Timestamp) -> Text {
-    let target = run.environment.objectives.rto;
+    let target = run.rto();
     let outage = run.outage(now);
     let filled = (outage.ms().saturating_mul(BAR) / target.ms().max(1)).min(BAR);
     let bar: String = (0..BAR).map(|cell| if cell < filled { '▓' } else { '░' }).collect();

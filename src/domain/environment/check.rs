@@ -96,11 +96,13 @@ fn read(root: &Node, problems: &mut Problems) -> Option<Environment> {
     }
     let regions = read_regions(mapping, problems);
     let objectives = section(mapping, "objectives", OBJECTIVES, problems).and_then(|one| {
-        for extra in ["exercise_rto", "exercise_rpo", "detect"] {
+        // Read by nothing yet; wrong ones are found all the same.
+        for extra in ["exercise_rpo", "detect"] {
             one.span(extra, problems);
         }
+        let exercise_rto = one.span("exercise_rto", problems).map(|span| span.0);
         let (rto, rpo) = (one.span("rto", problems), one.span("rpo", problems));
-        Some(Objectives { rto: rto?.0, rpo: rpo?.0 })
+        Some(Objectives { rto: rto?.0, rpo: rpo?.0, exercise_rto })
     });
     let chat = read_chat(mapping, problems);
     let teams = chat.as_ref().map(|chat| chat.teams.as_slice()).unwrap_or_default();

@@ -105,6 +105,9 @@ pub struct Objectives {
     pub rto: Span,
     /// Longest stretch of lost writes.
     pub rpo: Span,
+    /// Longest time without service in an exercise, where that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exercise_rto: Option<Span>,
 }
 
 /// How the team is spoken to.

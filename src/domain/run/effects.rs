@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::chat::Chat;
 use super::decide::due_at;
-use super::protocol::{Effect, Event, MessageKey};
+use super::effect::{Effect, MessageKey};
+use super::protocol::Event;
 use super::state::{Kind, Proof, Run, Skip, StepRun, StepState};
 use crate::domain::ids::StepId;
 use crate::domain::runbook::Step;

@@ -21,6 +21,7 @@ pub mod chat;
 pub mod decide;
 pub mod decision;
 pub mod declared;
+pub mod effect;
 pub mod effects;
 pub mod limits;
 pub mod log;
@@ -32,7 +33,8 @@ pub mod refusal;
 pub mod report;
 pub mod state;
 
-pub use protocol::{Effect, Entry, Event, MessageKey, Report, Request, Start};
+pub use effect::{Effect, MessageKey};
+pub use protocol::{Entry, Event, Report, Request, Start};
 pub use refusal::Refusal;
 pub use state::{Kind, Run, Status, StepRun, StepState};
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::chat::{ChatNote, Source};
 use super::preview::{Direction, Subject};
-use super::state::{Run, Status, StepRun, StepState};
+use super::state::{Kind, Run, Status, StepRun, StepState};
 use crate::domain::actor::Role;
 use crate::domain::environment::Person;
 use crate::domain::ids::{PersonId, StepId};
@@ -243,7 +243,24 @@ impl Run {
 
     /// How long the service has been away: until it was back, or until now.
     pub fn outage(&self, now: Timestamp) -> Span {
-        self.restored_at.unwrap_or(now).since(self.impact_at)
+        self.ended_at().unwrap_or(now).since(self.impact_at)
+    }
+
+    /// When its clock stopped: the service was back, or the run was closed before it was.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        self.restored_at.or(match &self.status {
+            Status::Closed { at, .. } => Some(*at),
+            Status::Open | Status::Held { .. } => None,
+        })
+    }
+
+    /// The longest time without service that was promised for such a run.
+    pub fn rto(&self) -> Span {
+        let objectives = &self.environment.objectives;
+        match self.kind {
+            Kind::Exercise => objectives.exercise_rto.unwrap_or(objectives.rto),
+            Kind::Incident | Kind::Tabletop => objectives.rto,
+        }
     }
 
     /// Whether the run is over.

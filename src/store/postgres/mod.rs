@@ -24,8 +24,9 @@ use super::change::{Change, Held, Placed, Postponed, Wanted, number};
 use super::frozen::Frozen;
 use super::rows::{self, DueRow, EventRow, PostedRow, RunRow};
 use super::thaw::Thaw;
-use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, codec, failed, sql};
+use super::{Claimed, Commit, Committed, Posted, Room, Store, StoreError, Stored, failed, sql};
 use crate::domain::ids::{Digest, PersonId, RunId};
+use crate::domain::run::effect::TALK;
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
@@ -37,9 +38,13 @@ use writer::Writer;
 /// Longest that bringing the schema up to date may take; another replica may be at it.
 const MIGRATION: Duration = Duration::from_secs(120);
 
-const CLAIM: &str = "with due as materialized (select run_id, key from outbox \
-     where due_at <= $1 and lease_until <= $1 order by priority, due_at limit $4 \
-     for update skip locked) \
+const CLAIM: &str = "with work as materialized (select run_id, key from outbox \
+     where due_at <= $1 and lease_until <= $1 and priority < $6 \
+     order by priority, due_at limit $4 for update skip locked), \
+     talk as materialized (select run_id, key from outbox \
+     where due_at <= $1 and lease_until <= $1 and priority >= $6 \
+     order by priority, due_at limit $5 for update skip locked), \
+     due as (select * from work union all select * from talk) \
      update outbox set lease = $2, lease_until = $3 from due \
      where outbox.run_id = due.run_id and outbox.key = due.key \
      returning priority, due_at, outbox.run_id, outbox.key, version, tries, note, body";
@@ -194,13 +199,15 @@ impl Store for PostgresStore {
         holder: &str,
         now: Timestamp,
         lease: Span,
-        limit: u32,
+        room: Room,
     ) -> Result<Vec<Claimed>, StoreError> {
         let query = sqlx::query_as::<_, DueRow>(CLAIM)
             .bind(now.0)
             .bind(holder)
             .bind(now.plus(lease).0)
-            .bind(i64::from(limit));
+            .bind(i64::from(room.work))
+            .bind(i64::from(room.talk))
+            .bind(i64::from(TALK));
         Ok(rows::claimed(self.fetch("lease work", query).await?, holder, now.plus(lease)))
     }
 
@@ -212,7 +219,7 @@ impl Store for PostgresStore {
         now: Timestamp,
         lease: Span,
     ) -> Result<Option<Claimed>, StoreError> {
-        let key = codec::key(effect);
+        let key = effect.key();
         let query = sqlx::query_as::<_, DueRow>(sql::CLAIM_ONE)
             .bind(now.0)
             .bind(holder)
@@ -247,7 +254,9 @@ impl Store for PostgresStore {
             .bind(&postponed.held.lease)
             .bind(postponed.due_at)
             .bind(&postponed.note)
-            .bind(postponed.tries);
+            .bind(postponed.tries)
+            .bind(postponed.held.version)
+            .bind(i64::from(TALK));
         self.execute("postpone work", query).await
     }
 

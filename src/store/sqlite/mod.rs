@@ -20,7 +20,7 @@ use super::change::{Change, Held, Placed, Postponed, Wanted, number};
 use super::frozen::Frozen;
 use super::rows::{self, EventRow, PostedRow, RunRow};
 use super::thaw::Thaw;
-use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, codec, failed, sql};
+use super::{Claimed, Commit, Committed, Posted, Room, Store, StoreError, Stored, failed, sql};
 use crate::domain::ids::{Digest, PersonId, RunId};
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
@@ -171,9 +171,9 @@ impl Store for SqliteStore {
         holder: &str,
         now: Timestamp,
         lease: Span,
-        limit: u32,
+        room: Room,
     ) -> Result<Vec<Claimed>, StoreError> {
-        self.writer.write(Claim { holder: holder.to_owned(), now, lease, limit }).await
+        self.writer.write(Claim { holder: holder.to_owned(), now, lease, room }).await
     }
 
     async fn claim_one(
@@ -184,7 +184,7 @@ impl Store for SqliteStore {
         now: Timestamp,
         lease: Span,
     ) -> Result<Option<Claimed>, StoreError> {
-        let (run, key) = (run.to_string(), codec::key(effect));
+        let (run, key) = (run.to_string(), effect.key());
         let claim = ClaimOne { run, key, holder: holder.to_owned(), now, lease };
         Ok(self.writer.write(claim).await?.pop())
     }

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
 use super::writer::Write;
+use crate::domain::run::effect::TALK;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::change::{Change, Held, Placed, Postponed, Row, Wanted};
 use crate::store::rows::{self, DueRow};
-use crate::store::{Claimed, Committed, StoreError, failed, sql};
+use crate::store::{Claimed, Committed, Room, StoreError, failed, sql};
 
 /// Everything a commit can be refused for. Nobody else writes meanwhile, so what it finds stays so.
 const FOUND: &str = "select (select run_id from inbox where key = $1), \
@@ -48,8 +49,13 @@ const WANT: &str = "insert into outbox (run_id, key, priority, due_at, version, 
      on conflict (run_id, key) do update set version = outbox.version + 1, \
      due_at = excluded.due_at, body = excluded.body";
 const CLAIM: &str = "update outbox set lease = $2, lease_until = $3 \
-     where rowid in (select rowid from outbox where due_at <= $1 and lease_until <= $1 \
+     where rowid in (\
+     select * from (select rowid from outbox \
+     where due_at <= $1 and lease_until <= $1 and priority < $6 \
      order by priority, due_at limit $4) \
+     union all select * from (select rowid from outbox \
+     where due_at <= $1 and lease_until <= $1 and priority >= $6 \
+     order by priority, due_at limit $5)) \
      returning priority, due_at, run_id, key, version, tries, note, body";
 const RELEASE_ALL: &str = "update outbox set lease = null, lease_until = 0 where lease is not null";
 
@@ -173,7 +179,7 @@ pub(super) struct Claim {
     pub(super) holder: String,
     pub(super) now: Timestamp,
     pub(super) lease: Span,
-    pub(super) limit: u32,
+    pub(super) room: Room,
 }
 
 #[async_trait]
@@ -185,7 +191,9 @@ impl Write for Claim {
             .bind(self.now.0)
             .bind(&self.holder)
             .bind(self.now.plus(self.lease).0)
-            .bind(i64::from(self.limit))
+            .bind(i64::from(self.room.work))
+            .bind(i64::from(self.room.talk))
+            .bind(i64::from(TALK))
             .fetch_all(db)
             .await
             .map_err(failed("lease work"))?;
@@ -246,6 +254,8 @@ impl Write for Postponed {
             .bind(self.due_at)
             .bind(&self.note)
             .bind(self.tries)
+            .bind(self.held.version)
+            .bind(i64::from(TALK))
             .execute(db)
             .await
             .map(drop)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored};
+use super::{Claimed, Commit, Committed, Posted, Room, Store, StoreError, Stored};
 use crate::domain::ids::{PersonId, RunId};
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
@@ -115,9 +115,9 @@ impl Store for WatchedStore {
         holder: &str,
         now: Timestamp,
         lease: Span,
-        limit: u32,
+        room: Room,
     ) -> Result<Vec<Claimed>, StoreError> {
-        let claimed = self.0.claim(holder, now, lease, limit).await?;
+        let claimed = self.0.claim(holder, now, lease, room).await?;
         for one in &claimed {
             after(&format!("claim of {}", effect(&one.effect)));
         }

@@ -14,7 +14,7 @@ use super::Web;
 use super::guest::{Fields, Guest, field};
 use super::session::{in_language, keep_language};
 use crate::domain::comms;
-use crate::domain::run::{Run, Status};
+use crate::domain::run::Run;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 use crate::slack::render;
@@ -111,15 +111,12 @@ async fn draw(
 
 fn clock(web: &Web, run: &Run, now: Timestamp) -> Clock {
     let speed = web.clock.as_ref().map_or(1, |clock| clock.speed());
-    let ended = run.restored_at.or(match &run.status {
-        Status::Closed { at, .. } => Some(*at),
-        Status::Open | Status::Held { .. } => None,
-    });
+    let ended = run.ended_at();
     Clock {
         since_ms: run.impact_at.0,
         now_ms: ended.unwrap_or(now).0,
         speed: if ended.is_some() { 0.0 } else { f64::from(speed) },
-        rto_ms: i64::try_from(run.environment.objectives.rto.ms()).ok(),
+        rto_ms: i64::try_from(run.rto().ms()).ok(),
         is_back: run.restored_at.is_some(),
     }
 }

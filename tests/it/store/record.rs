@@ -7,7 +7,7 @@ use dr_buddy::domain::run::log::{VERSION, verify};
 use dr_buddy::domain::run::{Effect, Event, Kind, MessageKey};
 use dr_buddy::domain::time::{Span, Timestamp};
 use dr_buddy::domain::value::Language;
-use dr_buddy::store::{Committed, Fate, Posted, Store, StoreError};
+use dr_buddy::store::{Committed, Fate, Posted, Room, Store, StoreError};
 use serde_json::json;
 
 use super::draft::{Draft, NOW, begun, show};
@@ -245,11 +245,11 @@ async fn numbers_are_kept_to_the_last_digit(bed: Bed) {
     verify(&stored.run.id, &record).unwrap();
     assert_eq!(store.record(&stored.run.id, u64::MAX, 9).await.unwrap(), []);
 
-    let card = store.claim("card", NOW, Span::seconds(1), 9).await.unwrap();
+    let card = store.claim("card", NOW, Span::seconds(1), Room::each(9)).await.unwrap();
     store.settle(&card[0]).await.unwrap();
     assert_eq!(store.next_due().await.unwrap(), Some(late));
-    assert_eq!(store.claim("a", Timestamp(late.0 - 1), Span(1), 9).await.unwrap(), []);
-    assert_eq!(store.claim("b", late, Span(u64::MAX), 9).await.unwrap().len(), 1);
+    assert_eq!(store.claim("a", Timestamp(late.0 - 1), Span(1), Room::each(9)).await.unwrap(), []);
+    assert_eq!(store.claim("b", late, Span(u64::MAX), Room::each(9)).await.unwrap().len(), 1);
     assert_eq!(store.next_due().await.unwrap(), Some(Timestamp(i64::MAX)));
 }
 
@@ -293,7 +293,10 @@ async fn what_was_committed_is_there_after_opening_again(bed: Bed) {
     drop(store);
     let store = bed.open().await;
     assert_eq!(store.run(&stored.run.id).await.unwrap(), Some(stored));
-    assert_eq!(store.claim("a", NOW, Span::seconds(1), 9).await.unwrap()[0].effect, show());
+    assert_eq!(
+        store.claim("a", NOW, Span::seconds(1), Room::each(9)).await.unwrap()[0].effect,
+        show()
+    );
 }
 
 async fn messages_are_found_where_they_were_put_last(bed: Bed) {

@@ -80,7 +80,11 @@ pub(super) fn environment(cache: Option<bool>) -> Environment {
         kind: EnvironmentKind::Production,
         account: "111111111111".to_owned(),
         regions: Regions { primary: "eu-west-1".to_owned(), dr: "us-east-1".to_owned() },
-        objectives: Objectives { rto: Span::minutes(60), rpo: Span::minutes(5) },
+        objectives: Objectives {
+            rto: Span::minutes(60),
+            rpo: Span::minutes(5),
+            exercise_rto: Some(Span::minutes(40)),
+        },
         chat: from_value(json!({
             "war_room": "C1", "time_zone": "Europe/Paris", "run_prefix": "OPS",
         }))
