@@ -256,7 +256,11 @@ impl Stage {
         for block in &card.blocks {
             let lines = match block {
                 Block::Lines(lines) => lines,
-                Block::Heading(_) | Block::Small(_) | Block::Rule | Block::Buttons(_) => continue,
+                Block::Heading(_)
+                | Block::Small(_)
+                | Block::Rule
+                | Block::Buttons(_)
+                | Block::Views(_) => continue,
             };
             for line in lines {
                 let text = self.voice().plain(line).replace(['*', '`'], "");

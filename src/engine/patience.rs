@@ -19,6 +19,8 @@ pub struct Patience {
     pub look: Duration,
     /// "Nothing was started" is not concluded earlier than so long after the doubt: the other side may show it late.
     pub never_after: Duration,
+    /// How long what was seen of a user group is taken for granted.
+    pub group: Duration,
 }
 
 impl Default for Patience {
@@ -29,6 +31,7 @@ impl Default for Patience {
             call: Duration::from_secs(60),
             look: Duration::from_secs(20),
             never_after: Duration::from_secs(30),
+            group: Duration::from_secs(60),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::button::{Ask, Press};
-use super::{Block, Button, Message, Style, agreed, banner, clock};
+use super::{Block, Button, Message, Style, agreed, banner, clock, groups};
 use crate::domain::actor::Role;
 use crate::domain::environment::EnvironmentKind;
 use crate::domain::report::forecast::{Forecast, forecast};
@@ -44,10 +44,13 @@ pub(super) fn message(run: &Run, now: Timestamp) -> Message {
     if !run.is_closed() {
         blocks.push(Block::Rule);
         blocks.push(Block::Lines(open_lines(run, now)));
-        blocks.push(Block::Lines(vec![team(run)]));
+        let mut people = vec![team(run)];
+        people.extend(groups::lines(run, now));
+        blocks.push(Block::Lines(people));
         blocks.push(Block::Buttons(buttons(run)));
         blocks.push(Block::Buttons(free_roles(run)));
     }
+    blocks.push(Block::Views(run.id.clone()));
     blocks.push(Block::Small(vec![
         Text::Key(
             "run.started_by",
