@@ -273,6 +273,12 @@ fn is_about_code(refusal: &Refusal) -> bool {
     )
 }
 
+/// What is told when the database could not be read; nothing changed then. The cause goes to the logs.
+pub fn unread(error: &StoreError) -> Text {
+    error!(error = %crate::telemetry::Chain(error), "The database could not be read");
+    Text::key("refused.not_read")
+}
+
 fn failed(error: &StoreError) -> Answer {
     error!(error = %crate::telemetry::Chain(error), "A request was not recorded, as far as is known");
     Answer::Failed(Text::key(match error {

@@ -110,7 +110,11 @@ async fn until_due(engine: &Engine) {
 }
 
 async fn refresh_cards(engine: &Engine) {
-    for run in engine.store.open_runs().await.unwrap_or_default() {
+    let open = engine.store.open_runs().await.unwrap_or_else(|error| {
+        warn!(error = %Chain(&error), "Could not look for cards to refresh");
+        Vec::new()
+    });
+    for run in open {
         let wanted = Effect::Show(MessageKey::Run);
         if let Err(error) = engine.store.want(&run.id, &wanted, engine.clock.now()).await {
             warn!(run.id = %run.id, error = %error, "Could not refresh a card");

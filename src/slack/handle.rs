@@ -20,7 +20,7 @@ use super::render;
 use super::said::Said;
 use super::sender::Sender;
 use crate::catalog::Voice;
-use crate::desk::{Answer, Desk};
+use crate::desk::{Answer, Desk, unread};
 use crate::domain::actor::Actor;
 use crate::domain::comms::{self, Ask, Press, Written};
 use crate::domain::environment::Elsewhere;
@@ -350,8 +350,8 @@ impl Inbound {
         let form = match run {
             Ok(Some(stored)) => match self.desk.asks_code(&stored.run, &by, press).await {
                 Ok(asks_code) => comms::form::form(&stored.run, press, asks_code, now),
-                Err(_) => {
-                    let answer = Answer::Failed(Text::key("refused.not_stored"));
+                Err(error) => {
+                    let answer = Answer::Failed(unread(&error));
                     return self.after_click(sender, &by, answer);
                 }
             },
@@ -361,8 +361,8 @@ impl Inbound {
                 let answer = Answer::Refused(Text::Key("refused.no_such_run", run));
                 return self.after_click(sender, &by, answer);
             }
-            Err(_) => {
-                let answer = Answer::Failed(Text::key("refused.not_stored"));
+            Err(error) => {
+                let answer = Answer::Failed(unread(&error));
                 return self.after_click(sender, &by, answer);
             }
         };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::render;
 use super::said::Said;
 use crate::catalog::Voice;
-use crate::desk::Desk;
+use crate::desk::{Desk, unread};
 use crate::domain::actor::Actor;
 use crate::domain::comms;
 use crate::domain::text::Text;
@@ -84,7 +84,10 @@ pub(super) async fn menu(desk: &Desk, by: &Actor, mut lines: Vec<Text>) -> Said 
             lines.push(Text::key("menu.none"));
             &[Menu::Start]
         }
-        Err(_) => &[Menu::Start, Menu::Status, Menu::Next],
+        Err(error) => {
+            lines.push(unread(&error));
+            &[Menu::Start, Menu::Status, Menu::Next]
+        }
     };
     said(&voice, &lines, menus)
 }

@@ -6,7 +6,7 @@ use super::command::{self, Command, NotACommand, Whom};
 use super::menu::{self, Menu, menu};
 use super::said::Said;
 use super::sender::Sender;
-use crate::desk::Desk;
+use crate::desk::{Desk, unread};
 use crate::domain::actor::{Actor, Role};
 use crate::domain::comms;
 use crate::domain::ids::{PersonId, RunId};
@@ -154,7 +154,7 @@ pub(super) async fn timeline_of(desk: &Desk, by: &Actor, run: &RunId) -> Said {
             let run = vec![("run", Text::raw(run))];
             Said::new(desk, by, &Text::Key("refused.no_such_run", run))
         }
-        Err(_) => Said::new(desk, by, &Text::key("refused.not_stored")),
+        Err(error) => Said::new(desk, by, &unread(&error)),
     }
 }
 
@@ -169,7 +169,7 @@ async fn seen(desk: &Desk, by: &Actor) -> Result<Run, Said> {
             let lines = [Text::key("command.status.none")];
             Err(menu::said(&desk.voice_of(by), &lines, &[Menu::Start]))
         }
-        Err(_) => Err(Said::new(desk, by, &Text::key("refused.not_read"))),
+        Err(error) => Err(Said::new(desk, by, &unread(&error))),
     }
 }
 
@@ -216,7 +216,7 @@ async fn entries(desk: &Desk, by: &Actor, run: &Run) -> Said {
                 .collect();
             Said::list(&desk.voice_of(by), &lines)
         }
-        Err(_) => Said::new(desk, by, &Text::key("refused.not_read")),
+        Err(error) => Said::new(desk, by, &unread(&error)),
     }
 }
 

@@ -9,7 +9,7 @@ use super::handle::{Inbound, Reply, beside};
 use super::render::{self, LABEL, TITLE};
 use super::sender::Sender;
 use crate::catalog::{DEFAULT_RUNBOOK, Voice};
-use crate::desk::{Answer, Desk, Wish};
+use crate::desk::{Answer, Desk, Wish, unread};
 use crate::domain::actor::Actor;
 use crate::domain::comms::{city, declare};
 use crate::domain::environment::EnvironmentKind;
@@ -38,7 +38,7 @@ impl Inbound {
             inbound.meet(&by).await;
             let desk = &inbound.desk;
             let open = desk.open_run().await;
-            let open = open.map_err(|_| Text::key("refused.not_stored"))?;
+            let open = open.map_err(|error| unread(&error))?;
             Ok(view(desk, &by, open.as_ref(), desk.engine.clock.now()))
         };
         self.open_then(sender.clone(), Text::key("start.title"), view).await
