@@ -283,10 +283,12 @@ fn clock() -> Arc<dyn Clock> {
 
 /// The engine's limits, or those of a test.
 fn patience() -> Patience {
+    let usual = Patience::default();
+    let usual = Patience { group: faults::group().unwrap_or(usual.group), ..usual };
     match faults::patience() {
-        None => Patience::default(),
+        None => usual,
         Some([lease, call_by, call, look, never_after]) => {
-            Patience { lease, call_by, call, look, never_after }
+            Patience { lease, call_by, call, look, never_after, ..usual }
         }
     }
 }
@@ -315,7 +317,8 @@ async fn begin(
     let catalog = Arc::new(catalog);
     let store = store::watch(wait_for(&config.database, front).await?);
     let slack = SlackClientHandle::new(&config.slack, Arc::clone(&catalog));
-    let slack = Arc::new(slack.context("could not make a Slack client")?);
+    let slack = slack.context("could not make a Slack client")?.with_page(config.page_url);
+    let slack = Arc::new(slack);
     let channel: Arc<dyn Channel> = Arc::clone(&slack) as Arc<dyn Channel>;
     let engine = Engine::new(store, Arc::new(Actions::new(config.actions)), channel, clock);
     let engine = Arc::new(engine.with_patience(patience()).with_seal(seal));

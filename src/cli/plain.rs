@@ -18,7 +18,7 @@ pub(super) fn text(voice: &Voice<'_>, message: &Message) -> String {
                 }
             }
             Block::Rule => add(&mut out, &"─".repeat(COLUMNS)),
-            Block::Buttons(_) => {}
+            Block::Buttons(_) | Block::Views(_) => {}
         }
     }
     out
@@ -28,9 +28,12 @@ pub(super) fn text(voice: &Voice<'_>, message: &Message) -> String {
 pub(super) fn verbs(message: &Message) -> Vec<&'static str> {
     let buttons = message.blocks.iter().filter_map(|block| match block {
         Block::Buttons(buttons) => Some(buttons),
-        Block::Banner(_) | Block::Heading(_) | Block::Lines(_) | Block::Small(_) | Block::Rule => {
-            None
-        }
+        Block::Banner(_)
+        | Block::Heading(_)
+        | Block::Lines(_)
+        | Block::Small(_)
+        | Block::Rule
+        | Block::Views(_) => None,
     });
     buttons.flatten().map(|button| button.press.ask.name()).collect()
 }

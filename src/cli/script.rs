@@ -260,7 +260,8 @@ impl Stage {
                 | Block::Heading(_)
                 | Block::Small(_)
                 | Block::Rule
-                | Block::Buttons(_) => continue,
+                | Block::Buttons(_)
+                | Block::Views(_) => continue,
             };
             for line in lines {
                 let text = self.voice().plain(line).replace(['*', '`'], "");

@@ -3,7 +3,7 @@
 //! [`Engine::submit`] is the only way anything changes: one transaction per request. Where the rules want more than a
 //! press, `codes` asks for it. The [`outbox`] performs what was
 //! recorded; [`attempt`] does the steps' own work (preview, call, proof, probe); `tell` shows messages, `chat` reads
-//! those that people marked, `watch` keeps the
+//! those that people marked, `groups` who is in a user group, `watch` keeps the
 //! warning of the bot's silence. Whatever was interrupted is found in the outbox again and takes the same path; an
 //! attempt found open is probed, never repeated, and before any other work ([`recover`]). What runs for long is kept
 //! running by [`supervise`].
@@ -14,6 +14,7 @@ mod chat;
 pub mod clock;
 mod codes;
 mod effect;
+mod groups;
 pub mod outbox;
 pub mod patience;
 pub mod recover;

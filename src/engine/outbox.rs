@@ -11,7 +11,7 @@ use tracing::{debug, error, warn};
 use super::channel::ChannelError;
 use super::effect::{EffectError, hand_back};
 use super::patience::span;
-use super::{Asked, Engine, SubmitError, attempt, chat, tell, watch};
+use super::{Asked, Engine, SubmitError, attempt, chat, groups, tell, watch};
 use crate::domain::actor::Actor;
 use crate::domain::run::{Effect, MessageKey, Request};
 use crate::domain::time::{Span, Timestamp};
@@ -130,6 +130,7 @@ pub async fn perform(engine: &Engine, claimed: Claimed) {
         Effect::Prove { step, attempt } => attempt::prove(engine, &claimed, step, *attempt).await,
         Effect::Probe { step, attempt } => attempt::probe(engine, &claimed, step, *attempt).await,
         Effect::Read(source) => chat::read(engine, &claimed, source).await,
+        Effect::ReadGroup(group) => groups::read(engine, &claimed, group).await,
         Effect::WakeAt(at) => tick(engine, &claimed, *at).await,
         Effect::Watch => watch::watch(engine, &claimed).await,
     };

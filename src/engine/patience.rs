@@ -20,6 +20,8 @@ pub struct Patience {
     pub look: Duration,
     /// "Nothing was started" is not concluded earlier than so long after the doubt: the other side may show it late.
     pub never_after: Duration,
+    /// How long what was seen of a user group is taken for granted.
+    pub group: Duration,
 }
 
 impl Patience {
@@ -37,6 +39,7 @@ impl Default for Patience {
             call: Duration::from_secs(60),
             look: Duration::from_secs(20),
             never_after: Duration::from_millis(LATE_EFFECT.ms()),
+            group: Duration::from_secs(60),
         }
     }
 }

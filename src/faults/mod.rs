@@ -10,6 +10,7 @@
 //! - `DR_BUDDY_FAULTS_CLOCK`: `20@1790000000000`: twenty times as fast as time, and right at that time; the same for
 //!   every process that is told so.
 //! - `DR_BUDDY_FAULTS_PATIENCE`: `lease,call_by,call,look,never_after` in milliseconds.
+//! - `DR_BUDDY_FAULTS_GROUP`: how long what was seen of a user group is taken for granted, in milliseconds.
 //!
 //! It only names and tells; the store that passes the places is `store::watched`, and the clock and the limits are made
 //! by [`crate::app`]. So everything may stand on it, and it stands on nothing.
@@ -24,12 +25,12 @@ mod writing;
 pub use mistakes::seed;
 pub use mistakes::{Mistake, makes};
 #[cfg(feature = "faults")]
-pub use places::{patience, place, speed, time};
+pub use places::{group, patience, place, speed, time};
 #[cfg(feature = "faults")]
 pub use writing::{answering, inside, message, writing};
 
 #[cfg(not(feature = "faults"))]
-pub use off::{answering, inside, message, patience, place, speed, time};
+pub use off::{answering, group, inside, message, patience, place, speed, time};
 
 #[cfg(not(feature = "faults"))]
 mod off {
@@ -65,6 +66,11 @@ mod off {
     /// How fast that time goes.
     pub fn speed() -> u32 {
         1
+    }
+
+    /// How long what was seen of a user group is taken for granted instead.
+    pub fn group() -> Option<Duration> {
+        None
     }
 
     /// Other limits of the engine.

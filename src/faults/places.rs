@@ -80,6 +80,11 @@ pub fn patience() -> Option<[Duration; 5]> {
     ms.collect::<Vec<_>>().try_into().ok()
 }
 
+/// How long what was seen of a user group is taken for granted instead.
+pub fn group() -> Option<Duration> {
+    number("DR_BUDDY_FAULTS_GROUP").map(Duration::from_millis)
+}
+
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }

@@ -13,8 +13,8 @@ use super::words::{plain, words};
 use crate::desk::Answer;
 use crate::domain::actor::Actor;
 use crate::domain::environment::Environment;
+use crate::domain::run::Request;
 use crate::domain::run::chat::{ChatAsk, News, Source, Words};
-use crate::domain::run::{MessageKey, Request, Run};
 use crate::domain::text::Text;
 use crate::engine::channel::ChannelError;
 
@@ -48,6 +48,9 @@ impl Inbound {
             Ok(None) => return Reply::Taken,
             Err(error) => return not_looked_up(&error),
         };
+        if sender.as_ref().is_some_and(|sender| self.is_only_an_emoji(sender, &by)) {
+            return Reply::Taken;
+        }
         let request = Request::Chat { source, ask };
         let answer = self.desk.about_chat(key, &by, &run.id, &request).await;
         match (answer, sender) {
@@ -65,13 +68,7 @@ impl Inbound {
             Err(error) => return not_looked_up(&error),
         };
         let by = self.actor(&sender);
-        let place = match self.is_war_room(&run, &source).await {
-            // Slack tells the ids of channels; the environment may name its war room.
-            true => self.elsewhere(&Sender { channel: None, ..sender.clone() }, &by),
-            false => self.elsewhere(&sender, &by),
-        };
-        // Whoever may mark nothing here has put an emoji on a message: no answer, however many do.
-        if place.is_some() || by.person().is_none() {
+        if self.is_only_an_emoji(&sender, &by) {
             return Reply::Taken;
         }
         let request = Request::Chat { source, ask: ChatAsk::Mark(None) };
@@ -79,9 +76,9 @@ impl Inbound {
         self.after_click(sender, &by, answer)
     }
 
-    async fn is_war_room(&self, run: &Run, source: &Source) -> bool {
-        let card = self.desk.engine.store.posted(&run.id, &MessageKey::Run).await;
-        card.is_ok_and(|card| card.is_some_and(|card| card.channel == source.channel()))
+    /// Whoever may mark nothing here has put an emoji on a message, or taken it off: no answer, however many do.
+    fn is_only_an_emoji(&self, sender: &Sender, by: &Actor) -> bool {
+        self.elsewhere(sender, by).is_some() || by.person().is_none()
     }
 
     /// Somebody used the shortcut, with which Slack tells the message.

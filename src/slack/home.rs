@@ -170,7 +170,7 @@ impl Inbound {
             let failed = Answer::Refused(Text::key("command.ask_failed"));
             return self.after_click(sender, &by, failed);
         }
-        let room = ("channel", Text::raw(&environment.chat.war_room));
+        let room = ("channel", Text::Channel(environment.chat.war_room.clone()));
         let who = environment.holders(&starters).map(|person| &person.id);
         let text = Text::Key("home.declare.who", vec![room, ("who", Text::people(who))]);
         self.after_click(sender, &by, Answer::Refused(text))

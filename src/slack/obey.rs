@@ -9,7 +9,7 @@ use super::sender::Sender;
 use crate::desk::Desk;
 use crate::domain::actor::{Actor, Role};
 use crate::domain::comms;
-use crate::domain::ids::PersonId;
+use crate::domain::ids::{PersonId, RunId};
 use crate::domain::report::timeline;
 use crate::domain::run::decide::{decide, may_start};
 use crate::domain::run::{Request, Run};
@@ -18,8 +18,14 @@ use crate::domain::text::Text;
 /// How many entries of the record are shown.
 const ENTRIES: u64 = 15;
 
-/// Does what was typed.
-pub(super) async fn obey(desk: &Desk, key: &str, by: &Actor, sender: &Sender, text: &str) -> Said {
+/// Does what was typed; `page`: the address of the war room in the browser.
+pub(super) async fn obey(
+    desk: &Desk,
+    key: &str,
+    by: &Actor,
+    (sender, page): (&Sender, Option<&str>),
+    text: &str,
+) -> Said {
     let command = match command::parse(text) {
         Ok(command) => command,
         Err(error) => return Said::new(desk, by, &misunderstood(error)),
@@ -38,7 +44,7 @@ pub(super) async fn obey(desk: &Desk, key: &str, by: &Actor, sender: &Sender, te
             let answer = desk.start(key, by, runbook.as_deref(), kind, now).await;
             Said::new(desk, by, answer.text())
         }
-        Command::Status | Command::Next | Command::Timeline => look(desk, by, &command).await,
+        Command::Status | Command::Next | Command::Timeline => look(desk, by, &command, page).await,
         Command::Note(text) => ask(desk, key, by, &Request::Note { text }).await,
         Command::Take(role) => ask(desk, key, by, &Request::TakeRole { role, person: None }).await,
         Command::Assign { role, whom } => assign(desk, key, by, sender, role, &whom).await,
@@ -119,16 +125,36 @@ async fn assign(
     }
 }
 
-/// What can be seen of the open run. A stranger is told so, and nothing about it.
-async fn look(desk: &Desk, by: &Actor, command: &Command) -> Said {
+/// A stranger is told so, and nothing about any run.
+fn stranger(desk: &Desk, by: &Actor) -> Option<Said> {
     let name = match by {
-        Actor::Person { .. } => None,
-        Actor::Stranger { name, .. } => Some(name.as_str()),
-        Actor::Engine => Some(""),
+        Actor::Person { .. } => return None,
+        Actor::Stranger { name, .. } => name.as_str(),
+        Actor::Engine => "",
     };
-    if let Some(name) = name {
-        let text = Text::Key("refused.stranger", vec![("name", Text::raw(name))]);
-        return Said::new(desk, by, &text);
+    let text = Text::Key("refused.stranger", vec![("name", Text::raw(name))]);
+    Some(Said::new(desk, by, &text))
+}
+
+/// The timeline of this run, as the button on its card asks for it.
+pub(super) async fn timeline_of(desk: &Desk, by: &Actor, run: &RunId) -> Said {
+    if let Some(said) = stranger(desk, by) {
+        return said;
+    }
+    match desk.engine.store.run(run).await {
+        Ok(Some(stored)) => entries(desk, by, &stored.run).await,
+        Ok(None) => {
+            let run = vec![("run", Text::raw(run))];
+            Said::new(desk, by, &Text::Key("refused.no_such_run", run))
+        }
+        Err(_) => Said::new(desk, by, &Text::key("refused.not_stored")),
+    }
+}
+
+/// What can be seen of the open run.
+async fn look(desk: &Desk, by: &Actor, command: &Command, page: Option<&str>) -> Said {
+    if let Some(said) = stranger(desk, by) {
+        return said;
     }
     let run = match desk.open_run().await {
         Ok(Some(run)) => run,
@@ -156,7 +182,7 @@ async fn look(desk: &Desk, by: &Actor, command: &Command) -> Said {
         | Command::Lang(_)
         | Command::Help => {
             let card = comms::run_card(&run, desk.engine.clock.now());
-            Said::message(&desk.voice_of(by), &card)
+            Said::in_channel(&desk.voice_of(by), &card, page)
         }
     }
 }

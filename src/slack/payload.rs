@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::filled::{CALLBACK, Filled};
 use super::heard::{self, Heard};
 use super::menu::Menu;
-use super::render::{CODE, WORDS};
+use super::render::{CODE, PAGE, TIMELINE, WORDS};
 use super::sender::text;
 use crate::domain::code::Typed;
 use crate::domain::comms::{Press, Written};
-use crate::domain::ids::Digest;
+use crate::domain::ids::{Digest, RunId};
 use crate::domain::value::Language;
 
 pub use super::sender::Sender;
@@ -35,6 +35,8 @@ pub enum Interaction {
     Click(Sender, Press),
     /// A form that was sent, with what was written.
     Sent(Sender, Press, Written),
+    /// A press on the button that shows the timeline of a run.
+    Timeline(Sender, RunId),
     /// A press on a button that belongs to no run.
     Menu(Sender, Menu),
     /// The form that opens a run, with what was filled in.
@@ -47,7 +49,7 @@ pub enum Interaction {
     Declare(Sender),
     /// A button or form of somebody else, or of another version of ours.
     NotOurs(Sender),
-    /// Something we have no use for (a form that was closed).
+    /// Something we have no use for (a form that was closed, a button that led to the page).
     Ignored,
 }
 
@@ -143,7 +145,6 @@ pub fn slash(payload: &Value) -> Result<Slash, Unreadable> {
         user: text(payload, "/user_id").ok_or(Unreadable("a command without a user"))?,
         team: text(payload, "/team_id"),
         channel: text(payload, "/channel_id"),
-        room: text(payload, "/channel_name"),
         trigger: text(payload, "/trigger_id"),
         ..Sender::default()
     };
@@ -160,7 +161,6 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
         team: text(payload, "/team/id"),
         home: text(payload, "/user/team_id"),
         channel: text(payload, "/channel/id").or_else(|| text(payload, "/container/channel_id")),
-        room: text(payload, "/channel/name"),
         trigger: text(payload, "/trigger_id"),
     };
     match text(payload, "/type").as_deref() {
@@ -169,6 +169,16 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
             let value = text(payload, "/actions/0/value").unwrap_or_default();
             if let Some(menu) = Menu::parse(&action) {
                 return Ok(Interaction::Menu(sender, menu));
+            }
+            // The browser is on its way already; Slack tells all the same, and wants it acknowledged.
+            if action == PAGE {
+                return Ok(Interaction::Ignored);
+            }
+            if action == TIMELINE {
+                return Ok(match RunId::parse(&value) {
+                    Ok(run) => Interaction::Timeline(sender, run),
+                    Err(_) => Interaction::NotOurs(sender),
+                });
             }
             let chosen = text(payload, "/actions/0/selected_option/value");
             if action == DECLARE {

@@ -29,6 +29,12 @@ impl Said {
         Self { text: render::summary(voice, message), blocks: render::blocks(voice, message) }
     }
 
+    /// With the ways to the rest of the run, as they stand in a channel.
+    pub(super) fn in_channel(voice: &Voice<'_>, message: &Message, page: Option<&str>) -> Self {
+        let blocks = render::in_channel(voice, message, page);
+        Self { text: render::summary(voice, message), blocks }
+    }
+
     pub(super) fn lines(voice: &Voice<'_>, lines: &[Text]) -> Self {
         let lines: Vec<_> = lines.iter().map(|line| voice.mrkdwn(line)).collect();
         Self { text: lines.join("\n"), blocks: vec![] }

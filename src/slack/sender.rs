@@ -13,8 +13,6 @@ pub struct Sender {
     pub user: String,
     /// The channel id.
     pub channel: Option<String>,
-    /// The channel's name, if Slack said.
-    pub room: Option<String>,
     /// For opening a form; valid for three seconds.
     pub trigger: Option<String>,
 }

@@ -11,16 +11,17 @@ use serde_json::Value;
 use super::{Fate, StoreError};
 use crate::domain::actor::Role;
 use crate::domain::environment::Environment;
-use crate::domain::ids::{Digest, PersonId, RunId, StepId};
+use crate::domain::ids::{Digest, GroupId, PersonId, RunId, StepId};
 use crate::domain::run::Run;
 use crate::domain::run::chat::ChatNote;
 use crate::domain::run::declared::Declared;
+use crate::domain::run::groups::Members;
 use crate::domain::run::state::{Kind, Status, StepRun};
 use crate::domain::runbook::Runbook;
 use crate::domain::time::Timestamp;
 
 /// Version of a run's row. A row of another version is rebuilt from its events.
-pub(super) const STATE_VERSION: i64 = 4;
+pub(super) const STATE_VERSION: i64 = 5;
 
 /// A run without what was frozen at its start: that is named here, and stands in rows of its own.
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,6 +38,7 @@ pub(super) struct Moving<'a> {
     restored_at: Option<Timestamp>,
     status: Cow<'a, Status>,
     duty: Cow<'a, BTreeMap<Role, PersonId>>,
+    groups: Cow<'a, BTreeMap<GroupId, Members>>,
     steps: Cow<'a, BTreeMap<StepId, StepRun>>,
     chat: Cow<'a, [ChatNote]>,
     evidence: Cow<'a, [Value]>,
@@ -59,6 +61,7 @@ impl<'a> Moving<'a> {
             restored_at,
             status,
             duty,
+            groups,
             steps,
             chat,
             evidence,
@@ -77,6 +80,7 @@ impl<'a> Moving<'a> {
             restored_at: *restored_at,
             status: Cow::Borrowed(status),
             duty: Cow::Borrowed(duty),
+            groups: Cow::Borrowed(groups),
             steps: Cow::Borrowed(steps),
             chat: Cow::Borrowed(chat),
             evidence: Cow::Borrowed(evidence),
@@ -99,6 +103,7 @@ impl<'a> Moving<'a> {
             restored_at: self.restored_at,
             status: self.status.into_owned(),
             duty: self.duty.into_owned(),
+            groups: self.groups.into_owned(),
             steps: self.steps.into_owned(),
             chat: self.chat.into_owned(),
             evidence: self.evidence.into_owned(),

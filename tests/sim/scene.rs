@@ -107,6 +107,7 @@ fn environment() -> Environment {
             person(PEOPLE[1], &[Db]),
             person(PEOPLE[2], &[Platform, App]),
         ],
+        groups: vec![],
         document: json!({}),
     }
 }

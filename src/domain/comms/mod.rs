@@ -7,6 +7,7 @@ pub mod button;
 pub mod declare;
 mod details;
 pub mod form;
+mod groups;
 mod home;
 mod notice;
 mod outcome;
@@ -22,7 +23,7 @@ pub use silence::{back, silence};
 
 use crate::domain::actor::{Right, roles_for};
 use crate::domain::environment::{EnvironmentKind, Person};
-use crate::domain::ids::{PersonId, StepId};
+use crate::domain::ids::{PersonId, RunId, StepId};
 use crate::domain::run::decide::somebody_may;
 use crate::domain::run::log::Recorded;
 use crate::domain::run::preview::{Change, Preview};
@@ -56,6 +57,8 @@ pub enum Block {
     Rule,
     /// Buttons in a row; the harmless and the dangerous never in the same.
     Buttons(Vec<Button>),
+    /// Where more of the run can be seen; a surface shows what it does not have beside the card anyway.
+    Views(RunId),
 }
 
 /// A button.
@@ -236,7 +239,7 @@ fn agreed_as(at: &StepRun, approval: &Approval) -> &'static str {
 /// Who can get a step out of trouble.
 fn steerers<'a>(run: &'a Run, step: &Step) -> Vec<&'a PersonId> {
     let roles = roles_for(Right::Steer, &[], step.owner).unwrap_or_default();
-    let may = |person: &&Person| person.holds_one_of(&roles) || run.is_on_duty(&person.id, &roles);
+    let may = |person: &&Person| run.holds(person, &roles) || run.is_on_duty(&person.id, &roles);
     run.environment.people.iter().filter(may).map(|person| &person.id).collect()
 }
 

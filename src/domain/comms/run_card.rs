@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::button::{Ask, Press};
-use super::{Block, Button, Message, Style, agreed, banner, clock, marked_line, place};
+use super::{Block, Button, Message, Style, agreed, banner, clock, groups, marked_line, place};
 use crate::domain::actor::Role;
 use crate::domain::report::forecast::{Forecast, forecast};
 use crate::domain::run::declared::{Declared, Severity};
@@ -43,11 +43,14 @@ pub(super) fn message(run: &Run, now: Timestamp) -> Message {
     if !run.is_closed() {
         blocks.push(Block::Rule);
         blocks.push(Block::Lines(open_lines(run, now)));
-        blocks.push(Block::Lines(vec![team(run)]));
+        let mut people = vec![team(run)];
+        people.extend(groups::lines(run, now));
+        blocks.push(Block::Lines(people));
         blocks.push(Block::Buttons(buttons(run)));
         blocks.push(Block::Buttons(resume(run)));
         blocks.push(Block::Buttons(free_roles(run)));
     }
+    blocks.push(Block::Views(run.id.clone()));
     blocks.push(Block::Small(vec![
         Text::Key(
             "run.started_by",

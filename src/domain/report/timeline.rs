@@ -5,6 +5,7 @@ use crate::domain::code;
 use crate::domain::ids::StepId;
 use crate::domain::run::chat::{Chat, News, Source, Words};
 use crate::domain::run::declared::{Declared, Severity};
+use crate::domain::run::groups;
 use crate::domain::run::log::Recorded;
 use crate::domain::run::protocol::{Event, Start, Voided};
 use crate::domain::run::refusal::{roles, verdict_text};
@@ -173,6 +174,22 @@ fn sentence(event: &Event) -> (&'static str, Args) {
         Event::RunResumed {} => ("timeline.run_resumed", vec![]),
         Event::NoteAdded { text } => ("timeline.note_added", vec![("text", Text::raw(text))]),
         Event::Chat { source, what } => chat(source, what),
+        Event::GroupSeen { group, people, unknown } => (
+            "timeline.group_seen",
+            vec![
+                ("group", Text::raw(group)),
+                ("who", Text::people(people)),
+                ("unknown", Text::raw(unknown)),
+            ],
+        ),
+        Event::GroupUnread { group, why, read_at } => (
+            "timeline.group_unread",
+            vec![
+                ("group", Text::raw(group)),
+                ("why", groups::why(Some(why))),
+                ("at", Text::raw(read_at.map_or_else(String::new, Timestamp::time_of_day))),
+            ],
+        ),
         Event::RunClosed { reason } => ("timeline.run_closed", reason_arg(reason)),
     }
 }

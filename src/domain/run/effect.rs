@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::chat::Source;
-use crate::domain::ids::StepId;
+use crate::domain::ids::{GroupId, StepId};
 use crate::domain::time::Timestamp;
 
 /// The first [`Effect::priority`] of what talks with the chat.
@@ -45,6 +45,8 @@ pub enum Effect {
     },
     /// Read a message of the chat that was marked. Reads only.
     Read(Source),
+    /// See who is in a user group, and again now and then while the run is open. Reads only.
+    ReadGroup(GroupId),
     /// Ask `Tick` not before then.
     WakeAt(Timestamp),
     /// Keep a message waiting that tells the room when the bot falls silent; put it off while the run is open.
@@ -62,6 +64,7 @@ impl Effect {
             | Self::Prove { .. }
             | Self::Probe { .. }
             | Self::Read(_)
+            | Self::ReadGroup(_)
             | Self::Watch => None,
         }
     }
@@ -75,6 +78,7 @@ impl Effect {
             Self::Prove { step, attempt } => format!("prove/{step}/{attempt}"),
             Self::Probe { step, attempt } => format!("probe/{step}/{attempt}"),
             Self::Read(source) => format!("read/{}/{}", source.channel(), source.ts()),
+            Self::ReadGroup(group) => format!("group/{group}"),
             Self::WakeAt(_) => "wake".to_owned(),
             Self::Watch => "watch".to_owned(),
         }
@@ -85,7 +89,9 @@ impl Effect {
         match self {
             Self::Act { .. } | Self::Probe { .. } | Self::Prove { .. } => 0,
             Self::Preview { .. } | Self::WakeAt(_) => 1,
-            Self::Show(MessageKey::Notice(_) | MessageKey::Back(_)) | Self::Read(_) => TALK,
+            Self::Show(MessageKey::Notice(_) | MessageKey::Back(_))
+            | Self::Read(_)
+            | Self::ReadGroup(_) => TALK,
             Self::Show(MessageKey::Step(_)) => 3,
             Self::Show(MessageKey::Run | MessageKey::Details(_)) | Self::Watch => 4,
         }

@@ -23,6 +23,7 @@ pub mod decision;
 pub mod declared;
 pub mod effect;
 pub mod effects;
+pub mod groups;
 pub mod limits;
 pub mod log;
 pub mod plan;

@@ -6,13 +6,14 @@ use serde_json::{Map, Value};
 use super::chat::{Chat, ChatAsk, Source};
 use super::declared::Declared;
 pub use super::effect::{Effect, MessageKey};
+use super::groups::Reading;
 use super::preview::Difference;
 pub use super::report::{Report, Returned};
 use super::state::{Choice, Kind, Proof, Seen, Shown, Skip};
 use crate::domain::actor::{Actor, Role};
 use crate::domain::code::Confirmation;
 use crate::domain::environment::Environment;
-use crate::domain::ids::{Digest, PersonId, RunId, StepId};
+use crate::domain::ids::{Digest, GroupId, PersonId, RunId, StepId};
 use crate::domain::runbook::Runbook;
 use crate::domain::runbook::condition::Verdict;
 use crate::domain::time::{Span, Timestamp};
@@ -152,6 +153,13 @@ pub enum Request {
         /// What.
         ask: ChatAsk,
     },
+    /// Slack was asked who is in a user group. Only the engine says so.
+    FollowGroup {
+        /// Which.
+        group: GroupId,
+        /// What came of it.
+        reading: Reading,
+    },
     /// End the run.
     Close {
         /// Why, when steps are still open.
@@ -256,6 +264,10 @@ pub enum Event {
     NoteAdded { text: String },
     /// A message of the chat was put on the timeline, or something became of it.
     Chat { source: Source, what: Chat },
+    /// These people are in a user group now, and so many whom the environment file does not know.
+    GroupSeen { group: GroupId, people: Vec<PersonId>, unknown: usize },
+    /// A user group cannot be read; whoever was seen in it stays. `read_at`: when that was.
+    GroupUnread { group: GroupId, why: String, read_at: Option<Timestamp> },
     /// Over.
     RunClosed { reason: String },
 }

@@ -48,6 +48,7 @@ fn effect(effect: &Effect) -> String {
         Effect::Prove { step, .. } => format!("prove {step}"),
         Effect::Probe { step, .. } => format!("probe {step}"),
         Effect::Read(_) => "read a message".to_owned(),
+        Effect::ReadGroup(_) => "read a group".to_owned(),
         Effect::WakeAt(_) => "wake".to_owned(),
         Effect::Watch => "watch".to_owned(),
     }

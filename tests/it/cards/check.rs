@@ -19,7 +19,8 @@ pub(super) fn presses(message: Option<&Message>) -> Vec<Press> {
             | Block::Heading(_)
             | Block::Lines(_)
             | Block::Small(_)
-            | Block::Rule => None,
+            | Block::Rule
+            | Block::Views(_) => None,
         });
     rows.flatten().map(|button| button.press.clone()).collect()
 }
@@ -29,7 +30,10 @@ pub(super) fn buttons(payload: &Value) -> Vec<Press> {
     let rows = payload["blocks"].as_array().unwrap().iter().filter(|b| b["type"] == "actions");
     let all = rows.flat_map(|row| row["elements"].as_array().unwrap());
     let read = |b: &Value| Press::parse(b["action_id"].as_str()?, b["value"].as_str()?).ok();
-    all.map(|button| read(button).expect("our own button reads back")).collect()
+    // Ways to other places; what they lead to is no press.
+    let is_press =
+        |b: &&Value| b["action_id"] != render::TIMELINE && b["action_id"] != render::PAGE;
+    all.filter(is_press).map(|button| read(button).expect("our own button reads back")).collect()
 }
 
 pub(super) fn form(voice: &Voice<'_>, run: &Run, press: &Press, now: Timestamp) -> Option<Value> {

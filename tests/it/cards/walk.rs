@@ -315,9 +315,8 @@ impl<'a> Walk<'a> {
         for language in Language::ALL {
             let voice = catalog.texts.voice(language, Some(&self.run.environment));
             let kind = format!("{kind} {} {}", language.code(), self.is_hostile);
-            let payload = json!({
-                "text": render::summary(&voice, message), "blocks": render::blocks(&voice, message),
-            });
+            let blocks = render::in_channel(&voice, message, Some("https://dr.example.com"));
+            let payload = json!({ "text": render::summary(&voice, message), "blocks": blocks });
             self.album.shown += 1;
             if payload["blocks"].as_array().is_some_and(|blocks| blocks.len() == 48) {
                 self.album.states.insert("more blocks than go".to_owned());

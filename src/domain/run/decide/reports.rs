@@ -260,11 +260,11 @@ fn out_of_order(run: &Run, step: &Step, at: &StepRun) -> Vec<Difference> {
     }
 }
 
-/// Whether enough different people who hold the roles now agreed, or one broke the glass.
+/// Whether enough different people who hold the roles, or did when they agreed, agreed, or one broke the glass.
 fn has_quorum(run: &Run, step: &Step, at: &StepRun) -> bool {
     let roles = step.gate.roles(step.owner);
     let holds = |id| {
-        run.environment.person(id).is_some_and(|person| person.holds_one_of(&roles))
+        run.environment.person(id).is_some_and(|person| run.held(person, &roles))
             && codes::counts(step, at, id)
     };
     let agreed: std::collections::BTreeSet<_> =

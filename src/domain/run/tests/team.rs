@@ -178,7 +178,8 @@ fn the_card_offers_what_nobody_has_taken() {
                 | Block::Heading(_)
                 | Block::Lines(_)
                 | Block::Small(_)
-                | Block::Rule => None,
+                | Block::Rule
+                | Block::Views(_) => None,
             });
         let all = buttons.flatten().map(|button| button.press);
         all.filter(|press| press.ask == Ask::Take).collect()

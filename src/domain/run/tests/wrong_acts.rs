@@ -18,9 +18,12 @@ use serde_json::json;
 fn row(block: &Block) -> Option<&[Button]> {
     match block {
         Block::Buttons(buttons) => Some(buttons),
-        Block::Banner(_) | Block::Heading(_) | Block::Lines(_) | Block::Small(_) | Block::Rule => {
-            None
-        }
+        Block::Banner(_)
+        | Block::Heading(_)
+        | Block::Lines(_)
+        | Block::Small(_)
+        | Block::Rule
+        | Block::Views(_) => None,
     }
 }
 
@@ -184,6 +187,7 @@ fn a_doubt_says_when_the_call_began_and_until_when_its_effect_may_show() {
             | Block::Heading(_)
             | Block::Small(_)
             | Block::Rule
+            | Block::Views(_)
             | Block::Buttons(_) => None,
         });
         let lines: Vec<Text> = all.flatten().collect();

@@ -57,6 +57,7 @@ pub(super) fn perform(
         "chat.scheduledMessages.list" => inner.schedule.list(arguments),
         "conversations.history" => history(inner, arguments),
         "conversations.replies" => replies(inner, arguments),
+        "usergroups.users.list" => members(inner, arguments),
         "chat.getPermalink" => {
             let part = |name: &str| arguments[name].as_str().unwrap_or_default().to_owned();
             let (channel, ts) = (part("channel"), part("message_ts"));
@@ -66,6 +67,24 @@ pub(super) fn perform(
         }
         _ => refuse("unknown_method"),
     }
+}
+
+/// Who is in a user group, from a cursor on.
+fn members(inner: &Inner, arguments: &Value) -> Value {
+    let scope = "usergroups:read";
+    if inner.lacks.contains(scope) {
+        return json!({ "ok": false, "error": "missing_scope", "needed": scope, "provided": "chat:write" });
+    }
+    let text = |name: &str| arguments[name].as_str().unwrap_or_default();
+    let Some(users) = inner.groups.get(text("usergroup")) else {
+        return refuse("no_such_subteam");
+    };
+    let from: usize = text("cursor").parse().unwrap_or(0);
+    let page = inner.group_page.unwrap_or(usize::MAX);
+    let here: Vec<_> = users.iter().skip(from).take(page).collect();
+    let more = from + here.len() < users.len();
+    let next = if more { (from + here.len()).to_string() } else { String::new() };
+    json!({ "ok": true, "users": here, "response_metadata": { "next_cursor": next } })
 }
 
 /// The error of a message's content, if Slack would refuse it.

@@ -76,6 +76,11 @@ struct Inner {
     ahead: i64,
     messages: BTreeMap<(String, String), Value>,
     pins: Vec<(String, String)>,
+    groups: BTreeMap<String, Vec<String>>,
+    /// How many members of a group it tells at once.
+    group_page: Option<usize>,
+    /// What the app was not given.
+    lacks: BTreeSet<String>,
     triggers: BTreeMap<String, Instant>,
     views: BTreeSet<String>,
     next: u64,
@@ -138,6 +143,25 @@ impl FakeSlack {
     /// Says in which language somebody has set up their Slack (`fr-FR`).
     pub(crate) fn speaks(&self, user: &str, locale: &str) {
         self.with(|inner| inner.locales.insert(user.to_owned(), locale.to_owned()));
+    }
+
+    /// Says who is in a user group from now on.
+    pub(crate) fn group(&self, id: &str, users: &[&str]) {
+        let users = users.iter().map(|&user| user.to_owned()).collect();
+        self.with(|inner| inner.groups.insert(id.to_owned(), users));
+    }
+
+    /// Tells so many members of a group at once.
+    pub(crate) fn pages_groups(&self, by: usize) {
+        self.with(|inner| inner.group_page = Some(by));
+    }
+
+    /// The app was installed without this scope, or with it after all.
+    pub(crate) fn lacks(&self, scope: &str, is_so: bool) {
+        self.with(|inner| match is_so {
+            true => inner.lacks.insert(scope.to_owned()),
+            false => inner.lacks.remove(scope),
+        });
     }
 
     /// Every call so far, in order.
