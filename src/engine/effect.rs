@@ -42,6 +42,6 @@ pub(super) async fn hand_back(engine: &Engine, claimed: &Claimed) -> Result<(), 
 
 /// Nothing is to be done, or nothing any more. If the effect is somebody else's by now, it is theirs to settle.
 pub(super) async fn settle(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
-    engine.store.settle(claimed, engine.clock.now()).await?;
+    engine.store.settle(claimed).await?;
     Ok(())
 }

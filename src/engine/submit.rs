@@ -216,7 +216,7 @@ impl Engine {
             }
             // An effect whose report came too late is settled all the same.
             Some(claimed) => {
-                self.store.settle(claimed, now).await?;
+                self.store.settle(claimed).await?;
             }
             None => {}
         }

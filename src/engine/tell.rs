@@ -43,7 +43,7 @@ pub(super) async fn show(
             }
         }
     }
-    if !engine.store.settle(claimed, engine.clock.now()).await? {
+    if !engine.store.settle(claimed).await? {
         // Our time was over: somebody else may have posted it too, or shown something newer than we after them.
         if let Some((run, message)) = posted {
             look(engine, &run, key, &message, under.as_ref().ok().and_then(Option::as_ref)).await?;

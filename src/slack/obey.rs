@@ -44,7 +44,14 @@ pub(super) async fn obey(
             let answer = desk.start(key, by, runbook.as_deref(), kind, now).await;
             Said::new(desk, by, answer.text())
         }
-        Command::Status | Command::Next | Command::Timeline => look(desk, by, &command, page).await,
+        Command::Status => {
+            seen(desk, by).await.map_or_else(|said| said, |run| status(desk, by, &run, page))
+        }
+        Command::Next => seen(desk, by).await.map_or_else(|said| said, |run| next(desk, by, &run)),
+        Command::Timeline => match seen(desk, by).await {
+            Ok(run) => entries(desk, by, &run).await,
+            Err(said) => said,
+        },
         Command::Note(text) => ask(desk, key, by, &Request::Note { text }).await,
         Command::Take(role) => ask(desk, key, by, &Request::TakeRole { role, person: None }).await,
         Command::Assign { role, whom } => assign(desk, key, by, sender, role, &whom).await,
@@ -151,40 +158,24 @@ pub(super) async fn timeline_of(desk: &Desk, by: &Actor, run: &RunId) -> Said {
     }
 }
 
-/// What can be seen of the open run.
-async fn look(desk: &Desk, by: &Actor, command: &Command, page: Option<&str>) -> Said {
+/// The open run, as far as the asker may see it.
+async fn seen(desk: &Desk, by: &Actor) -> Result<Run, Said> {
     if let Some(said) = stranger(desk, by) {
-        return said;
+        return Err(said);
     }
-    let run = match desk.open_run().await {
-        Ok(Some(run)) => run,
+    match desk.open_run().await {
+        Ok(Some(run)) => Ok(run),
         Ok(None) => {
             let lines = [Text::key("command.status.none")];
-            return menu::said(&desk.voice_of(by), &lines, &[Menu::Start]);
+            Err(menu::said(&desk.voice_of(by), &lines, &[Menu::Start]))
         }
-        Err(_) => return Said::new(desk, by, &Text::key("refused.not_read")),
-    };
-    match command {
-        Command::Next => next(desk, by, &run),
-        Command::Timeline => entries(desk, by, &run).await,
-        Command::Status
-        | Command::Menu
-        | Command::Declare
-        | Command::Start { .. }
-        | Command::Note(_)
-        | Command::Take(_)
-        | Command::Assign { .. }
-        | Command::Hold(_)
-        | Command::Resume
-        | Command::Attach(_)
-        | Command::Close(_)
-        | Command::Runbooks
-        | Command::Lang(_)
-        | Command::Help => {
-            let card = comms::run_card(&run, desk.engine.clock.now());
-            Said::in_channel(&desk.voice_of(by), &card, page)
-        }
+        Err(_) => Err(Said::new(desk, by, &Text::key("refused.not_read"))),
     }
+}
+
+fn status(desk: &Desk, by: &Actor, run: &Run, page: Option<&str>) -> Said {
+    let card = comms::run_card(run, desk.engine.clock.now());
+    Said::in_channel(&desk.voice_of(by), &card, page)
 }
 
 /// The card, with its buttons, of what waits for the asker; else who is waited for.

@@ -4,7 +4,8 @@
 //! the effect that caused it: all or nothing. Nothing in here decides.
 //!
 //! [`sqlite`] is the embedded default, for one process; [`postgres`] is for several replicas on one outbox. Both write
-//! the same rows with the same statements (`sql`) and pass the same tests; each has a file for what differs.
+//! the same rows with the same statements (`sql`), read them by the same code (`rows`, `thaw`) and pass the same tests; each
+//! has a file for what differs. SQL is written in this room and nowhere else.
 
 mod change;
 pub mod codec;
@@ -310,7 +311,7 @@ pub trait Store: Codes + Send + Sync + std::fmt::Debug {
 
     /// The effect is done, unless it was wanted again meanwhile: then it is due again. False if it is somebody else's
     /// by now; nothing was changed then.
-    async fn settle(&self, claimed: &Claimed, now: Timestamp) -> Result<bool, StoreError>;
+    async fn settle(&self, claimed: &Claimed) -> Result<bool, StoreError>;
 
     /// The effect is to be tried (again) at `due_at`, with a note for that try. `failed` counts as a try.
     async fn postpone(

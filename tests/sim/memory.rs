@@ -333,7 +333,7 @@ impl Store for MemoryStore {
         Ok(claimed)
     }
 
-    async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<bool, StoreError> {
+    async fn settle(&self, claimed: &Claimed) -> Result<bool, StoreError> {
         self.before("settle an effect").await?;
         let is_ours = self.tables.lock().unwrap().settle(claimed);
         self.after("settle an effect").await?;

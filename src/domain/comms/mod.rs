@@ -1,7 +1,8 @@
 //! What is said about a run, without a channel and without a language: [`run_card`], [`step_card`] and [`notice`] give
 //! the content of every message from the state alone, so that one shown late, twice or after a restart is the same.
 //!
-//! [`button`] is what a press means, [`form`] what is asked when words are needed.
+//! [`button`] is what a press means, [`form`] what is asked when words are needed. Sentences are keys here, filled in the
+//! reader's language by the catalog; no Slack, no HTML.
 
 pub mod button;
 pub mod declare;

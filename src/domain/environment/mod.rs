@@ -1,6 +1,6 @@
 //! The environment: what a run acts on. Runbooks never name a resource directly; they say `${aurora.dr.arn}`, and the
 //! environment file says what that is. Whatever its top level holds can be used in templates and conditions; the
-//! fields below are those the product itself reads.
+//! fields below are those the product itself reads. What a runbook makes of it is not known here.
 
 mod check;
 mod groups;

@@ -158,7 +158,7 @@ async fn begin(
         Err(error) => return Err(error.into()),
     };
     if !begun {
-        engine.store.settle(claimed, engine.clock.now()).await?;
+        engine.store.settle(claimed).await?;
     }
     Ok(begun)
 }

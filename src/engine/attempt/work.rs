@@ -141,11 +141,11 @@ pub(super) async fn load(
 ) -> Result<Option<Result<Work, (Run, String)>>, EffectError> {
     let stored = engine.store.run(&claimed.run).await?;
     let Some(run) = stored.map(|stored| stored.run) else {
-        engine.store.settle(claimed, engine.clock.now()).await?;
+        engine.store.settle(claimed).await?;
         return Ok(None);
     };
     let Some((found, at)) = run.step(step) else {
-        engine.store.settle(claimed, engine.clock.now()).await?;
+        engine.store.settle(claimed).await?;
         return Ok(None);
     };
     let (found, at) = (found.clone(), at.clone());

@@ -229,7 +229,7 @@ impl Store for PostgresStore {
         Ok(rows::claimed(self.fetch("lease work", query).await?, holder, now.plus(lease)).pop())
     }
 
-    async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<bool, StoreError> {
+    async fn settle(&self, claimed: &Claimed) -> Result<bool, StoreError> {
         let held = Held::of(claimed);
         bounded("settle an effect", async {
             let mut db = self.session("settle an effect").await?;

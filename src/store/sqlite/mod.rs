@@ -189,7 +189,7 @@ impl Store for SqliteStore {
         Ok(self.writer.write(claim).await?.pop())
     }
 
-    async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<bool, StoreError> {
+    async fn settle(&self, claimed: &Claimed) -> Result<bool, StoreError> {
         self.writer.write(Settle(Held::of(claimed))).await
     }
 

@@ -144,10 +144,10 @@ impl Store for WatchedStore {
         Ok(claimed)
     }
 
-    async fn settle(&self, claimed: &Claimed, now: Timestamp) -> Result<bool, StoreError> {
+    async fn settle(&self, claimed: &Claimed) -> Result<bool, StoreError> {
         let what = format!("settling of {}", effect(&claimed.effect));
         before(&what);
-        let done = self.0.settle(claimed, now).await;
+        let done = self.0.settle(claimed).await;
         after(&what);
         done
     }

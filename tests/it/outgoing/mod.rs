@@ -85,7 +85,7 @@ struct Bed {
     store: Arc<dyn Store>,
     clock: Arc<MovedClock>,
     catalog: Arc<Catalog>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// A process; dropped, it is killed.
@@ -132,7 +132,7 @@ impl Bed {
             store: Arc::new(store),
             clock: Arc::default(),
             catalog: Arc::new(catalog),
-            _folder: folder,
+            folder,
         }
     }
 

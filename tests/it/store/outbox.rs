@@ -34,7 +34,7 @@ fn step(name: &str) -> StepId {
 /// Claims everything there is and settles it.
 async fn clear(store: &dyn Store) {
     for claimed in store.claim("clear", NOW, LEASE, Room::each(99)).await.unwrap() {
-        store.settle(&claimed, NOW).await.unwrap();
+        store.settle(&claimed).await.unwrap();
     }
     assert_eq!(store.next_due().await.unwrap(), None);
 }
@@ -116,10 +116,10 @@ async fn a_lease_ends_and_then_the_effect_is_anybodys(bed: Bed) {
     let second = store.claim("second", end, LEASE, Room::each(9)).await.unwrap();
     assert_eq!(second[0].lease, "second");
     // The first wakes up: what it does to the effect now, does nothing.
-    store.settle(&first[0], end).await.unwrap();
+    store.settle(&first[0]).await.unwrap();
     store.postpone(&first[0], NOW, Some("mine"), true).await.unwrap();
     assert_eq!(store.next_due().await.unwrap(), Some(end.plus(LEASE)));
-    store.settle(&second[0], end).await.unwrap();
+    store.settle(&second[0]).await.unwrap();
     assert_eq!(store.next_due().await.unwrap(), None);
 }
 
@@ -155,7 +155,7 @@ async fn a_commit_of_a_lost_lease_changes_nothing(bed: Bed) {
         assert!(!store.is_known("late").await.unwrap());
         assert_eq!(store.run(&stored.run.id).await.unwrap().as_ref(), Some(&stored));
     }
-    store.settle(&second[0], NOW).await.unwrap();
+    store.settle(&second[0]).await.unwrap();
     assert_eq!(store.next_due().await.unwrap(), None);
     // Settled, and so nobody's: no less lost. Even for one who also lost the race.
     assert_eq!(Draft::note(&stored, "other").commit(&*store, "other").await, Committed::Done);
@@ -170,7 +170,7 @@ async fn an_effect_wanted_again_meanwhile_is_due_again(bed: Bed) {
     store.want(&stored.run.id, &show(), NOW).await.unwrap();
     // Still in the first one's hands.
     assert_eq!(store.claim("b", NOW, LEASE, Room::each(9)).await.unwrap(), []);
-    store.settle(&claimed[0], NOW).await.unwrap();
+    store.settle(&claimed[0]).await.unwrap();
     let again = store.claim("c", NOW, LEASE, Room::each(9)).await.unwrap();
     assert_eq!(again.len(), 1);
     assert!(again[0].version > claimed[0].version);
@@ -245,7 +245,7 @@ async fn work_wanted_again_meanwhile_is_not_put_off(bed: Bed) {
         store.postpone(&claimed, later, None, true).await.unwrap();
         assert_eq!(store.next_due().await.unwrap(), Some(later), "{effect:?}");
         let claimed = store.claim("c", later, LEASE, Room::each(9)).await.unwrap().remove(0);
-        store.settle(&claimed, later).await.unwrap();
+        store.settle(&claimed).await.unwrap();
     }
 }
 
@@ -282,6 +282,6 @@ async fn one_effect_can_be_taken_before_it_is_due_unless_somebody_has_it(bed: Be
         ("second", 1, Some("note"))
     );
     assert_eq!(take("third", probe(1), NOW).await, None);
-    store.settle(&taken, NOW).await.unwrap();
+    store.settle(&taken).await.unwrap();
     assert_eq!(take("third", probe(1), later).await, None, "it is settled");
 }

@@ -246,7 +246,7 @@ async fn numbers_are_kept_to_the_last_digit(bed: Bed) {
     assert_eq!(store.record(&stored.run.id, u64::MAX, 9).await.unwrap(), []);
 
     let card = store.claim("card", NOW, Span::seconds(1), Room::each(9)).await.unwrap();
-    store.settle(&card[0], NOW).await.unwrap();
+    store.settle(&card[0]).await.unwrap();
     assert_eq!(store.next_due().await.unwrap(), Some(late));
     assert_eq!(store.claim("a", Timestamp(late.0 - 1), Span(1), Room::each(9)).await.unwrap(), []);
     assert_eq!(store.claim("b", late, Span(u64::MAX), Room::each(9)).await.unwrap().len(), 1);

@@ -180,7 +180,7 @@ async fn a_standby_that_takes_no_writes_is_an_error_until_it_is_promoted() {
     for error in [
         draft.try_commit(&*store, "x", None).await.unwrap_err(),
         store.want(&stored.run.id, &show(), NOW).await.unwrap_err(),
-        store.settle(&claimed, NOW).await.unwrap_err(),
+        store.settle(&claimed).await.unwrap_err(),
         store.claim("b", NOW, Span::seconds(60), Room::each(9)).await.unwrap_err(),
     ] {
         assert!(says_read_only(&error), "{error:?}");
@@ -192,7 +192,7 @@ async fn a_standby_that_takes_no_writes_is_an_error_until_it_is_promoted() {
     turn(&mut admin, "off").await;
     eventually("it takes writes again", 10, || async { store.check().await.ok() }).await;
     assert_eq!(draft.commit(&*store, "x").await, Committed::Done);
-    store.settle(&claimed, NOW).await.unwrap();
+    store.settle(&claimed).await.unwrap();
     // The line to the other replicas is up again.
     let other = open(&url).await;
     eventually("one hears the other", 10, || async {
