@@ -58,7 +58,7 @@ async fn approved(door: Door) {
     stage.groups().refuse("missing_scope");
     stage.told(ANTOINE, "start promotion", "Démarrer n’a rien modifié").await;
     // It starts all the same, and says what is missing, in the language of the room and in his.
-    let run = stage.button("run", STEP).await;
+    let run = stage.button("approve", STEP).await;
     stage.in_the_room("add `usergroups:read` to the Slack app").await;
     stage.told(LEO, "status", "ajouter `usergroups:read`").await;
     stage.press(LEO, &run).await;
@@ -67,7 +67,7 @@ async fn approved(door: Door) {
     stage.groups().are(GROUP, &[LEO, STRANGER]);
     assert_eq!(stage.members(1).await, ["leo"]);
     stage.in_the_room("does not know 1 of its members").await;
-    stage.press(LEO, &stage.button("run", STEP).await).await;
+    stage.press(LEO, &stage.button("approve", STEP).await).await;
     let approve = stage.button("approve", STEP).await;
 
     // He leaves: what he approved stays, and he approves nothing more.
