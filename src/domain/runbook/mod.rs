@@ -17,3 +17,6 @@ pub mod tree;
 
 pub use check::Diagnostic;
 pub use document::{ActionCall, CodeOf, Gate, OnFailure, Phase, Runbook, Step, Verify};
+
+#[cfg(test)]
+mod tests;

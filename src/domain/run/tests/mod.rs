@@ -13,6 +13,7 @@ mod forecast;
 mod order;
 mod plan;
 mod random;
+mod said;
 mod sample;
 mod table;
 mod team;
