@@ -142,8 +142,9 @@ fn people_do_not_speak_for_the_chat_and_marks_have_a_bound() {
 
 #[test]
 fn only_what_the_chat_calls_a_message_is_one() {
-    let ms = Source::parse("C012", "1795184300.123456").unwrap().at().0;
-    assert_eq!(ms, 1_795_184_300_123);
+    let source = Source::parse("C012", "1795184300.123456").unwrap();
+    assert_eq!((source.channel(), source.ts()), ("C012", "1795184300.123456"));
+    assert_eq!(source.at().0, 1_795_184_300_123);
     for (channel, ts) in [("", "1.000000"), ("C 1", "1.000000"), ("C1", "1"), ("C1", "x.000000")] {
         assert_eq!(Source::parse(channel, ts), None, "{channel} {ts}");
     }

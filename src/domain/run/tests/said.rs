@@ -5,7 +5,8 @@ use serde_json::json;
 use super::decisions;
 use super::sample::{START, World, environment, facts, id, runbook};
 use crate::domain::actor::Role;
-use crate::domain::comms::{Block, Message, clock, details, run_card, step_card};
+use crate::domain::comms::{Ask, Block, Message, Style, clock, details, run_card, step_card};
+use crate::domain::report::timeline::line;
 use crate::domain::run::Refusal;
 use crate::domain::run::protocol::{Report, Request, Returned};
 use crate::domain::run::state::{Choice, Happened, Kind};
@@ -113,6 +114,27 @@ fn a_question_says_what_changes_who_is_asked_and_until_when() {
     assert_eq!(one(&lines, "step.agreed_so_far"), expected);
     let more = one(&lines, "step.needs_more");
     assert!(more.contains("left=1 at=14:28:40 UTC") && more.contains("who=[@antoine]"), "{more}");
+}
+
+#[test]
+fn the_expected_button_stands_out_and_the_dangerous_one_is_confirmed() {
+    let buttons = |step: &str| -> Vec<(&str, Style, Option<String>)> {
+        let world = World::ready(step);
+        let card = step_card(&world.run, &id(step), world.now).unwrap();
+        let all = card.blocks.into_iter().flat_map(|block| match block {
+            Block::Buttons(buttons) => buttons,
+            Block::Heading(_) | Block::Lines(_) | Block::Small(_) | Block::Rule => vec![],
+        });
+        let of = |text: Text| plain(&text).split('(').next().unwrap().to_owned();
+        all.map(|one| (one.press.ask.name(), one.style, one.confirm.map(of))).collect()
+    };
+    let plain = |ask| (ask, Style::Plain, None);
+    let rest = ["reject", "look-again", "skip", "break-glass"].map(plain);
+    let with =
+        |style, key: &str| [vec![("run", style, Some(key.to_owned()))], rest.to_vec()].concat();
+    assert_eq!(buttons("promote"), with(Style::Primary, "confirm.run"));
+    assert_eq!(buttons("pin"), with(Style::Danger, "confirm.no_return"));
+    assert_eq!(buttons("tell"), [("done", Style::Primary, None), plain("skip")]);
 }
 
 #[test]
@@ -296,6 +318,38 @@ fn what_is_no_incident_is_marked_as_such_on_every_card() {
             assert_eq!(lines.iter().filter(|line| *line == banner).count(), 1, "{lines:#?}");
         }
     }
+}
+
+#[test]
+fn only_what_was_best_effort_is_settled_by_a_region_that_is_dark() {
+    let dark = || Returned::Failed { error: "dark".into(), unreachable: true };
+    let mut world = World::ready("fence");
+    world.do_until_called("fence");
+    world.returned("fence", dark());
+    assert!(world.run.is_settled(&id("fence")));
+    let mut world = World::ready("pin");
+    world.do_until_called("pin");
+    world.returned("pin", dark());
+    assert!(!world.run.is_settled(&id("pin")));
+    assert!(has(&of_step(&world, "pin"), "step.unreachable"));
+}
+
+#[test]
+fn what_only_reads_is_said_to_be_read_once_it_is_done_and_not_before() {
+    let mut world = World::opened("live");
+    world.do_step("live");
+    let of_live = world.record.iter().filter(|one| one.entry.event.step() == Some(&id("live")));
+    let said: Vec<_> = of_live.map(|one| plain(&line(&world.run, one))).collect();
+    let keys: Vec<_> = said.iter().filter_map(|line| line.split('(').next()).collect();
+    let expected =
+        ["step_opened", "preview_shown", "step_approved", "attempt_started", "done_read"];
+    assert_eq!(keys, expected.map(|key| format!("timeline.{key}")));
+}
+
+#[test]
+fn words_may_be_left_out_where_they_add_nothing() {
+    let empty = Ask::ALL.iter().filter(|ask| ask.words_may_be_empty());
+    assert_eq!(empty.map(|ask| ask.name()).collect::<Vec<_>>(), ["no-go", "close"]);
 }
 
 #[test]

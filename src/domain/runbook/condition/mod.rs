@@ -16,7 +16,6 @@ use serde_json::Value;
 
 pub use self::names::{Reference, References};
 use self::names::{depth, nesting};
-use crate::domain::environment::Environment;
 
 /// Longest condition, in characters.
 pub const MAX_CONDITION: usize = 500;
@@ -72,12 +71,6 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// What an environment gives; the rest is unknown so far.
-    pub fn of(environment: &Environment) -> Self {
-        let regions = serde_json::to_value(&environment.regions).unwrap_or_default();
-        Self { env: environment.document.clone(), regions, ..Self::default() }
-    }
-
     fn roots(&self) -> [(&'static str, &Value); 5] {
         let [facts, env, regions, steps, run] = ROOTS;
         [

@@ -92,6 +92,24 @@ fn what_an_environment_says_is_what_is_read() {
 }
 
 #[test]
+fn the_same_slack_id_in_another_workspace_is_somebody_else() {
+    let two = "\n  - {id: ana, name: Ana, slack: U0MIA, slack_team: E02, roles: [db]}\n";
+    let text = least(", teams: [T01, E02]", ", slack_team: T01") + two.trim_start_matches('\n');
+    let environment = environment::check("small.yaml", &text).unwrap();
+    let who = |team, user| environment.person_in_slack(team, user).map(|one| one.id.as_str());
+    assert_eq!((who(Some("T01"), "U0MIA"), who(Some("E02"), "U0MIA")), (Some("mia"), Some("ana")));
+    assert_eq!((who(Some("T03"), "U0MIA"), who(None, "U0MIA")), (None, None));
+    assert_eq!(who(Some("T01"), "U0ANA"), None);
+    // Where nobody says which workspaces there are, the id alone names a person; two of one id name nobody.
+    let anywhere = read("", "");
+    assert!(anywhere.person_in_slack(None, "U0MIA").is_some());
+    assert!(anywhere.person_in_slack(Some("T09"), "U0MIA").is_some());
+    let mut twice = anywhere.clone();
+    twice.people.push(anywhere.people[0].clone());
+    assert_eq!(twice.person_in_slack(None, "U0MIA"), None);
+}
+
+#[test]
 fn a_region_is_named_as_aws_names_it() {
     for region in ["EU-WEST-1", "eu_west_1", "eu-west", "eu-1", "west1", "eu-west-a"] {
         let text = least("", "").replace("us-east-1", region);

@@ -1,4 +1,4 @@
-//! The page that is printed and put on the wall.
+//! The page that is printed and put on the wall, and what helps whoever writes a runbook.
 
 use crate::domain::runbook::check::check;
 use crate::domain::runbook::show::markdown;
@@ -102,4 +102,37 @@ fn a_page_holds_all_of_the_runbook_phase_by_phase() {
     assert_eq!(markdown(&runbook, Language::En, &word), PAGE);
     let french = markdown(&runbook, Language::Fr, &word);
     assert!(french.starts_with("# Petit (`small`)") && french.contains("> Appelez Mia."));
+}
+
+/// What is said of the runbook once `is` stands where `was` stood, and the hint.
+fn told(was: &str, is: &str) -> (String, String) {
+    assert!(RUNBOOK.contains(was), "{was}");
+    let mut found = check("small.yaml", &RUNBOOK.replacen(was, is, 1), &[]).unwrap_err();
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let found = found.remove(0);
+    (found.message, found.hint)
+}
+
+#[test]
+fn a_fault_comes_with_what_to_write_instead() {
+    let people = "two different people: `gate: {people: 2, roles: [ic, db], expires: 10m}`";
+    for (was, is, message, hint) in [
+        ("[look, fence]", "[lok, fence]", "unknown step `lok` in `needs`", "did you mean `look`?"),
+        ("run.kind", "run.knd", "a run has no `knd`", "did you mean `kind`?"),
+        ("regions.dr", "regions.d", "unknown region `d`", "did you mean `dr`?"),
+        (
+            "     gate: confirm, best",
+            "     best",
+            "gate `none` is too weak: `k8s.scale` changes something",
+            "at least `gate: confirm`",
+        ),
+        (
+            "gate: {people: 2, roles: [ic, db], expires: 10m}, guard",
+            "gate: confirm, guard",
+            "gate `confirm` is too weak: it is a point of no return",
+            people,
+        ),
+    ] {
+        assert_eq!(told(was, is), (message.to_owned(), hint.to_owned()));
+    }
 }
