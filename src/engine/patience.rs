@@ -54,5 +54,7 @@ mod tests {
         let patience = Patience::default();
         assert!(patience.is_sound());
         assert!(!Patience { lease: patience.call, ..patience }.is_sound());
+        let lease = patience.call_by + patience.call;
+        assert!(!Patience { lease, ..patience }.is_sound(), "at the very moment");
     }
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::actions::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
 use crate::domain::comms::Message;
+use crate::domain::run::chat::{Source, Words};
 use crate::domain::run::preview::{Approved, Change, Preview};
 use crate::domain::run::{MessageKey, Run};
 use crate::domain::text::Text;
@@ -228,6 +229,12 @@ pub(super) struct Wall {
     pub(super) found: Mutex<Vec<Posted>>,
     /// Warnings that wait; `None` if the channel has no such thing.
     pub(super) waiting: Mutex<Option<Vec<Pending>>>,
+    /// It is too late to take a warning back.
+    pub(super) is_too_late: Mutex<bool>,
+    /// How often it was asked which warnings wait.
+    pub(super) asked_what_waits: AtomicU64,
+    /// What a marked message says.
+    pub(super) words: Mutex<Option<Words>>,
     /// Nobody gets a turn.
     pub(super) is_busy: Mutex<bool>,
     pub(super) done: Mutex<Vec<Done>>,
@@ -317,6 +324,11 @@ impl Channel for Wall {
         Ok(self.found.lock().unwrap().clone())
     }
 
+    async fn said(&self, _run: &Run, _source: &Source) -> Result<Option<Words>, ChannelError> {
+        self.trouble()?;
+        Ok(self.words.lock().unwrap().clone())
+    }
+
     async fn leave(
         &self,
         _run: &Run,
@@ -332,12 +344,16 @@ impl Channel for Wall {
     }
 
     async fn left(&self, _run: &Run) -> Result<Vec<Pending>, ChannelError> {
+        self.asked_what_waits.fetch_add(1, SeqCst);
         Ok(self.waiting.lock().unwrap().clone().unwrap_or_default())
     }
 
     async fn take_back(&self, _run: &Run, id: &str) -> Result<(), ChannelError> {
         let mut waiting = self.waiting.lock().unwrap();
         let waiting = waiting.get_or_insert_default();
+        if *self.is_too_late.lock().unwrap() {
+            return Err(ChannelError::Gone);
+        }
         let before = waiting.len();
         waiting.retain(|pending| pending.id != id);
         if waiting.len() == before {

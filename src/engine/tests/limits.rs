@@ -135,6 +135,17 @@ async fn what_is_under_way_is_named_until_it_is_over() {
 }
 
 #[tokio::test]
+async fn everything_under_way_is_named_by_itself() {
+    let rig = Rig::new().await;
+    let all = rig.take().await;
+    let mut entered: Vec<_> = all.iter().map(|claimed| rig.engine.enter(claimed)).collect();
+    assert!(all.len() >= 2);
+    assert_eq!(rig.engine.underway().len(), all.len());
+    entered.pop();
+    assert_eq!(rig.engine.underway().len(), all.len() - 1);
+}
+
+#[tokio::test]
 async fn two_takings_never_have_the_same_name() {
     let rig = Rig::agreed().await;
     let first = rig.take().await;
@@ -198,6 +209,19 @@ async fn the_outbox_works_until_it_is_told_to_end() {
     rig.agree().await;
     assert!(!rig.take().await.is_empty(), "what is owed after the end is left where it is");
     assert_eq!(rig.outside.asked("run"), []);
+}
+
+#[tokio::test]
+async fn what_is_taken_in_the_moment_of_the_end_is_given_back() {
+    let rig = Rig::new().await;
+    let token = CancellationToken::new();
+    let work = beside(outbox::work(Arc::clone(&rig.engine), token.clone()));
+    // It goes on to where it waits for the database.
+    tokio::task::yield_now().await;
+    token.cancel();
+    over(work).await;
+    assert_eq!(rig.wall.done(), []);
+    assert!(rig.take().await.len() >= 2, "nobody waits for a lease");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod hands;
 mod in_doubt;
 mod limits;
 mod told;
+mod typed;
 mod watched;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 use super::channel::Channel;
 use super::clock::Clock;
 use super::patience::Patience;
+use super::seal::Seal;
 use super::{Asked, Engine, SubmitError, Submitted, outbox};
 use crate::actions::{Action, Actions};
 use crate::domain::actor::{Actor, Surface};
@@ -92,23 +94,33 @@ impl Rig {
     }
 
     async fn of(environment: Environment) -> Self {
+        Self::with(environment, runbook()).await
+    }
+
+    async fn with(environment: Environment, runbook: Runbook) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> =
             Arc::new(SqliteStore::open(&folder.path().join("runs.db")).await.unwrap());
         let (clock, outside) = (Arc::new(Hand::at(START)), Arc::<Outside>::default());
         let wall = Arc::<Wall>::default();
-        let engine = process(&store, &clock, &outside, &wall);
+        let engine = Arc::new(process(&store, &clock, &outside, &wall));
         let run = RunId::parse("RIG-1").unwrap();
         let rig = Self { _folder: folder, store, clock, outside, wall, engine, run };
         let (id, kind, declared) = (rig.run.clone(), Kind::Incident, Declared::default());
-        let start = Start { id, kind, runbook: runbook(), environment, impact_at: START, declared };
+        let start = Start { id, kind, runbook, environment, impact_at: START, declared };
         rig.engine.start("open", &start, &who("ana")).await.unwrap();
         rig
     }
 
     /// Another process on the same database.
     fn process(&self) -> Arc<Engine> {
-        process(&self.store, &self.clock, &self.outside, &self.wall)
+        Arc::new(process(&self.store, &self.clock, &self.outside, &self.wall))
+    }
+
+    /// From now on the process has this key.
+    fn sealed_with(&mut self, seal: Option<Seal>) {
+        let engine = process(&self.store, &self.clock, &self.outside, &self.wall);
+        self.engine = Arc::new(engine.with_seal(seal));
     }
 
     async fn state(&self) -> Run {
@@ -231,13 +243,12 @@ fn process(
     clock: &Arc<Hand>,
     outside: &Arc<Outside>,
     wall: &Arc<Wall>,
-) -> Arc<Engine> {
+) -> Engine {
     let action: Arc<dyn Action> = Arc::new(Scripted(Arc::clone(outside)));
     let actions = Arc::new(Actions::of([("aurora.switchover", action)]));
     let channel: Arc<dyn Channel> = Arc::<Wall>::clone(wall);
     let clock: Arc<dyn Clock> = Arc::<Hand>::clone(clock);
-    let engine = Engine::new(Arc::clone(store), actions, channel, clock);
-    Arc::new(engine.with_patience(Patience::default()))
+    Engine::new(Arc::clone(store), actions, channel, clock).with_patience(Patience::default())
 }
 
 /// What stands at `path` of a call's parameters or evidence.

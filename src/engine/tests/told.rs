@@ -1,12 +1,17 @@
 //! Messages: posted once, edited from then on, looked for when nobody knows, and marked when they may stand twice.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
+
 use super::hands::{Done, place};
-use super::{Rig, the_step};
-use crate::domain::comms::{Block, Message};
-use crate::domain::run::{Effect, MessageKey, Request};
+use super::{Rig, the_step, who};
+use crate::domain::comms::{self, Block, Message};
+use crate::domain::run::chat::{Chat, ChatAsk, News, Source, Words};
+use crate::domain::run::{Effect, Event, MessageKey, Request, Run};
 use crate::domain::text::Text;
 use crate::domain::time::Span;
-use crate::engine::channel::{ChannelError, Urgency};
+use crate::engine::channel::{Channel, ChannelError, Urgency};
 use crate::engine::clock::Clock;
 use crate::store::{Fate, Posted};
 
@@ -256,4 +261,72 @@ async fn whoever_shows_too_late_looks_and_wants_it_shown_again() {
     rig.perform(old).await;
     assert_eq!(rig.due_in(&MessageKey::Run).await, Some(Span(0)), "somebody shows what is now");
     assert!(rig.ask("mia", &Request::Note { text: "hm".into() }).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_marked_message_is_read_or_it_is_said_that_it_cannot_be() {
+    let source = Source::parse("C1", "1795184300.000100").unwrap();
+    let read = async |troubles: Vec<ChannelError>, words: Option<Words>| {
+        let rig = Rig::new().await;
+        rig.settle().await;
+        let mark = Request::Chat { source: source.clone(), ask: ChatAsk::Mark(None) };
+        rig.ask("mia", &mark).await.unwrap();
+        rig.wall.troubles.lock().unwrap().extend(troubles.into_iter().map(Some));
+        *rig.wall.words.lock().unwrap() = words;
+        for _ in 0..8 {
+            let effect = Effect::Read(source.clone());
+            for owed in rig.take().await.into_iter().filter(|owed| owed.effect == effect) {
+                rig.perform(owed).await;
+            }
+            rig.clock.pass(Span::minutes(5));
+        }
+        let news = rig.events().await.into_iter().filter_map(|event| {
+            let Event::Chat { what: Chat::Followed(news), .. } = event else { return None };
+            Some(news)
+        });
+        news.collect::<Vec<_>>()
+    };
+    let failed = || ChannelError::Failed { detail: "not in the channel".into() };
+    let words = Words { author: who("ana"), text: "the disk is full".into(), link: None };
+    let said = Some(words.clone());
+    assert_eq!(read(vec![], said.clone()).await, [News::Read(words.clone())]);
+    assert_eq!(read(vec![failed(), failed()], said.clone()).await, [News::Read(words)]);
+    assert_eq!(read(vec![], None).await, [News::Unread(None)]);
+    assert_eq!(read(vec![ChannelError::Gone], said.clone()).await, [News::Unread(None)]);
+    let unread = News::Unread(Some("not in the channel".into()));
+    assert_eq!(read((0..6).map(|_| failed()).collect(), said).await, [unread]);
+}
+
+#[tokio::test]
+async fn a_channel_that_has_no_such_thing_says_so() {
+    let (rig, none) = (Rig::new().await, Plain);
+    let run = rig.state().await;
+    let message = comms::run_card(&run, rig.clock.now());
+    assert_eq!(none.leave(&run, &message, rig.clock.now()).await.unwrap(), None);
+    assert_eq!(none.left(&run).await.unwrap(), []);
+    assert!(matches!(none.take_back(&run, "w1").await, Err(ChannelError::Gone)));
+    assert_eq!(none.find(&run, &card(), None).await.unwrap(), []);
+    let source = Source::parse("C1", "1795184300.000100").unwrap();
+    assert_eq!(none.said(&run, &source).await.unwrap(), None);
+    let soon = Duration::from_secs(1);
+    assert!(none.turn(&run, Urgency::Asks, &message, None, soon).await.unwrap());
+    let reply = none.reply(&run, &card(), &message, &Posted::at("C1", "1")).await.unwrap();
+    assert_eq!(reply, Some(place(&card())), "as a message of its own");
+}
+
+/// A channel that shows messages and nothing else.
+#[derive(Debug)]
+struct Plain;
+
+#[async_trait]
+impl Channel for Plain {
+    async fn show(
+        &self,
+        _run: &Run,
+        key: &MessageKey,
+        _message: &Message,
+        _posted: Option<&Posted>,
+    ) -> Result<Option<Posted>, ChannelError> {
+        Ok(Some(place(key)))
+    }
 }

@@ -1,5 +1,7 @@
 //! The warning that the channel posts by itself: always one ahead, none after the end, and a word when it was posted.
 
+use std::sync::atomic::Ordering::SeqCst;
+
 use super::hands::Done;
 use super::{Rig, START};
 use crate::domain::run::{Effect, MessageKey, Request};
@@ -100,4 +102,25 @@ async fn a_warning_of_a_process_that_died_is_found_and_taken_back() {
     assert_eq!(rig.later(130).await, [430]);
     assert_eq!(rig.taken_back(), ["w300", "forgotten"]);
     assert!(rig.clock.now() < due_at);
+}
+
+#[tokio::test]
+async fn the_channel_is_asked_what_waits_before_a_new_one_is_left_and_not_in_between() {
+    let rig = watched().await;
+    let asked = || rig.wall.asked_what_waits.load(SeqCst);
+    assert_eq!(asked(), 1);
+    rig.later(120).await;
+    assert_eq!(asked(), 2);
+}
+
+#[tokio::test]
+async fn a_warning_that_can_no_longer_be_taken_back_is_watched_until_it_is_posted() {
+    let rig = watched().await;
+    *rig.wall.is_too_late.lock().unwrap() = true;
+    assert_eq!(rig.later(250).await, [300, 550]);
+    let posted = |pending: &Pending| pending.due_at == START.plus(Span::seconds(300));
+    rig.wall.waiting.lock().unwrap().as_mut().unwrap().retain(|pending| !posted(pending));
+    assert_eq!(rig.later(50).await, [550]);
+    let key = MessageKey::Back(START.plus(Span::seconds(300)));
+    assert!(rig.store.posted(&rig.run, &key).await.unwrap().is_some(), "the room was told");
 }

@@ -5,7 +5,10 @@ use serde_json::json;
 use super::decisions;
 use super::sample::{START, World, environment, facts, id, runbook};
 use crate::domain::actor::Role;
-use crate::domain::comms::{Ask, Block, Message, Style, clock, details, run_card, step_card};
+use crate::domain::comms::form::form;
+use crate::domain::comms::{
+    Ask, Block, Message, Press, Style, clock, details, ending, run_card, step_card,
+};
 use crate::domain::report::timeline::line;
 use crate::domain::run::Refusal;
 use crate::domain::run::protocol::{Report, Request, Returned};
@@ -109,6 +112,7 @@ fn a_question_says_what_changes_who_is_asked_and_until_when() {
     assert!(apart.iter().all(|key| !has(&lines, key)), "it can be put back: {lines:#?}");
     world.wait(Span::seconds(20));
     world.approve("mia", "promote").unwrap();
+    assert!(one(&of_run(&world), "run.line.ready").contains("who=[@antoine] given=1 of=2"));
     let lines = of_step(&world, "promote");
     let expected = "step.agreed_so_far(agreed=[step.agreed(by=@mia at=14:18:40)])";
     assert_eq!(one(&lines, "step.agreed_so_far"), expected);
@@ -235,8 +239,10 @@ fn what_comes_next_is_said_until_nothing_does() {
     assert_eq!(one(&of_run(&world), "run.next"), "run.next(steps=[Promote])");
     for step in ["fence", "tell", "decide", "promote", "secret", "cache", "pin", "live"] {
         assert!(!has(&of_run(&world), "run.nothing_open"), "before {step}");
+        assert_eq!(ending(&world.run, world.now), None, "before {step}");
         world.do_step(step);
     }
+    assert!(ending(&world.run, world.now).unwrap().asks(), "the end is offered");
     let lines = of_run(&world);
     assert!(has(&lines, "run.nothing_open") && !has(&lines, "run.next"), "{lines:#?}");
 }
@@ -341,9 +347,19 @@ fn what_only_reads_is_said_to_be_read_once_it_is_done_and_not_before() {
     let of_live = world.record.iter().filter(|one| one.entry.event.step() == Some(&id("live")));
     let said: Vec<_> = of_live.map(|one| plain(&line(&world.run, one))).collect();
     let keys: Vec<_> = said.iter().filter_map(|line| line.split('(').next()).collect();
-    let expected =
-        ["step_opened", "preview_shown", "step_approved", "attempt_started", "done_read"];
-    assert_eq!(keys, expected.map(|key| format!("timeline.{key}")));
+    let asked = ["step_opened", "preview_shown", "step_approved"];
+    let called = ["attempt_started", "call_accepted", "done_read"];
+    let expected = asked.iter().chain(&called).map(|key| format!("timeline.{key}"));
+    assert_eq!(keys, expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_is_typed_where_neither_words_nor_a_code_are_asked() {
+    let world = World::ready("promote");
+    let press =
+        |ask| Press::of_step(ask, &world.run.id, &id("promote"), Some(&world.digest("promote")));
+    let asked = |ask, code| form(&world.run, &press(ask), code, world.now).is_some();
+    assert!(!asked(Ask::Run, false) && asked(Ask::Run, true) && asked(Ask::Reject, false));
 }
 
 #[test]

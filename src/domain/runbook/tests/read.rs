@@ -1,8 +1,9 @@
 //! What is read of the shipped documents, and of the least that may stand in an environment.
 
+use crate::domain::actor::Role;
 use crate::domain::environment::{self, Environment};
-use crate::domain::runbook::Runbook;
 use crate::domain::runbook::check::check;
+use crate::domain::runbook::{Gate, Runbook};
 
 const SHIPPED: &str = include_str!("../../../../prompts/runbooks/region-failover.yaml");
 const DEMO: &str = include_str!("../../../../deploy/environments/demo.yaml");
@@ -135,4 +136,13 @@ fn what_slack_and_run_ids_cannot_hold_is_refused() {
         assert_eq!(faults(&least(chat, "")), [message], "{chat}");
     }
     assert_eq!(faults(&least(", run_prefix: ABCDEFGHIJKLMNOPQRST", "")), [""; 0]);
+    let reaction =
+        |length| faults(&least(&format!(", timeline_reaction: {}", "a".repeat(length)), ""));
+    assert_eq!([80, 81, 82].map(|length| reaction(length).len()), [0, 1, 1]);
+}
+
+#[test]
+fn who_may_answer_is_the_owner_and_the_commander_each_named_once() {
+    assert_eq!(Gate::Confirm.roles(Role::Db), [Role::Db, Role::Ic]);
+    assert_eq!(Gate::None.roles(Role::Ic), [Role::Ic]);
 }

@@ -1,5 +1,6 @@
 //! The page that is printed and put on the wall, and what helps whoever writes a runbook.
 
+use crate::domain::runbook::Runbook;
 use crate::domain::runbook::check::check;
 use crate::domain::runbook::show::markdown;
 use crate::domain::value::Language;
@@ -25,7 +26,7 @@ steps:
      verify: {expect: "facts.writer_region == regions.dr", timeout: 5m}}
   - {id: by-hand, title: {en: By hand, fr: À la main}, phase: move, owner: db, needs: [fence],
      action: {human.decide: {question: {en: "Done?", fr: "Fait ?"}, seen: [look]}},
-     gate: {people: 2, roles: [ic, db], expires: 10m}, typical: 1m, worst: 5m}
+     gate: {people: 2, roles: [ic, db], expires: 10m}, typical: 1m, worst: 5m, on_failure: hold}
 "#;
 
 const PAGE: &str = "\
@@ -134,5 +135,17 @@ fn a_fault_comes_with_what_to_write_instead() {
         ),
     ] {
         assert_eq!(told(was, is), (message.to_owned(), hint.to_owned()));
+    }
+}
+
+#[test]
+fn that_a_code_is_asked_of_everybody_is_not_forgotten_when_it_is_stored() {
+    let text =
+        RUNBOOK.replace("point_of_no_return: true", "point_of_no_return: true, code: required");
+    for text in [RUNBOOK, &text] {
+        let runbook = check("small.yaml", text, &[]).unwrap();
+        let stored = serde_json::to_string(&runbook).unwrap();
+        assert_eq!(serde_json::from_str::<Runbook>(&stored).unwrap(), runbook);
+        assert_eq!(stored.contains("required"), text.contains("code: required"));
     }
 }
