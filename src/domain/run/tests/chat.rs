@@ -2,10 +2,12 @@
 
 use super::sample::{World, who};
 use crate::domain::actor::Actor;
+use crate::domain::report::timeline::line;
 use crate::domain::run::chat::{Chat, ChatAsk, News, Source, Words};
 use crate::domain::run::limits;
 use crate::domain::run::protocol::{Effect, Event, Request};
 use crate::domain::run::refusal::Refusal;
+use crate::domain::text::Text;
 
 fn source(n: usize) -> Source {
     Source::parse("C1", &format!("1795184300.{n:06}")).unwrap()
@@ -118,6 +120,29 @@ fn a_message_deleted_before_it_was_read_leaves_its_last_words() {
     assert_eq!(world.news(deleted.clone()), Ok(vec![Chat::Followed(deleted)]));
     let unread = News::Unread(None);
     assert_eq!(world.news(unread.clone()), Ok(vec![Chat::Followed(unread)]));
+}
+
+#[test]
+fn whatever_becomes_of_a_message_has_a_line_of_its_own() {
+    let mut world = World::new();
+    world.mark("mia").unwrap();
+    for news in [
+        News::Unread(None),
+        News::Read(words("one")),
+        News::Edited("two".into()),
+        News::Deleted(None),
+    ] {
+        world.news(news).unwrap();
+    }
+    world.unmark("mia");
+    world.ask("mia", &ask(1, ChatAsk::Mark(Some(words("and the log"))))).unwrap();
+    let chat = world.record.iter().filter(|one| matches!(one.entry.event, Event::Chat { .. }));
+    let keys = chat.map(|one| {
+        let Text::Key(key, _) = line(&world.run, one) else { panic!("{one:?}") };
+        key.strip_prefix("timeline.chat_").unwrap()
+    });
+    let expected = ["marked", "unread", "read", "edited", "deleted", "unmarked", "marked_read"];
+    assert_eq!(keys.collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod decisions;
 mod declared;
 mod doubt;
 mod forecast;
+mod home;
 mod order;
 mod plan;
 mod random;

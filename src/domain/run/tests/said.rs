@@ -351,6 +351,7 @@ fn what_only_reads_is_said_to_be_read_once_it_is_done_and_not_before() {
     let called = ["attempt_started", "call_accepted", "done_read"];
     let expected = asked.iter().chain(&called).map(|key| format!("timeline.{key}"));
     assert_eq!(keys, expected.collect::<Vec<_>>());
+    assert!(has(&of_step(&world, "live"), "step.done.read"));
 }
 
 #[test]
