@@ -160,5 +160,6 @@ mod tests {
         assert_eq!(roles_for(Right::Hold, &[], Role::Db), None);
         assert_eq!(roles_for(Right::Command, &[Role::Db], Role::Db), Some(vec![Role::Ic]));
         assert_eq!(roles_for(Right::Steer, &[], Role::Db), Some(vec![Role::Db, Role::Ic]));
+        assert_eq!(roles_for(Right::Steer, &[], Role::Ic), Some(vec![Role::Ic]), "named once");
     }
 }

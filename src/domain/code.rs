@@ -167,6 +167,13 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_its_twenty_bytes_and_as_people_type_them() {
+        assert_eq!(rfc().expose(), b"12345678901234567890");
+        assert_eq!(rfc().base32(), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+        assert_eq!([19, 21].map(|bytes| Secret::new(vec![1; bytes])), [None, None]);
+    }
+
+    #[test]
     fn clocks_may_differ_by_one_period_and_no_more() {
         let step = 1_111_111_109 / 30;
         for (seconds, right) in [

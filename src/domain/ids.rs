@@ -186,6 +186,7 @@ mod tests {
     fn a_digest_is_sixty_four_hex_digits() {
         let digest = Digest::of(b"exactly this");
         assert_eq!(Digest::parse(digest.as_str()), Ok(digest.clone()));
+        assert_eq!(Digest::of(b"").short(), "e3b0c442");
         assert!(Digest::parse(digest.short()).is_err());
         assert!(Digest::parse(&digest.as_str().to_uppercase()).is_err());
     }

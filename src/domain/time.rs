@@ -232,6 +232,7 @@ mod tests {
     fn zones_follow_summer_time() {
         let winter = Timestamp(1_795_184_300_000);
         assert_eq!(winter.rfc3339(), "2026-11-20T14:18:20Z");
+        assert_eq!((winter.date(), winter.time_of_day()), ("2026-11-20".into(), "14:18:20".into()));
         assert_eq!(winter.minute_in("Europe/Paris").as_deref(), Some("15:18"));
         assert_eq!(winter.minute_in("Europe/Nowhere"), None);
     }

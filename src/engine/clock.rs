@@ -206,9 +206,17 @@ mod tests {
         assert!(clock.now() >= latest && clock.now() < latest.plus(Span::minutes(1)));
     }
 
+    #[test]
+    fn the_system_says_what_time_it_is() {
+        let clock = SystemClock::default();
+        let (now, built) = (clock.now(), Timestamp(1_760_000_000_000));
+        assert!(now > built && clock.now().since(now) < Span::minutes(10));
+    }
+
     #[tokio::test]
     async fn a_fast_clock_passes_a_minute_in_a_moment_and_never_goes_back() {
         let clock = FastClock::new(600);
+        assert_eq!((clock.speed(), clock.stretched(Span::seconds(1))), (600, Span::minutes(10)));
         let before = clock.now();
         clock.sleep(Span::minutes(1)).await;
         assert!(clock.now().since(before) >= Span::minutes(1));

@@ -129,3 +129,6 @@ impl Engine {
         self.work.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -262,7 +262,7 @@ const CHANNELS: [char; 3] = ['C', 'G', 'D'];
 fn is_slack_id(id: &str, begin: &[char], at: Place, problems: &mut Problems) -> bool {
     let rest = id.strip_prefix(begin).unwrap_or_default();
     let is_id =
-        !rest.is_empty() && rest.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+        rest.len() >= 2 && rest.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
     if !is_id {
         let hint =
             format!("an id such as `{}012ABCDEF`, never a name", begin.first().unwrap_or(&'T'));

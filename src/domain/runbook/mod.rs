@@ -13,3 +13,6 @@ pub mod show;
 pub mod template;
 
 pub use document::{ActionCall, CodeOf, Gate, OnFailure, Phase, Runbook, Step, Verify};
+
+#[cfg(test)]
+mod tests;

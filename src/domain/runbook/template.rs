@@ -230,6 +230,9 @@ mod tests {
         assert!(checked(spec, &good).is_ok());
         let bad = json!({"context": 1, "workloads": [], "replicas": -1, "extra": true});
         assert_eq!(checked(spec, &bad).unwrap_err().len(), 5);
+        let spec = action::find("http.check").unwrap();
+        let least = json!({"url": "https://a.example/"});
+        assert_eq!(checked(spec, &least).map(Value::Object), Ok(least), "the rest may be left out");
     }
 
     proptest! {

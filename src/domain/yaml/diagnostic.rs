@@ -121,6 +121,7 @@ mod tests {
             "did you mean `aurora.failover`?"
         );
         assert_eq!(near("zzzzzz", ["a", "b"]), "known: `a`, `b`");
+        assert_eq!(near("abcdefg", ["abc"]), "known: `abc`");
         assert_eq!(near("x", []), "");
     }
 

@@ -120,7 +120,7 @@ fn environment(account: &str) -> Environment {
         "id": "staging", "kind": "staging", "account": account,
         "regions": {"primary": "eu-west-1", "dr": "us-east-1"},
         "objectives": {"rto": "1h", "rpo": "5m"},
-        "chat": {"war_room": "C1", "language": "en", "time_zone": "UTC", "run_prefix": "OPS-DR"},
+        "chat": {"war_room": "C0ROOM", "language": "en", "time_zone": "UTC", "run_prefix": "OPS-DR"},
         "people": [], "document": {},
     }))
     .expect("it is an environment")

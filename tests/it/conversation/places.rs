@@ -43,7 +43,7 @@ async fn only_named_workspaces_and_channels_drive_runs() {
         (ANTOINE, THEIRS, ROOM, "Rien n’est fait depuis cet espace de travail Slack (T0OTHER)"),
         (STRANGER, THEIRS, ROOM, "Nothing is done from this Slack workspace (T0OTHER)"),
         (ANTOINE, OURS, "C0OTHER", "Les exécutions ne se pilotent pas depuis ce salon"),
-        (MIA, OURS, "C0OTHER", "Runs are not driven from this channel. Next: go to C0WARROOM"),
+        (MIA, OURS, "C0OTHER", "Runs are not driven from this channel. Next: go to <#C0WARROOM>"),
     ];
     for (user, team, channel, told) in cases {
         for text in ["start pin", "status", "note let me in"] {

@@ -2,10 +2,12 @@
 
 use super::sample::{World, who};
 use crate::domain::actor::Actor;
+use crate::domain::report::timeline::line;
 use crate::domain::run::chat::{Chat, ChatAsk, News, Source, Words};
 use crate::domain::run::limits;
 use crate::domain::run::protocol::{Effect, Event, Request};
 use crate::domain::run::refusal::Refusal;
+use crate::domain::text::Text;
 
 fn source(n: usize) -> Source {
     Source::parse("C1", &format!("1795184300.{n:06}")).unwrap()
@@ -121,6 +123,29 @@ fn a_message_deleted_before_it_was_read_leaves_its_last_words() {
 }
 
 #[test]
+fn whatever_becomes_of_a_message_has_a_line_of_its_own() {
+    let mut world = World::new();
+    world.mark("mia").unwrap();
+    for news in [
+        News::Unread(None),
+        News::Read(words("one")),
+        News::Edited("two".into()),
+        News::Deleted(None),
+    ] {
+        world.news(news).unwrap();
+    }
+    world.unmark("mia");
+    world.ask("mia", &ask(1, ChatAsk::Mark(Some(words("and the log"))))).unwrap();
+    let chat = world.record.iter().filter(|one| matches!(one.entry.event, Event::Chat { .. }));
+    let keys = chat.map(|one| {
+        let Text::Key(key, _) = line(&world.run, one) else { panic!("{one:?}") };
+        key.strip_prefix("timeline.chat_").unwrap()
+    });
+    let expected = ["marked", "unread", "read", "edited", "deleted", "unmarked", "marked_read"];
+    assert_eq!(keys.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn people_do_not_speak_for_the_chat_and_marks_have_a_bound() {
     let mut world = World::new();
     let read = ask(0, ChatAsk::Follow(News::Read(words("forged"))));
@@ -142,8 +167,9 @@ fn people_do_not_speak_for_the_chat_and_marks_have_a_bound() {
 
 #[test]
 fn only_what_the_chat_calls_a_message_is_one() {
-    let ms = Source::parse("C012", "1795184300.123456").unwrap().at().0;
-    assert_eq!(ms, 1_795_184_300_123);
+    let source = Source::parse("C012", "1795184300.123456").unwrap();
+    assert_eq!((source.channel(), source.ts()), ("C012", "1795184300.123456"));
+    assert_eq!(source.at().0, 1_795_184_300_123);
     for (channel, ts) in [("", "1.000000"), ("C 1", "1.000000"), ("C1", "1"), ("C1", "x.000000")] {
         assert_eq!(Source::parse(channel, ts), None, "{channel} {ts}");
     }

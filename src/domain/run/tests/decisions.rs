@@ -10,7 +10,7 @@ use crate::domain::run::state::{Choice, StepState};
 use crate::domain::time::Span;
 
 /// A decision that people are asked, a minute after the step it looks at was measured.
-fn asked() -> World {
+pub(super) fn asked() -> World {
     let mut world = World::opened("decide");
     world.wait(Span::minutes(1));
     let mut shown = preview("decide", "eu-west-1");

@@ -7,9 +7,11 @@ use crate::domain::ids::{PersonId, RunId};
 use crate::domain::run::apply::open;
 use crate::domain::run::decide::start;
 use crate::domain::run::declared::{Declared, Field, Severity};
+use crate::domain::run::limits;
 use crate::domain::run::protocol::{Entry, Event, Start};
 use crate::domain::run::refusal::Refusal;
 use crate::domain::run::state::{Kind, Run};
+use crate::domain::time::Timestamp;
 
 fn declared(roles: &[(Role, &str)], affected: &[&str]) -> Declared {
     let person = |name: &str| PersonId::parse(name).unwrap();
@@ -66,6 +68,17 @@ fn what_is_wrong_is_refused_at_its_field() {
     let drill = Start { kind: Kind::Exercise, ..wish(Declared::default()) };
     let refused = start(&drill, &who("antoine"), START).unwrap_err();
     assert_eq!(refused.field(), Some(Field::Kind));
+}
+
+#[test]
+fn a_run_is_opened_by_those_who_may_and_not_for_what_was_long_ago() {
+    assert_eq!(variant(&opened("clara", Declared::default()).unwrap_err()), "NotAllowed");
+    assert_eq!(variant(&opened("U9", Declared::default()).unwrap_err()), "Stranger");
+    let at = |ms: u64| {
+        let impact_at = Timestamp(START.0 - i64::try_from(ms).unwrap());
+        start(&Start { impact_at, ..wish(Declared::default()) }, &who("antoine"), START)
+    };
+    assert!(at(limits::IMPACT.ms()).is_ok() && at(limits::IMPACT.ms() + 1).is_err());
 }
 
 #[test]

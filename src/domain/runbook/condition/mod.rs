@@ -16,7 +16,6 @@ use serde_json::Value;
 
 pub use self::names::{Reference, References};
 use self::names::{depth, nesting};
-use crate::domain::environment::Environment;
 
 /// Longest condition, in characters.
 pub const MAX_CONDITION: usize = 500;
@@ -72,12 +71,6 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// What an environment gives; the rest is unknown so far.
-    pub fn of(environment: &Environment) -> Self {
-        let regions = serde_json::to_value(&environment.regions).unwrap_or_default();
-        Self { env: environment.document.clone(), regions, ..Self::default() }
-    }
-
     fn roots(&self) -> [(&'static str, &Value); 5] {
         let [facts, env, regions, steps, run] = ROOTS;
         [
@@ -252,6 +245,7 @@ mod tests {
             ("size(facts.list) == 2", "facts.list"),
             ("!(facts.gone == 1)", "facts.gone"),
             ("facts.gone ? true : true", "facts.gone"),
+            ("size(env.tags) == facts.gone", "facts.gone"),
             ("run.kind == 'incident'", "run.kind"),
             ("steps['other'].state != 'failed'", "steps.other.state"),
             ("facts.n + 1", "neither true nor false"),
@@ -291,6 +285,10 @@ mod tests {
                 && references("").is_err()
         );
         assert!(references(&"!".repeat(501)).is_err());
+        let sum = |parts: usize| format!("{} == 0", vec!["1"; parts].join("+"));
+        assert!(references(&sum(20)).is_ok() && references(&sum(200)).is_err());
+        let long = |length: usize| format!("{}true", " ".repeat(length - 4));
+        assert!(references(&long(500)).is_ok() && references(&long(501)).is_err());
     }
 
     proptest! {

@@ -1,0 +1,72 @@
+//! Every broken document of `tests/it/broken` names its faults, each in its own line, and nothing else. The first line
+//! of a document says what is expected: `# expect LINE: fragment | LINE: fragment`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::read::environments;
+use crate::domain::environment;
+use crate::domain::runbook::check::check;
+use crate::domain::yaml::Diagnostic;
+
+/// The documents of a folder, by their names.
+fn documents(folder: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/broken").join(folder);
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> =
+        files.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
+    files.sort();
+    let read = |path: &PathBuf| {
+        (path.file_name().unwrap().display().to_string(), fs::read_to_string(path).unwrap())
+    };
+    files.iter().map(read).collect()
+}
+
+/// What is different between the expectation in the first line and what was found.
+fn unexpected(name: &str, text: &str, found: Vec<Diagnostic>) -> Vec<String> {
+    let expected = text.lines().next().and_then(|line| line.strip_prefix("# expect "));
+    let Some(expected) = expected else { return vec![format!("{name}: no expectation")] };
+    let mut found = found;
+    let mut wrong = Vec::new();
+    for expectation in expected.split(" | ") {
+        let (line, fragment) =
+            expectation.split_once(": ").unwrap_or((expectation.trim_end_matches(':'), ""));
+        let line: u64 = line.trim().parse().expect("an expectation begins with a line number");
+        match found.iter().position(|one| one.line == line && one.message.contains(fragment)) {
+            Some(at) => {
+                found.remove(at);
+            }
+            None => wrong.push(format!("{name}: not found: {expectation}")),
+        }
+    }
+    wrong.extend(found.iter().map(|one| format!("not expected: {one}")));
+    wrong
+}
+
+#[test]
+fn every_broken_runbook_names_each_fault_with_its_line() {
+    let (files, environments) = (documents(""), environments());
+    assert!(files.len() >= 24, "{}", files.len());
+    let wrong: Vec<String> = files
+        .iter()
+        .flat_map(|(name, text)| {
+            let found = check(name, text, &environments).err().unwrap_or_default();
+            unexpected(name, text, found)
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_broken_environment_names_each_fault_with_its_line() {
+    let files = documents("environments");
+    assert!(files.len() >= 4, "{}", files.len());
+    let wrong: Vec<String> = files
+        .iter()
+        .flat_map(|(name, text)| {
+            let found = environment::check(name, text).err().unwrap_or_default();
+            unexpected(name, text, found)
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
