@@ -71,7 +71,7 @@ async fn measure(presses: usize) -> Result<()> {
     })?;
     let store = SqliteStore::open_beside(&folder.path().join("dr.db")).await?;
     let start = "command=%2Fdr&text=start+region-failover+tabletop&user_id=U0ANTOINE&team_id=T1\
-                 &channel_id=C1&channel_name=demo-war-room&trigger_id=1.1";
+                 &channel_id=C0DEMOWARROOM&channel_name=demo-war-room&trigger_id=1.1";
     press(&client, &base, "commands", start.to_owned()).await?;
     let run = until(async || store.runs(1).await.ok()?.pop()).await?;
     // A few to warm the connections, which are not counted.

@@ -22,7 +22,7 @@ use dr_buddy::domain::run::{Effect, Entry, Event, Kind, MessageKey};
 use dr_buddy::domain::time::{Span, Timestamp};
 use dr_buddy::store::postgres::PostgresStore;
 use dr_buddy::store::sqlite::SqliteStore;
-use dr_buddy::store::{Commit, Committed, Store, Stored};
+use dr_buddy::store::{Commit, Committed, Room, Store, Stored};
 use serde_json::json;
 use sqlx::postgres::PgPool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
@@ -188,7 +188,7 @@ impl Figures {
             let act = Effect::Act { step: step.clone(), attempt };
             store.want(&stored.run.id, &act, NOW).await?;
             let one = now();
-            let claimed = store.claim("bench", NOW, Span::minutes(1), 1).await?;
+            let claimed = store.claim("bench", NOW, Span::minutes(1), Room::each(1)).await?;
             self.claim.took(one.elapsed());
             let claimed = claimed.first().ok_or("it was wanted")?;
             let ends = Event::CallAccepted { step: step.clone(), attempt, evidence: json!({}) };

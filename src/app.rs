@@ -27,6 +27,7 @@ use crate::domain::run::{Effect, Run};
 use crate::domain::text::Text;
 use crate::engine::channel::{Channel, Silent};
 use crate::engine::clock::{Clock, FastClock, SystemClock};
+use crate::engine::patience::Patience;
 use crate::engine::seal::Seal;
 use crate::engine::supervise::{BackOff, Supervisor};
 use crate::engine::{Engine, outbox, recover};
@@ -37,7 +38,7 @@ use crate::slack::inbound;
 use crate::slack::socket::{Sockets, Status};
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, StoreError};
+use crate::store::{self, Store, StoreError};
 use crate::telemetry::Chain;
 use crate::web::access::Access;
 use crate::web::door::{Door, Phase};
@@ -133,10 +134,7 @@ impl App {
                 );
             }
         }
-        let clock: Arc<dyn Clock> = match faults::clock() {
-            None => Arc::new(SystemClock::default()),
-            Some(clock) => Arc::new(clock),
-        };
+        let clock = clock();
         let seal = seal(config.seal_key.as_ref())?;
         let shut = shut(&catalog, &environment);
         let front = Front::open(config.listen, Arc::clone(&clock), shut).await?;
@@ -202,11 +200,7 @@ impl App {
                 Database::Postgres(_) => open(&local.database).await?,
             };
         let actions = Arc::new(Actions::new(ActionSettings::default()));
-        let clock: Arc<dyn Clock> = match faults::clock() {
-            None => Arc::new(SystemClock::default()),
-            Some(clock) => Arc::new(clock),
-        };
-        let engine = Engine::new(store, actions, Arc::new(Silent), clock);
+        let engine = Engine::new(store, actions, Arc::new(Silent), clock());
         let engine = engine.with_seal(seal(local.seal_key.as_ref())?);
         Ok(Desk::new(Arc::new(engine), catalog, Arc::new(environment)))
     }
@@ -279,6 +273,26 @@ impl Told {
     }
 }
 
+/// The time of the system, or of a test.
+fn clock() -> Arc<dyn Clock> {
+    match faults::time() {
+        None => Arc::new(SystemClock::default()),
+        Some((speed, right_at)) => Arc::new(FastClock::right_at(speed, right_at)),
+    }
+}
+
+/// The engine's limits, or those of a test.
+fn patience() -> Patience {
+    let usual = Patience::default();
+    let usual = Patience { group: faults::group().unwrap_or(usual.group), ..usual };
+    match faults::patience() {
+        None => usual,
+        Some([lease, call_by, call, look, never_after]) => {
+            Patience { lease, call_by, call, look, never_after, ..usual }
+        }
+    }
+}
+
 /// Reads what seals the secrets of one-time codes.
 fn seal(key: Option<&SealKey>) -> anyhow::Result<Option<Seal>> {
     let hex = match key {
@@ -301,12 +315,13 @@ async fn begin(
     (clock, seal): (Arc<dyn Clock>, Option<Seal>),
 ) -> anyhow::Result<(Arc<Engine>, Duration)> {
     let catalog = Arc::new(catalog);
-    let store = faults::watch_store(wait_for(&config.database, front).await?);
+    let store = store::watch(wait_for(&config.database, front).await?);
     let slack = SlackClientHandle::new(&config.slack, Arc::clone(&catalog));
-    let slack = Arc::new(slack.context("could not make a Slack client")?);
+    let slack = slack.context("could not make a Slack client")?.with_page(config.page_url);
+    let slack = Arc::new(slack);
     let channel: Arc<dyn Channel> = Arc::clone(&slack) as Arc<dyn Channel>;
     let engine = Engine::new(store, Arc::new(Actions::new(config.actions)), channel, clock);
-    let engine = Arc::new(engine.with_patience(faults::patience()).with_seal(seal));
+    let engine = Arc::new(engine.with_patience(patience()).with_seal(seal));
     let environment = Arc::new(environment);
     let desk = Desk::new(Arc::clone(&engine), catalog, environment);
     let doors = Inbound::new(desk.clone(), Arc::clone(&slack), front.work.clone());

@@ -33,6 +33,9 @@ pub struct Config {
     pub actions: ActionSettings,
     /// `DR_BUDDY_WEB_TOKENS`: `antoine=…,mia=sha256:…`; the war room is off without.
     pub web_tokens: Vec<(PersonId, Digest)>,
+    /// `DR_BUDDY_PAGE_URL`: where people reach the war room in the browser (`https://dr.example.com`); without it no card
+    /// leads there.
+    pub page_url: Option<String>,
     /// `DR_BUDDY_SEAL_KEY`, `DR_BUDDY_SEAL_KEY_FILE`: what seals the secrets of one-time codes; nobody has any without.
     pub seal_key: Option<SealKey>,
     /// `DR_BUDDY_GRACE`: how long running work may take to end when the process is told to; 25s unless told. Kubernetes
@@ -87,8 +90,8 @@ pub fn variable(name: &str) -> Option<String> {
 }
 
 /// What is logged, and how: needed before anything can fail.
-pub fn log(read: Read<'_>) -> (String, bool) {
-    let filter = read("RUST_LOG").unwrap_or_else(|| "info".to_owned());
+pub fn log(read: Read<'_>, unless_told: &str) -> (String, bool) {
+    let filter = read("RUST_LOG").unwrap_or_else(|| unless_told.to_owned());
     (filter, read("DR_BUDDY_LOG_JSON").as_deref() == Some("1"))
 }
 
@@ -117,7 +120,8 @@ impl Local {
     }
 }
 
-fn sources(read: Read<'_>) -> CatalogSources {
+/// Where documents are read from.
+pub fn sources(read: Read<'_>) -> CatalogSources {
     CatalogSources {
         prompts: read("DR_BUDDY_PROMPTS").map(PathBuf::from),
         environments: read("DR_BUDDY_ENVIRONMENTS").map(PathBuf::from),
@@ -153,6 +157,7 @@ impl Config {
             wrong.push(format!("DR_BUDDY_LISTEN: `{listen}` is not an address and port"));
         });
         let web_tokens = tokens(&read("DR_BUDDY_WEB_TOKENS").unwrap_or_default(), &mut wrong);
+        let page_url = page_url(read, !web_tokens.is_empty(), &mut wrong);
         let database = database(read, &mut wrong);
         let seal_key = seal_key(read, &mut wrong);
         let grace = read("DR_BUDDY_GRACE").unwrap_or_else(|| "25s".to_owned());
@@ -160,7 +165,7 @@ impl Config {
             wrong.push(format!("DR_BUDDY_GRACE: {error}: write `25s`"));
             Span(0)
         });
-        let (log, log_json) = log(read);
+        let (log, log_json) = log(read, "info");
         let (Ok(environment), Ok(listen), true) = (environment, listen, wrong.is_empty()) else {
             return Err(wrong);
         };
@@ -186,6 +191,7 @@ impl Config {
                 http: HttpSettings { extra_ca: path("DR_BUDDY_EXTRA_CA") },
             },
             web_tokens,
+            page_url,
             seal_key,
             grace: Duration::from_millis(grace.ms()),
             log,
@@ -221,6 +227,26 @@ fn doors(read: Read<'_>, wrong: &mut Vec<String>) -> (Option<SecretString>, Opti
         );
     }
     (signing.map(Into::into), app.map(Into::into))
+}
+
+/// Where the war room is reached, without a slash at the end: the address of a run is put behind it.
+fn page_url(read: Read<'_>, is_on: bool, wrong: &mut Vec<String>) -> Option<String> {
+    let text = read("DR_BUDDY_PAGE_URL")?;
+    let is_page = url::Url::parse(&text).is_ok_and(|url| {
+        let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        matches!(url.scheme(), "https" | "http") && url.has_host() && plain && text.len() <= 500
+    });
+    if !is_page {
+        wrong.push(format!(
+            "DR_BUDDY_PAGE_URL: `{text}` is not an address that people can open: write `https://dr.example.com`"
+        ));
+    } else if !is_on {
+        wrong.push(
+            "DR_BUDDY_PAGE_URL leads to the war room, which is off: set DR_BUDDY_WEB_TOKENS, or unset the address"
+                .to_owned(),
+        );
+    }
+    is_page.then(|| text.trim_end_matches('/').to_owned())
 }
 
 fn database(read: Read<'_>, wrong: &mut Vec<String>) -> Database {
@@ -305,9 +331,10 @@ mod tests {
             ("DATABASE_URL", "mysql://bot:0123456789abcdef@db/bot"),
             ("DR_BUDDY_GRACE", "soon"),
             ("DR_BUDDY_SEAL_KEY", "0123456789abcdef"),
+            ("DR_BUDDY_PAGE_URL", "dr.example.com"),
         ])
         .unwrap_err();
-        assert_eq!(wrong.len(), 10, "{wrong:#?}");
+        assert_eq!(wrong.len(), 11, "{wrong:#?}");
         assert!(!wrong.join("\n").contains("0123456789abcdef"));
     }
 
@@ -349,6 +376,27 @@ mod tests {
             ("DR_BUDDY_ENVIRONMENT", "prod"),
         ]);
         assert_eq!(swapped.unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn the_page_has_an_address_people_can_open_and_only_where_it_is_on() {
+        let with = |url: &str, tokens: &str| {
+            read(&[
+                ("SLACK_BOT_TOKEN", "xoxb-1"),
+                ("SLACK_SIGNING_SECRET", "2"),
+                ("DR_BUDDY_ENVIRONMENT", "prod"),
+                ("DR_BUDDY_PAGE_URL", url),
+                ("DR_BUDDY_WEB_TOKENS", tokens),
+            ])
+            .map(|config| config.page_url)
+        };
+        let on = "mia=0123456789abcdef";
+        let page = Some("https://dr.example.com".to_owned());
+        assert_eq!(with("https://dr.example.com/", on), Ok(page));
+        for bad in ["dr.example.com", "javascript:alert(1)", "https://", "https://a.example/?x=1"] {
+            assert_eq!(with(bad, on).unwrap_err().len(), 1, "{bad}");
+        }
+        assert!(with("https://dr.example.com", "").unwrap_err()[0].contains("WEB_TOKENS"));
     }
 
     #[test]

@@ -4,20 +4,24 @@
 //! # The map, in reading order
 //! | room | what it is for | may import |
 //! |---|---|---|
-//! | [`domain`] | the rules, pure: runbook documents, runs, what is said, what is reported | itself |
-//! | [`actions`] | the outside systems (AWS, Kubernetes, HTTP) and the simulated ones, behind one trait | `domain` |
-//! | [`store`] | what survives: one transaction per request | `domain` |
-//! | [`engine`] | drives the domain durably: in → decide → record → effect | `domain`, the traits of `store` and `actions` |
+//! | [`domain`] | the rules, pure: documents, runs, what is reported, what is said | nothing |
+//! | [`telemetry`] | writes the logs | nothing |
+//! | [`faults`] | names places for tests of the binary; in every other build nothing | `domain` |
+//! | [`actions`] | the outside systems (AWS, Kubernetes, HTTP) and the simulated ones, behind one trait | `domain`, `faults` |
+//! | [`store`] | what survives: one transaction per request; SQLite and PostgreSQL behind one trait | `domain`, `faults` |
+//! | [`engine`] | drives the domain durably: in → decide → record → effect | `domain`, `telemetry`, `faults`, `actions`, `store` |
 //! | [`catalog`] | reads `prompts/` and the environments, once, whole or not at all | `domain` |
-//! | [`desk`] | what every surface does with what people ask | `engine`, `catalog`, `domain` |
-//! | [`slack`] | signed requests or envelopes in, Block Kit out | `desk` and what it may |
-//! | [`web`] | the war room in the browser: the same messages and buttons | `desk`, and the rendering of `slack` |
-//! | [`cli`] | the subcommands | `desk`, [`app`] |
-//! | [`app`] | the composition root: builds, starts, drains | everything |
+//! | [`desk`] | what every surface does with what people ask | `domain`, `telemetry`, `store`, `engine`, `catalog` |
+//! | [`slack`] | signed requests or envelopes in, Block Kit out | `domain`, `faults`, `store`, `engine`, `catalog`, `desk` |
+//! | [`web`] | the war room in the browser: the same messages and buttons, rendered by `slack` | `domain`, `telemetry`, `store`, `engine`, `catalog`, `desk`, `slack` |
+//! | [`config`] | the only reader of environment variables | `domain`, `actions`, `catalog`, `slack`, `web` |
+//! | [`app`] | the composition root: builds, starts, drains | `domain`, `telemetry`, `faults`, `actions`, `store`, `engine`, `catalog`, `desk`, `slack`, `web`, `config` |
+//! | [`cli`] | the subcommands | `domain`, `telemetry`, `store`, `engine`, `catalog`, `desk`, `config`, `app` |
+//! | `main` | reads the command line, chooses, ends with an exit code | `domain`, `telemetry`, `catalog`, `config`, `cli` |
 //!
-//! [`config`] is the only reader of environment variables, [`telemetry`] writes the logs, [`faults`]
-//! is nothing but in tests of the binary. `tests/it/tidy.rs` reads the
-//! sources and fails when a layer is broken.
+//! Nobody imports a room further down, so there is no circle between rooms; nor is there one between the modules of a
+//! room. Only [`app`] knows which store it is. `tests/it/tidy` reads this table and the sources, and fails where they
+//! differ.
 //!
 //! # What always holds
 //! 1. A call that changes something outside is made in one place ([`engine::attempt`]), from an
@@ -65,11 +69,16 @@
 //! is left to its lease and named in the log (exit code 3). A second signal ends it there and then.
 //!
 //! # How to add
-//! *An action*: a row in [`domain::action`] → an [`Action`](actions::Action) in `actions/` and its line in the registry
-//! → what a tabletop pretends, in `actions/simulated` → its remarks in `prompts/messages`. Tests demand each of these.
+//! *An action*: a row in its system's file under [`domain::action`] → its file in `actions/` and what a tabletop
+//! pretends, in `actions/simulated` → one line for both in `actions/registry` → its remarks in `prompts/messages`.
+//! Tests demand each of these, and print what `deploy/` must hold then.
 //! *A command*: a variant in [`slack::command`]. *A language*: a folder in `prompts/messages`. *A runbook*: YAML only.
 
 pub mod domain;
+
+pub mod telemetry;
+
+pub mod faults;
 
 pub mod actions;
 pub mod store;
@@ -82,9 +91,8 @@ pub mod desk;
 pub mod slack;
 pub mod web;
 
-pub mod cli;
+pub mod config;
 
 pub mod app;
-pub mod config;
-pub mod faults;
-pub mod telemetry;
+
+pub mod cli;

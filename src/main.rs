@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use dr_buddy::catalog::{Catalog, CatalogSources};
+use dr_buddy::catalog::Catalog;
 use dr_buddy::cli::args::{Args, Command, Evidence, Runbook};
 use dr_buddy::cli::serve::Ended;
 use dr_buddy::cli::{demo, enrol, evidence, local, run, runbook, script, serve};
@@ -44,6 +44,11 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args, out: &mut dyn Write) -> io::Result<Ended> {
+    // Whoever works at the terminal reads the answers there; what is logged is what went wrong.
+    let at_terminal = || {
+        let (filter, json) = config::log(&config::variable, "warn");
+        telemetry::init(&filter, json);
+    };
     match args.command {
         Command::Demo { script: true, speed, lang, .. } => {
             let Some(language) = language(&lang, out)? else { return Ok(Ended::Misconfigured) };
@@ -51,16 +56,18 @@ async fn run(args: Args, out: &mut dyn Write) -> io::Result<Ended> {
             script::play(speed.unwrap_or(120), language, out).await
         }
         Command::Demo { script: false, listen, speed, keep, .. } => {
-            let (filter, json) = config::log(&config::variable);
+            let (filter, json) = config::log(&config::variable, "info");
             telemetry::init(&filter, json);
             demo::demo(listen, keep, speed.unwrap_or(1), out).await
         }
         Command::Serve => serve::serve(&config::variable, &mut io::stderr()).await,
         Command::Run { verb, step, run, digest, words } => {
+            at_terminal();
             let wish = run::Wish { verb, step, words: words.join(" "), run, digest };
             local::run(&config::variable, &wish, out).await
         }
         Command::Enrol { person, remove, list } => {
+            at_terminal();
             let wish = match (remove, list) {
                 (true, _) => enrol::Wish::Remove,
                 (false, true) => enrol::Wish::List,
@@ -69,6 +76,7 @@ async fn run(args: Args, out: &mut dyn Write) -> io::Result<Ended> {
             local::enrol(&config::variable, person.as_deref(), wish, out).await
         }
         Command::Evidence(Evidence::Export { run, to }) => {
+            at_terminal();
             local::export(&config::variable, &run, to, out).await
         }
         Command::Evidence(Evidence::Verify { path }) => {
@@ -87,7 +95,7 @@ fn about_runbooks(command: Runbook, out: &mut dyn Write) -> io::Result<Ended> {
         Runbook::Schema => runbook::schema(out)?,
         Runbook::Show { id, lang } => {
             let Some(language) = language(&lang, out)? else { return Ok(Ended::Misconfigured) };
-            match Catalog::load(&CatalogSources::default()) {
+            match Catalog::load(&config::sources(&config::variable)) {
                 Ok(catalog) => {
                     let word = |key: &str| catalog.texts.word(language, key);
                     runbook::show(&catalog, &id, language, &word, out)?

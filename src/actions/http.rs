@@ -20,6 +20,7 @@ use super::params::{
 };
 use super::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Preview, Remark};
+use crate::domain::text::told;
 use crate::domain::time::Span;
 
 /// Longest body that is read.
@@ -262,12 +263,11 @@ impl Answer {
     fn saw(&self) -> String {
         match (self.status, &self.trouble) {
             (Some(status), _) => {
-                let region = self.region.as_deref().unwrap_or("an unnamed region");
-                format!("HTTP {status} from {region} in {} ms", self.latency_ms.unwrap_or(0))
+                let region = self.region.as_deref().unwrap_or("told.no_region");
+                let ms = self.latency_ms.unwrap_or(0).to_string();
+                told("told.http", &[&status.to_string(), region, &ms])
             }
-            (None, trouble) => {
-                format!("no answer: {}", trouble.as_deref().unwrap_or("not known why"))
-            }
+            (None, trouble) => told("told.no_answer", &[trouble.as_deref().unwrap_or("")]),
         }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Preview};
+use crate::domain::text::told;
 
 /// Something a person does or decides.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ impl Action for Human {
 
     async fn probe(&self, _call: &Call<'_>, _request: &Value) -> Probe {
         // Saying it is doing it: nothing can be under way, or left half done.
-        let saw = "nothing outside to look at".to_owned();
+        let saw = told("told.nothing_outside", &[]);
         Probe { happened: Happened::Done, facts: Map::new(), saw }
     }
 

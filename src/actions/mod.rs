@@ -1,14 +1,16 @@
-//! The outside systems, one file each, behind one trait.
+//! The outside systems, one file each, behind one trait; `registry` has a line for each action.
 //!
 //! An [`Action`] never decides: it shows, does exactly what it is handed, and looks. Everything it learns goes back as
 //! data. [`Actions`] finds the implementation of a step: the real one, or in a tabletop run the simulated one;
 //! the choice is the run's kind and nothing else, so that the two can never mix in one run.
 
 mod aws;
+mod fence;
 mod http;
 mod human;
 mod kube;
 mod params;
+mod policy;
 mod registry;
 mod simulated;
 
@@ -20,11 +22,13 @@ use crate::domain::environment::Environment;
 use crate::domain::ids::{RunId, StepId};
 use crate::domain::run::preview::{Approved, Direction, Preview};
 pub use crate::domain::run::state::Happened;
+use crate::domain::text::trouble;
 use crate::domain::time::Timestamp;
 pub use aws::{AwsCredentials, AwsLimits, AwsSettings};
 pub use http::HttpSettings;
 pub use kube::KubeSettings;
-pub use registry::{ActionSettings, Actions, Purpose, aws_policy, kubernetes_roles};
+pub use policy::{aws_policy, kubernetes_roles};
+pub use registry::{ActionSettings, Actions, Purpose};
 
 /// Everything an action may know about the step it works for.
 #[derive(Debug, Clone)]
@@ -80,6 +84,17 @@ pub enum LookError {
     },
 }
 
+impl LookError {
+    /// As it is recorded, to be said in the language of whoever reads it.
+    pub fn said(&self) -> String {
+        match self {
+            Self::Unreachable { system, detail } => trouble("trouble.unreachable", system, detail),
+            Self::Refused { system, detail } => trouble("trouble.refused", system, detail),
+            Self::Unsafe { detail } => detail.clone(),
+        }
+    }
+}
+
 /// How a call that changes something ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
@@ -129,15 +144,24 @@ pub trait Action: Send + Sync + std::fmt::Debug {
     /// Does exactly `approved`, once: no retry, bounded in time.
     async fn run(&self, call: &Call<'_>, approved: &Approved) -> Outcome;
 
-    /// What it needs, apart for looking and for doing: `rds:FailoverGlobalCluster`, `k8s:patch deployments/scale`.
+    /// What it needs, apart for looking and for doing.
     fn permissions(&self) -> Permissions;
+}
+
+/// One thing that must be allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Permission {
+    /// `rds:FailoverGlobalCluster`, and on what, as ARNs; the words in capitals are for the administrator to replace.
+    Aws(&'static str, &'static [&'static str]),
+    /// `patch deployments.apps/scale`; roles are bound in namespaces.
+    Kube(&'static str),
 }
 
 /// What an action needs to be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permissions {
     /// For preview and probe.
-    pub look: &'static [&'static str],
+    pub look: &'static [Permission],
     /// For run and undo.
-    pub act: &'static [&'static str],
+    pub act: &'static [Permission],
 }

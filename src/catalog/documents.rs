@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
+use tracing::warn;
 
 use crate::domain::environment::{self, Environment};
 use crate::domain::ids::{EnvironmentId, RunbookId};
+use crate::domain::runbook::Runbook;
 use crate::domain::runbook::check::check as check_runbook;
-use crate::domain::runbook::{Diagnostic, Runbook};
+use crate::domain::yaml::Diagnostic;
 
 static RUNBOOKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts/runbooks");
 static ENVIRONMENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/deploy/environments");
@@ -22,7 +24,7 @@ pub struct File {
     pub text: String,
 }
 
-/// The built-in runbooks, and those of `prompts/runbooks` laid over them.
+/// The built-in runbooks that fit the environments, and those of `prompts/runbooks` laid over them, which must.
 pub fn runbooks(
     prompts: Option<&Path>,
     environments: &[Environment],
@@ -32,11 +34,18 @@ pub fn runbooks(
         Some(path) => checked(directory(&path)?, check, |runbook| runbook.id.clone())?,
         None => BTreeMap::new(),
     };
-    // A built-in runbook that is replaced need not fit the environments here.
     let mut files = built_in(&RUNBOOKS, "prompts/runbooks")?;
-    files.retain(|file| {
-        let own = check_runbook(&file.name, &file.text, &[]);
-        !own.is_ok_and(|runbook| over.contains_key(&runbook.id))
+    files.retain(|file| match check_runbook(&file.name, &file.text, &[]) {
+        Ok(runbook) if over.contains_key(&runbook.id) => false,
+        Ok(runbook) => {
+            let unfit = check(file).err();
+            if let Some(first) = unfit.iter().flatten().next() {
+                warn!(runbook.id = %runbook.id, "Not offered: it does not fit the environments: {}", first.message);
+            }
+            unfit.is_none()
+        }
+        // It is told what is wrong with it below.
+        Err(_) => true,
     });
     let mut all = checked(files, check, |one| one.id.clone())?;
     all.extend(over);

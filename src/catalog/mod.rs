@@ -1,5 +1,6 @@
 //! What people wrote: runbooks and environments, read from the copy built into the binary and from directories laid
-//! over it. Loaded once, at the start, whole or not at all. This layer may read files; it imports `domain` only.
+//! over it. Loaded once, at the start, whole or not at all: a document that does not pass its check keeps the program from
+//! starting. Files are read here and nowhere else; nothing is decided.
 
 pub mod documents;
 mod start;
@@ -13,7 +14,8 @@ use std::path::PathBuf;
 
 use crate::domain::environment::Environment;
 use crate::domain::ids::{EnvironmentId, RunbookId};
-use crate::domain::runbook::{Diagnostic, Runbook};
+use crate::domain::runbook::Runbook;
+use crate::domain::yaml::Diagnostic;
 
 /// Where to read from besides the binary itself. A document there replaces the built-in one of the same id.
 #[derive(Debug, Clone, Default)]

@@ -11,13 +11,13 @@ use tracing::error;
 use super::documents;
 use crate::domain::environment::Environment;
 use crate::domain::ids::PersonId;
-use crate::domain::runbook::Diagnostic;
 use crate::domain::text::Text;
 use crate::domain::value::Language;
+use crate::domain::yaml::Diagnostic;
 
 static MESSAGES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts/messages");
 
-/// The sentences. A sentence read later replaces the one of the same key.
+/// The sentences. A sentence laid over a built-in one replaces it, and may say what that one can say.
 #[derive(Debug, Clone)]
 pub struct Texts {
     templates: minijinja::Environment<'static>,
@@ -70,20 +70,23 @@ impl Texts {
     /// # Errors
     /// Every file and sentence that cannot be used.
     pub fn read(prompts: Option<&Path>) -> Result<Self, Vec<Diagnostic>> {
-        let mut files = Vec::new();
+        let (mut files, mut over) = (Vec::new(), Vec::new());
         for language in Language::ALL {
             let code = language.code();
             let built_in = MESSAGES.get_dir(code).map(|dir| documents::built_in(dir, code));
-            files.extend(
-                built_in.transpose()?.unwrap_or_default().into_iter().map(|f| (language, f)),
-            );
-            let over = prompts.map(|prompts| prompts.join("messages").join(code));
-            if let Some(over) = over.filter(|path| path.is_dir()) {
-                files.extend(documents::directory(&over)?.into_iter().map(|f| (language, f)));
+            let built_in = built_in.transpose()?.unwrap_or_default();
+            files.extend(built_in.into_iter().map(|file| (language, file)));
+            let path = prompts.map(|prompts| prompts.join("messages").join(code));
+            if let Some(path) = path.filter(|path| path.is_dir()) {
+                over.extend(documents::directory(&path)?.into_iter().map(|file| (language, file)));
             }
         }
-        let files = files.iter().map(|(language, file)| (*language, &*file.name, &*file.text));
-        Self::load(files).map_err(|bad| {
+        fn parts((language, file): &(Language, documents::File)) -> (Language, &str, &str) {
+            (*language, &file.name, &file.text)
+        }
+        let texts = Self::load(files.iter().map(parts));
+        let texts = texts.and_then(|texts| texts.lay_over(over.iter().map(parts)));
+        texts.map_err(|bad| {
             let trouble =
                 |bad: &BadTexts| documents::trouble("messages".into(), &bad.to_string(), "");
             bad.iter().map(trouble).collect()
@@ -100,14 +103,32 @@ impl Texts {
         let mut templates = minijinja::Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
         templates.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        let mut texts = Self { templates, keys: BTreeMap::new() };
+        Self { templates, keys: BTreeMap::new() }.with(files, Self::add)
+    }
+
+    /// The same with other words for some of the sentences.
+    ///
+    /// # Errors
+    /// Every file and sentence that cannot be used: nobody would hear of it before the night it is to be said.
+    pub fn lay_over<'a>(
+        self,
+        files: impl IntoIterator<Item = (Language, &'a str, &'a str)>,
+    ) -> Result<Self, Vec<BadTexts>> {
+        self.with(files, Self::replace)
+    }
+
+    fn with<'a>(
+        mut self,
+        files: impl IntoIterator<Item = (Language, &'a str, &'a str)>,
+        add: fn(&mut Self, Language, &str, String) -> Result<(), String>,
+    ) -> Result<Self, Vec<BadTexts>> {
         let mut bad = Vec::new();
         for (language, file, content) in files {
             let file = format!("{}/{file}", language.code());
             match serde_saphyr::from_str::<BTreeMap<String, String>>(content) {
                 Ok(sentences) => {
                     for (key, template) in sentences {
-                        if let Err(why) = texts.add(language, &key, template) {
+                        if let Err(why) = add(&mut self, language, &key, template) {
                             bad.push(BadTexts::Template { file: file.clone(), key, why });
                         }
                     }
@@ -115,7 +136,25 @@ impl Texts {
                 Err(error) => bad.push(BadTexts::File { file, why: error.to_string() }),
             }
         }
-        if bad.is_empty() { Ok(texts) } else { Err(bad) }
+        if bad.is_empty() { Ok(self) } else { Err(bad) }
+    }
+
+    fn replace(&mut self, language: Language, key: &str, template: String) -> Result<(), String> {
+        if !self.keys.get(language.code()).is_some_and(|keys| keys.contains(key)) {
+            return Err("there is no such sentence, so it would never be said".to_owned());
+        }
+        let known = self.placeholders(language, key);
+        self.add(language, key, template)?;
+        let unknown: Vec<_> = self
+            .placeholders(language, key)
+            .into_iter()
+            .filter(|one| !known.contains(one))
+            .collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let known: Vec<_> = known.into_iter().collect();
+        Err(format!("it has no {}; what it has: {}", unknown.join(", "), known.join(", ")))
     }
 
     fn add(&mut self, language: Language, key: &str, template: String) -> Result<(), String> {
@@ -261,6 +300,23 @@ mod tests {
         assert_eq!(channel("#war-room & co"), "#war-room &amp; co");
         assert_eq!(voice.plain(&Text::key("bye")), "bye");
         assert_eq!(voice.plain(&Text::key("hello")), "hello");
+    }
+
+    #[test]
+    fn a_sentence_is_replaced_by_one_that_can_be_said() {
+        let texts = Texts::load([(Language::En, "a.yaml", "hello: \"Hello {{ who }}\"")]).unwrap();
+        let over = |content| texts.clone().lay_over([(Language::En, "over.yaml", content)]);
+        let said = over("hello: \"Good night {{ who }}\"").unwrap();
+        let hello = Text::Key("hello", vec![("who", Text::raw("Mia"))]);
+        assert_eq!(said.voice(Language::En, None).plain(&hello), "Good night Mia");
+        assert!(over("hello: \"Good night\"").is_ok());
+        for (content, why) in [
+            ("helo: \"Good night\"", "no such sentence"),
+            ("hello: \"Hello {{ step }} {{ who }}\"", "it has no step; what it has: who"),
+        ] {
+            let bad = over(content).unwrap_err();
+            assert!(bad.len() == 1 && bad[0].to_string().contains(why), "{bad:?}");
+        }
     }
 
     #[test]

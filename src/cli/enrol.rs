@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Write};
 
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::run::ask_code;
 use super::serve::Ended;
@@ -66,7 +66,7 @@ pub async fn enrol(
         if !ended {
             return refused(desk, &by, &whose("cli.enrol.none"), out);
         }
-        info!(actor = ?by, "Ended the enrolment of `{}`", person.id);
+        warn!(actor = ?by, "Ended the enrolment of `{}`", person.id);
         say(desk, &by, &whose("cli.enrol.removed"), out)?;
         return Ok(Ended::Well);
     }

@@ -156,6 +156,8 @@ fn beside(recorded: &Recorded) -> Option<(String, Value)> {
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
         | Event::Chat { .. }
+        | Event::GroupSeen { .. }
+        | Event::GroupUnread { .. }
         | Event::RunClosed { .. } => None,
     }
 }

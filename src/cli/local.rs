@@ -52,6 +52,7 @@ pub async fn run(read: Read<'_>, wish: &Wish, out: &mut dyn Write) -> io::Result
     };
     let Some(person) = me(&local, &desk, out)? else { return Ok(Ended::Refused) };
     let by: Actor = Desk::actor(person, Surface::Cli);
+    desk.recall(&by).await;
     let mut input = io::BufReader::new(io::stdin());
     run::run(&desk, &by, wish, &mut input, out).await
 }

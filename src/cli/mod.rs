@@ -1,5 +1,5 @@
 //! What the subcommands do. Each writes to a writer it is given and says whether all was good; `main` makes an exit
-//! code of that.
+//! code of that. People at a terminal are a surface like any other: what concerns a run goes through the desk.
 
 pub mod args;
 pub mod demo;

@@ -11,13 +11,14 @@ pub(super) fn text(voice: &Voice<'_>, message: &Message) -> String {
     for block in &message.blocks {
         match block {
             Block::Heading(text) => add(&mut out, &voice.plain(text).to_uppercase()),
+            Block::Banner(line) => add(&mut out, &voice.plain(line).replace('*', "")),
             Block::Lines(lines) | Block::Small(lines) => {
                 for line in lines {
                     add(&mut out, &voice.plain(line).replace(['*', '`'], ""));
                 }
             }
             Block::Rule => add(&mut out, &"─".repeat(COLUMNS)),
-            Block::Buttons(_) => {}
+            Block::Buttons(_) | Block::Views(_) => {}
         }
     }
     out
@@ -27,7 +28,12 @@ pub(super) fn text(voice: &Voice<'_>, message: &Message) -> String {
 pub(super) fn verbs(message: &Message) -> Vec<&'static str> {
     let buttons = message.blocks.iter().filter_map(|block| match block {
         Block::Buttons(buttons) => Some(buttons),
-        Block::Heading(_) | Block::Lines(_) | Block::Small(_) | Block::Rule => None,
+        Block::Banner(_)
+        | Block::Heading(_)
+        | Block::Lines(_)
+        | Block::Small(_)
+        | Block::Rule
+        | Block::Views(_) => None,
     });
     buttons.flatten().map(|button| button.press.ask.name()).collect()
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::catalog::{Catalog, documents};
 use crate::domain::ids::RunbookId;
-use crate::domain::runbook::check::near;
-use crate::domain::runbook::{Diagnostic, check, schema as json_schema, show as print};
+use crate::domain::runbook::{check, schema as json_schema, show as print};
 use crate::domain::value::Language;
+use crate::domain::yaml::{Diagnostic, near};
 
 /// Checks runbooks (files, or directories of them) against the environments of a directory, or the built-in ones.
 /// Writes every problem; silent and true if there is none.

@@ -256,7 +256,12 @@ impl Stage {
         for block in &card.blocks {
             let lines = match block {
                 Block::Lines(lines) => lines,
-                Block::Heading(_) | Block::Small(_) | Block::Rule | Block::Buttons(_) => continue,
+                Block::Banner(_)
+                | Block::Heading(_)
+                | Block::Small(_)
+                | Block::Rule
+                | Block::Buttons(_)
+                | Block::Views(_) => continue,
             };
             for line in lines {
                 let text = self.voice().plain(line).replace(['*', '`'], "");
@@ -277,7 +282,12 @@ impl Stage {
         writeln!(out)?;
         if let Some(measures) = measures::measure(&record, now) {
             let measured = measures.rto.map_or_else(|| "?".to_owned(), |rto| rto.clock());
-            writeln!(out, "{}: {measured}  (RTO {})", say("demo.split.total"), measures.target)?;
+            writeln!(
+                out,
+                "{}: {measured}  (RTO {})",
+                say("demo.split.total"),
+                measures.target.spoken()
+            )?;
             writeln!(out, "    {:<34} {:>8}", say("demo.split.detect"), measures.detect.clock())?;
             for phase in &measures.phases {
                 let title = voice.plain(&Text::from(&phase.title));

@@ -24,6 +24,12 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
+fn is_group(text: &str) -> bool {
+    let rest = text.strip_prefix('S').unwrap_or_default();
+    (2..=31).contains(&rest.len())
+        && rest.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $what:literal, $ok:ident, $rule:literal) => {
         $(#[$doc])*
@@ -94,6 +100,11 @@ id!(
     PersonId, "person id", is_slug, "lower-case letters, digits and `-`, starting with a letter, at most 48"
 );
 
+id!(
+    /// A user group of Slack: `S012ABCDEF`. Never its handle, which people change.
+    GroupId, "Slack user group", is_group, "`S`, then capitals and digits, such as `S012ABCDEF`, never a handle"
+);
+
 /// The SHA-256 of exactly what people are shown and agree to, in lower-case hex.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -160,6 +171,15 @@ mod tests {
         assert!(RunId::parse("OPS-DR-2026-11-20-7f3a2c").is_ok());
         assert!(RunId::parse("a b").is_err());
         assert!(serde_json::from_str::<StepId>("\"No\"").is_err());
+    }
+
+    #[test]
+    fn a_group_is_named_by_its_id_and_never_by_its_handle() {
+        assert!(GroupId::parse("S012ABCDEF").is_ok());
+        for bad in ["", "S", "S1", "@db", "db-team", "s012abcdef", "U012ABCDEF", "<!subteam^S012>"]
+        {
+            assert!(GroupId::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! The rules of the product. Pure: no async, clock, randomness, environment, files, SQL, HTTP or Slack; the tidy
 //! test reads these sources and fails on any of them. Time is an argument; ids are made outside and passed in.
 //!
-//! In reading order: the words ([`ids`], [`time`], [`actor`]), what is acted on ([`environment`]), what is asked besides
-//! the press ([`code`]), what may be done
-//! ([`action`]), the document that orders it ([`runbook`]), the run itself ([`run`]), what is said ([`comms`]) and
-//! what is reported ([`report`]).
+//! In reading order: the words ([`ids`], [`time`], [`value`], [`text`]), how documents are read ([`yaml`]), who may
+//! ([`actor`]), what is acted on ([`environment`]), what is asked besides the press ([`code`]), what may be done
+//! ([`action`]), the document that orders it ([`runbook`]), the run itself ([`run`]), what is
+//! reported of it ([`report`]) and what is said ([`comms`]).
 
 pub mod ids;
 pub mod text;
 pub mod time;
 pub mod value;
+pub mod yaml;
 
 pub mod actor;
 pub mod code;
@@ -20,5 +21,6 @@ pub mod runbook;
 
 pub mod run;
 
-pub mod comms;
 pub mod report;
+
+pub mod comms;

@@ -4,25 +4,56 @@
 use super::ids::PersonId;
 use super::value::Localized;
 
-/// What goes wrong in dr-buddy's own words, recorded where usually the words of a system stand.
-const TROUBLES: [&str; 9] = [
-    "trouble.unreachable",
-    "trouble.refused",
-    "trouble.no_action",
-    "trouble.too_late",
-    "trouble.not_shown",
-    "trouble.not_approved",
-    "trouble.no_answer",
-    "trouble.cut",
-    "trouble.no_return",
+/// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
+/// system stand; each with the names of its arguments.
+const OURS: [(&str, &[&str]); 33] = [
+    ("trouble.unreachable", &["what", "detail"]),
+    ("trouble.refused", &["what", "detail"]),
+    ("trouble.no_action", &["what"]),
+    ("trouble.too_late", &[]),
+    ("trouble.not_shown", &[]),
+    ("trouble.not_approved", &[]),
+    ("trouble.no_answer", &["what"]),
+    ("trouble.cut", &[]),
+    ("trouble.no_return", &["what"]),
+    ("told.replicas", &["what"]),
+    ("told.restarted_at", &["what"]),
+    ("told.pods", &["what"]),
+    ("told.host", &["what"]),
+    ("told.rest", &[]),
+    ("told.not_shown", &[]),
+    ("told.unchanged", &[]),
+    ("told.never", &[]),
+    ("told.unknown", &[]),
+    ("told.nothing", &[]),
+    ("told.nothing_outside", &[]),
+    ("told.running", &["count"]),
+    ("told.new", &["count", "at"]),
+    ("told.writer", &["region"]),
+    ("told.writer_busy", &["region", "operation", "to"]),
+    ("told.http", &["status", "region", "ms"]),
+    ("told.no_region", &[]),
+    ("told.no_answer", &["why"]),
+    ("told.dns", &["primary", "secondary"]),
+    ("told.scaled", &["name", "replicas", "ready"]),
+    ("told.updated", &["name", "ready", "of"]),
+    ("told.secret", &["host", "version"]),
+    ("told.no_time", &["seconds"]),
+    ("told.timed_out", &["seconds"]),
 ];
-/// Between what is in trouble and the details.
+/// Between two arguments.
 const APART: &str = " | ";
 
 /// What is recorded of a trouble of ours; [`Text::seen`] reads it. `what` and `detail` may be empty.
 pub fn trouble(key: &str, what: &str, detail: &str) -> String {
-    let apart = if detail.is_empty() { "" } else { APART };
-    format!("{key} {what}{apart}{detail}").trim_end().to_owned()
+    told(key, &[what, detail])
+}
+
+/// What is recorded of what an action saw or would change, where the words are ours; [`Text::seen`] reads it.
+pub fn told(key: &str, args: &[&str]) -> String {
+    let args = args.join(APART);
+    let args = args.trim_end().trim_end_matches(APART.trim()).trim_end();
+    format!("{key} {args}").trim_end().to_owned()
 }
 
 /// A piece of text that can be said in any language.
@@ -56,15 +87,18 @@ impl Text {
     }
 
     /// A text of the outside world as people can read it: each ARN as name and region. The record keeps the whole.
-    /// What [`trouble`] wrote is said in the reader's language.
+    /// What [`trouble`] and [`told`] wrote is said in the reader's language; several of them stand on a line each.
     pub fn seen(text: &str) -> Self {
+        if text.starts_with("told.") && text.contains('\n') {
+            return Self::List(text.lines().map(Self::seen).collect());
+        }
         let (key, rest) = text.split_once(' ').unwrap_or((text, ""));
-        let Some(key) = TROUBLES.into_iter().find(|known| *known == key) else {
+        let Some((key, names)) = OURS.into_iter().find(|(known, _)| *known == key) else {
             return Self::Raw(without_arns(text));
         };
-        let (what, detail) = rest.split_once(APART).unwrap_or((rest, ""));
-        let said = |text| Self::Raw(without_arns(text));
-        Self::Key(key, vec![("what", said(what)), ("detail", said(detail))])
+        let mut args = rest.splitn(names.len().max(1), APART);
+        let arg = |name: &&'static str| (*name, Self::seen(args.next().unwrap_or_default()));
+        Self::Key(key, names.iter().map(arg).collect())
     }
 
     /// Several people.
@@ -134,9 +168,17 @@ mod tests {
         };
         let (what, detail) = (Text::raw("eks in eu-west-1"), Text::raw("timed out | twice"));
         assert_eq!(args, [("what", what), ("detail", detail)]);
-        for key in TROUBLES {
-            assert!(matches!(Text::seen(&trouble(key, "", "")), Text::Key(said, _) if said == key));
+        for (key, names) in OURS {
+            let Text::Key(said, args) = Text::seen(&told(key, &[])) else { panic!("{key}") };
+            assert_eq!((said, args.len()), (key, names.len()));
+            assert!(args.iter().all(|(_, text)| *text == Text::raw("")), "{args:?}");
         }
+        let unknown = told("told.secret", &["h", &told("told.unknown", &[])]);
+        let args = vec![("host", Text::raw("h")), ("version", Text::key("told.unknown"))];
+        assert_eq!(Text::seen(&unknown), Text::Key("told.secret", args));
+        let two = [told("told.running", &["1"]), told("told.running", &["2"])];
+        let Text::List(lines) = Text::seen(&two.join("\n")) else { panic!("{two:?}") };
+        assert_eq!(lines, two.map(|line| Text::seen(&line)));
         for raw in ["trouble.other x", "trouble", "", "in trouble.cut"] {
             assert_eq!(Text::seen(raw), Text::raw(raw));
         }

@@ -46,11 +46,25 @@ impl Timestamp {
         self.jiff().strftime("%H:%M:%S").to_string()
     }
 
+    /// `14:18:20 UTC (15:18 Paris)`, with the named zone's time.
+    pub fn clock_in(self, zone: &str) -> String {
+        let utc = self.time_of_day();
+        match self.minute_in(zone) {
+            Some(local) if zone != "UTC" => format!("{utc} UTC ({local} {})", city(zone)),
+            Some(_) | None => format!("{utc} UTC"),
+        }
+    }
+
     /// `15:18` in the named zone (an IANA name such as `Europe/Paris`), or `None` if there is no such zone.
     pub fn minute_in(self, zone: &str) -> Option<String> {
         let zone = jiff::tz::TimeZone::get(zone).ok()?;
         Some(self.jiff().to_zoned(zone).strftime("%H:%M").to_string())
     }
+}
+
+/// `Paris` of `Europe/Paris`.
+pub fn city(zone: &str) -> String {
+    zone.rsplit('/').next().unwrap_or(zone).replace('_', " ")
 }
 
 impl std::fmt::Display for Timestamp {
@@ -104,6 +118,19 @@ impl Span {
         }
     }
 
+    /// As people say it, in units that are the same in every language, with a space at which no line breaks: `48 s`,
+    /// `3 min 10 s`, `4 h`.
+    pub fn spoken(self) -> String {
+        if (1..1000).contains(&self.0) {
+            return format!("{}\u{a0}ms", self.0);
+        }
+        let seconds = self.0 / 1000;
+        let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
+        let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+        let said: Vec<String> = parts.map(|(count, unit)| format!("{count}\u{a0}{unit}")).collect();
+        if said.is_empty() { "0\u{a0}s".to_owned() } else { said.join("\u{a0}") }
+    }
+
     /// As a clock shows it: `0:48`, `17:42`, `1:03:20`.
     pub fn clock(self) -> String {
         let seconds = self.0 / 1000;
@@ -154,6 +181,21 @@ mod tests {
         assert_eq!(Span::parse("60s").unwrap().to_string(), "1m");
         for bad in ["", "10", "m", "-1s", "1.5h", "10 m", "99999999999999999999s", "500d"] {
             assert!(Span::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_span_is_said_in_units_that_everybody_reads_and_never_torn_apart() {
+        for (span, said) in [
+            (Span(0), "0 s"),
+            (Span(500), "500 ms"),
+            (Span::seconds(26), "26 s"),
+            (Span::seconds(190), "3 min 10 s"),
+            (Span::minutes(30), "30 min"),
+            (Span::minutes(240), "4 h"),
+            (Span::seconds(3_605), "1 h 5 s"),
+        ] {
+            assert_eq!(span.spoken(), said.replace(' ', "\u{a0}"));
         }
     }
 

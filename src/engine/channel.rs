@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::comms::Message;
+use crate::domain::environment::Group;
 use crate::domain::run::chat::{Source, Words};
 use crate::domain::run::{MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
@@ -130,6 +131,18 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When it cannot be read.
     async fn said(&self, _run: &Run, _source: &Source) -> Result<Option<Words>, ChannelError> {
+        Ok(None)
+    }
+
+    /// Who is in a user group: the channel's own ids of people. `None`: this channel has no groups.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    async fn members(
+        &self,
+        _run: &Run,
+        _group: &Group,
+    ) -> Result<Option<Vec<String>>, ChannelError> {
         Ok(None)
     }
 

@@ -4,7 +4,7 @@
 use tracing::info;
 
 use super::channel::ChannelError;
-use super::outbox::{self, EffectError};
+use super::effect::{self, EffectError};
 use super::{Asked, Engine};
 use crate::domain::actor::Actor;
 use crate::domain::run::Request;
@@ -20,7 +20,7 @@ pub(super) async fn read(
     source: &Source,
 ) -> Result<(), EffectError> {
     let Some(stored) = engine.store.run(&claimed.run).await? else {
-        return outbox::settle(engine, claimed).await;
+        return effect::settle(engine, claimed).await;
     };
     let news = match engine.channel.said(&stored.run, source).await {
         Ok(Some(words)) => News::Read(words),

@@ -74,7 +74,7 @@ impl Engine {
         let request = Request::CodesLocked { step: step.clone(), person: person.clone(), until };
         let key = format!("codes/{}/{person}/{}", run.environment.id, until.0);
         let asked = Asked { key: &key, request: &request, by: &Actor::Engine, settles: None };
-        if let Err(error) = Box::pin(self.in_turn(&run.id, asked, None, &mut None)).await {
+        if let Err(error) = Box::pin(self.submit(&run.id, asked)).await {
             error!(run.id = %run.id, error = %error, "Could not record that codes are locked");
         }
     }

@@ -1,18 +1,22 @@
 //! Drives the domain durably: in → decide → record → effect.
 //!
 //! [`Engine::submit`] is the only way anything changes: one transaction per request. Where the rules want more than a
-//! press, `codes` asks for it. The [`outbox`] performs what was
-//! recorded; [`attempt`] does the steps' own work (preview, call, proof, probe); `tell` shows messages, `chat` reads
-//! those that people marked, `watch` keeps the
-//! warning of the bot's silence. Whatever was interrupted is found in the outbox again and takes the same path; an
-//! attempt found open is probed, never repeated, and before any other work ([`recover`]). What runs for long is kept
-//! running by [`supervise`].
+//! press, `codes` asks for it. The [`outbox`] performs what was recorded; [`attempt`] does the steps' own work (preview,
+//! call, proof, probe); `tell` shows messages, `chat` reads those that people marked, `groups` who is in a user group,
+//! `watch` keeps the warning of the bot's silence, all of them with one `effect` in hand. Whatever was interrupted is found in the outbox again and takes
+//! the same path; an attempt found open is probed, never repeated, and before any other work ([`recover`]). What runs for
+//! long is kept running by [`supervise`].
+//!
+//! It decides nothing (that is the domain's), writes no SQL, and knows no surface: what people press and read is not
+//! known here.
 
 pub mod attempt;
 pub mod channel;
 mod chat;
 pub mod clock;
 mod codes;
+mod effect;
+mod groups;
 pub mod outbox;
 pub mod patience;
 pub mod recover;

@@ -9,18 +9,20 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use super::channel::ChannelError;
+use super::effect::{EffectError, hand_back};
 use super::patience::span;
-use super::{Asked, Engine, SubmitError, attempt, chat, tell, watch};
+use super::{Asked, Engine, SubmitError, attempt, chat, groups, tell, watch};
 use crate::domain::actor::Actor;
 use crate::domain::run::{Effect, MessageKey, Request};
 use crate::domain::time::{Span, Timestamp};
-use crate::store::{Claimed, StoreError};
+use crate::store::{Claimed, Room};
 use crate::telemetry::Chain;
 
-/// Effects performed at the same time, messages apart: those wait for a slow channel, and nothing may wait for them.
-const AT_ONCE: usize = 16;
-/// Messages on their way at the same time.
-const MESSAGES: usize = 128;
+/// Work done at the same time. What talks with the chat is apart: it waits for a slow chat, and nothing may wait for it,
+/// nor may it wait for a region that does not answer.
+const WORK: usize = 16;
+/// What talks with the chat at the same time.
+const TALK: usize = 128;
 /// The safety net.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(2);
 /// Before the database is asked again after it did not answer.
@@ -31,35 +33,16 @@ const CARD_EVERY: Span = Span::seconds(30);
 /// A message whose post was not answered is looked for after so long.
 const LOOK_AFTER: Span = Span::seconds(3);
 
-/// An effect was not performed; it is tried again.
-#[derive(Debug, thiserror::Error)]
-pub enum EffectError {
-    /// It could not be recorded.
-    #[error(transparent)]
-    Submit(#[from] SubmitError),
-    /// The message was not shown.
-    #[error(transparent)]
-    Channel(#[from] ChannelError),
-}
-
-impl From<StoreError> for EffectError {
-    fn from(error: StoreError) -> Self {
-        Self::Submit(error.into())
-    }
-}
-
 /// Performs effects until told to end; then takes nothing more, and finishes what it began.
 pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
-    let (mut running, mut telling) = (JoinSet::new(), JoinSet::new());
+    let (mut working, mut talking) = (JoinSet::new(), JoinSet::new());
     let mut refreshed = engine.clock.now();
     while !token.is_cancelled() {
         if engine.clock.now().since(refreshed) >= CARD_EVERY {
             refreshed = engine.clock.now();
             refresh_cards(&engine).await;
         }
-        let room =
-            AT_ONCE.saturating_sub(running.len()).min(MESSAGES.saturating_sub(telling.len()));
-        let claimed = take(&engine, room).await;
+        let claimed = take(&engine, left(WORK, &working), left(TALK, &talking)).await;
         if token.is_cancelled() {
             give_back_all(&engine, &claimed).await;
             break;
@@ -67,9 +50,7 @@ pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
         let idle = claimed.is_empty();
         for claimed in claimed {
             let engine = Arc::clone(&engine);
-            let is_message =
-                matches!(claimed.effect, Effect::Show(_) | Effect::Watch | Effect::Read(_));
-            let tasks = if is_message { &mut telling } else { &mut running };
+            let tasks = if claimed.effect.is_talk() { &mut talking } else { &mut working };
             tasks.spawn(async move { perform(&engine, claimed).await });
         }
         if idle {
@@ -77,24 +58,28 @@ pub async fn work(engine: Arc<Engine>, token: CancellationToken) {
                 () = token.cancelled() => {}
                 () = engine.work.notified() => {}
                 () = engine.store.woken() => {}
-                Some(_) = running.join_next() => {}
-                Some(_) = telling.join_next() => {}
+                Some(_) = working.join_next() => {}
+                Some(_) = talking.join_next() => {}
                 () = until_due(&engine) => {}
             }
         }
-        while running.try_join_next().is_some() || telling.try_join_next().is_some() {}
+        while working.try_join_next().is_some() || talking.try_join_next().is_some() {}
     }
-    while running.join_next().await.is_some() || telling.join_next().await.is_some() {}
+    while working.join_next().await.is_some() || talking.join_next().await.is_some() {}
 }
 
-/// Takes up to so many effects that are due, each to be handed to [`perform`].
-pub async fn take(engine: &Engine, room: usize) -> Vec<Claimed> {
-    if room == 0 {
+fn left(of: usize, tasks: &JoinSet<()>) -> u32 {
+    u32::try_from(of.saturating_sub(tasks.len())).unwrap_or(u32::MAX)
+}
+
+/// Takes up to so much work, and talk with the chat, that is due, each to be handed to [`perform`].
+pub async fn take(engine: &Engine, work: u32, talk: u32) -> Vec<Claimed> {
+    let room = Room { work, talk };
+    if room == Room::each(0) {
         return Vec::new();
     }
-    let limit = u32::try_from(room).unwrap_or(1);
     let lease = engine.clock.stretched(span(engine.patience.lease));
-    match engine.store.claim(&engine.holder(), engine.clock.now(), lease, limit).await {
+    match engine.store.claim(&engine.holder(), engine.clock.now(), lease, room).await {
         Ok(claimed) => claimed,
         Err(error) => {
             error!(error = %Chain(&error), "Could not look for work");
@@ -102,18 +87,6 @@ pub async fn take(engine: &Engine, room: usize) -> Vec<Claimed> {
             Vec::new()
         }
     }
-}
-
-/// Lets go of an effect: whoever comes next takes it at once.
-pub(super) async fn hand_back(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
-    let (now, note) = (engine.clock.now(), claimed.note.as_deref());
-    Ok(engine.store.postpone(claimed, now, note, false).await?)
-}
-
-/// Nothing is to be done, or nothing any more. If the effect is somebody else's by now, it is theirs to settle.
-pub(super) async fn settle(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
-    engine.store.settle(claimed, engine.clock.now()).await?;
-    Ok(())
 }
 
 async fn give_back_all(engine: &Engine, all: &[Claimed]) {
@@ -157,6 +130,7 @@ pub async fn perform(engine: &Engine, claimed: Claimed) {
         Effect::Prove { step, attempt } => attempt::prove(engine, &claimed, step, *attempt).await,
         Effect::Probe { step, attempt } => attempt::probe(engine, &claimed, step, *attempt).await,
         Effect::Read(source) => chat::read(engine, &claimed, source).await,
+        Effect::ReadGroup(group) => groups::read(engine, &claimed, group).await,
         Effect::WakeAt(at) => tick(engine, &claimed, *at).await,
         Effect::Watch => watch::watch(engine, &claimed).await,
     };

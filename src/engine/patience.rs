@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::domain::run::limits::LATE_EFFECT;
 use crate::domain::time::Span;
 
 /// The limits an engine works with. Tests of the whole have less patience, in the same proportions.
@@ -19,13 +20,8 @@ pub struct Patience {
     pub look: Duration,
     /// "Nothing was started" is not concluded earlier than so long after the doubt: the other side may show it late.
     pub never_after: Duration,
-}
-
-impl Patience {
-    /// Whether nobody can find a lease over whose call is not.
-    pub fn is_sound(&self) -> bool {
-        self.call_by + self.call < self.lease
-    }
+    /// How long what was seen of a user group is taken for granted.
+    pub group: Duration,
 }
 
 impl Default for Patience {
@@ -35,7 +31,8 @@ impl Default for Patience {
             call_by: Duration::from_secs(90),
             call: Duration::from_secs(60),
             look: Duration::from_secs(20),
-            never_after: Duration::from_secs(30),
+            never_after: Duration::from_millis(LATE_EFFECT.ms()),
+            group: Duration::from_secs(60),
         }
     }
 }
@@ -52,9 +49,6 @@ mod tests {
     #[test]
     fn nobody_finds_a_lease_over_whose_call_is_not() {
         let patience = Patience::default();
-        assert!(patience.is_sound());
-        assert!(!Patience { lease: patience.call, ..patience }.is_sound());
-        let lease = patience.call_by + patience.call;
-        assert!(!Patience { lease, ..patience }.is_sound(), "at the very moment");
+        assert!(patience.call_by + patience.call < patience.lease);
     }
 }

@@ -3,7 +3,7 @@
 //! A start reads the open runs, plans ([`plan`]) and carries the plan out here: it takes the outbox rows of the open
 //! attempts, so far as nobody alive has them, reports a call found open as interrupted, and looks, at all of them at
 //! the same time. The findings are requests like any other. Only then does the outbox start. When the lease of another
-//! replica ends, whoever takes its open attempt goes the same way ([`look_now`]).
+//! replica ends, whoever takes its open attempt goes the same way.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,16 +12,17 @@ use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, error, info, warn};
 
 use super::clock::Clock;
-use super::outbox::{self, EffectError};
-use super::patience::{Patience, span};
+use super::effect::take;
+use super::outbox;
+use super::patience::Patience;
 use super::supervise::Supervisor;
-use super::{Asked, Engine, SubmitError, attempt};
+use super::{Asked, Engine, SubmitError};
 use crate::domain::actor::Actor;
-use crate::domain::ids::{RunId, StepId};
+use crate::domain::ids::RunId;
 use crate::domain::run::plan::{OpenAttempt, plan};
-use crate::domain::run::{Effect, Request, Run};
+use crate::domain::run::{Request, Run};
 use crate::domain::time::{Span, Timestamp};
-use crate::store::{Claimed, StoreError};
+use crate::store::StoreError;
 use crate::telemetry::Chain;
 
 /// Looks at the same time.
@@ -95,28 +96,6 @@ async fn look_after(engine: &Engine, run: &RunId, open: &OpenAttempt) {
             error!(run.id = %run, step.id = %open.step, error = %Chain(&error), "Could not take an open attempt");
         }
     }
-}
-
-async fn take(
-    engine: &Engine,
-    run: &RunId,
-    effect: &Effect,
-) -> Result<Option<Claimed>, StoreError> {
-    let lease = engine.clock.stretched(span(engine.patience.lease));
-    engine.store.claim_one(run, effect, &engine.holder(), engine.clock.now(), lease).await
-}
-
-/// Looks at an attempt that was reported interrupted in this moment: in the same breath, before other work is taken up.
-pub(super) async fn look_now(
-    engine: &Engine,
-    run: &RunId,
-    step: &StepId,
-    attempt: u32,
-) -> Result<(), EffectError> {
-    let effect = Effect::Probe { step: step.clone(), attempt };
-    let Some(claimed) = take(engine, run, &effect).await? else { return Ok(()) };
-    let _entered = engine.enter(&claimed);
-    attempt::probe(engine, &claimed, step, attempt).await
 }
 
 /// Time does not go back for an open run. If the clock is behind its record, what was agreed to is judged by the clock

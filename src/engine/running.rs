@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Engine;
-use super::patience::span;
 use crate::domain::ids::RunId;
 use crate::domain::run::Effect;
 use crate::domain::time::Timestamp;
@@ -56,9 +55,9 @@ impl Running {
         with(&mut self.now.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn enter(&self, claimed: &Claimed, until: Timestamp) -> Entered<'_> {
+    pub(super) fn enter(&self, claimed: &Claimed) -> Entered<'_> {
         let (run, effect) = (claimed.run.clone(), claimed.effect.clone());
-        let underway = Underway { run, effect, until, has_begun: false };
+        let underway = Underway { run, effect, until: claimed.until, has_begun: false };
         let name = name(claimed);
         self.change(|now| now.insert(name.clone(), underway));
         Entered { running: self, name }
@@ -92,7 +91,6 @@ impl Engine {
     }
 
     pub(super) fn enter(&self, claimed: &Claimed) -> Entered<'_> {
-        let lease = self.clock.stretched(span(self.patience.lease));
-        self.running.enter(claimed, self.clock.now().plus(lease))
+        self.running.enter(claimed)
     }
 }

@@ -1,5 +1,9 @@
-//! One transaction per request: load, decide, record with all that follows.
+//! One transaction per request: load, decide, record with all that follows. Requests that come together share one.
 
+use std::pin::pin;
+use std::task::Poll;
+
+use futures_util::poll;
 use tracing::{info, warn};
 
 use super::Engine;
@@ -123,31 +127,18 @@ impl Engine {
         asked: Asked<'_>,
         typed: Option<&Typed>,
     ) -> Result<Submitted, SubmitError> {
-        let mut turn = self.turns.wait(run).await;
-        let left = turn.as_mut().and_then(|turn| turn.take());
-        let mut known = left.filter(|stored| stored.run.id == *run);
-        let submitted = self.in_turn(run, asked, typed, &mut known).await;
-        if let Some(turn) = &mut turn {
-            **turn = known;
-        }
-        submitted
-    }
-
-    /// The same, for whoever has the run's turn: what follows from a request in the middle of it would wait for itself.
-    pub(super) async fn in_turn(
-        &self,
-        run: &RunId,
-        asked: Asked<'_>,
-        typed: Option<&Typed>,
-        known: &mut Option<Stored>,
-    ) -> Result<Submitted, SubmitError> {
         let mut stepped_up: Option<Request> = None;
+        let mut trusts_the_left = true;
         for _ in 0..RACES {
-            let left = known.take();
-            let is_fresh = left.is_none();
+            let mut turn = self.turns.wait(run).await;
+            let left = turn.take(run).filter(|_| trusts_the_left);
+            let is_left = left.is_some();
             let read = match left {
                 Some(stored) => Some(stored),
-                None => self.store.run(run).await?,
+                None => {
+                    turn.settled().await;
+                    self.store.run(run).await?
+                }
             };
             let Some(stored) = read else {
                 info!(run.id = %run, actor = ?asked.by, "Refused a request to an unknown run");
@@ -156,15 +147,17 @@ impl Engine {
             let now = self.clock.now();
             let request = stepped_up.as_ref().unwrap_or(asked.request);
             let decided = decide(&stored.run, request, asked.by, now);
-            // Events on an old state lose the race. Without any there is no race to lose: another process may have
-            // recorded what makes the answer another one.
-            if !is_fresh && !decided.as_ref().is_ok_and(|events| !events.is_empty()) {
+            // Events on a state that is not the recorded one lose the race. Without any there is no race to lose: what
+            // was left may never be recorded, or another process may have recorded what makes the answer another one.
+            if is_left && !decided.as_ref().is_ok_and(|events| !events.is_empty()) {
+                trusts_the_left = false;
                 continue;
             }
             let events = match decided {
                 Ok(events) => events,
                 // Nothing else is missing. A code counts once, so it is looked at once, and all is decided again.
                 Err(missing @ Refusal::CodeMissing { .. }) if stepped_up.is_none() => {
+                    drop(turn);
                     match self.step_up(&stored.run, &asked, typed, missing).await? {
                         Ok(confirmation) => {
                             let answer = Box::new(asked.request.clone());
@@ -181,15 +174,22 @@ impl Engine {
             };
             let batch = Batch { after: stored.run.seq, run: stored.run, recorded: Vec::new() };
             let batch = batch.chain(&stored.head, events, asked.by, now);
-            match self.write(asked.key, &batch, asked.settles, now).await? {
-                Committed::Done => {
-                    *known = Some(batch.stored(stored.head));
-                    return Ok(self.done(batch));
+            let committed = {
+                // Handed in while it is our turn, so that it is written before what is decided on it.
+                let mut writing = pin!(self.write(asked.key, &batch, asked.settles, now));
+                let at_once = poll!(&mut writing);
+                let _underway = turn.leave(batch.stored(stored.head)).await;
+                match at_once {
+                    Poll::Ready(committed) => committed?,
+                    Poll::Pending => writing.await?,
                 }
+            };
+            match committed {
+                Committed::Done => return Ok(self.done(batch)),
                 Committed::Duplicate(run) => return Ok(Submitted::Repeat(run)),
                 Committed::LeaseLost => return Err(SubmitError::LeaseLost),
                 Committed::SlotTaken(run) => return Err(Refusal::AlreadyOpen { run }.into()),
-                Committed::LostRace => {}
+                Committed::LostRace => trusts_the_left = false,
             }
         }
         Err(SubmitError::Busy)
@@ -216,7 +216,7 @@ impl Engine {
             }
             // An effect whose report came too late is settled all the same.
             Some(claimed) => {
-                self.store.settle(claimed, now).await?;
+                self.store.settle(claimed).await?;
             }
             None => {}
         }

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::Engine;
 use super::channel::{ChannelError, Urgency};
-use super::outbox::EffectError;
+use super::effect::EffectError;
 use crate::domain::comms::{self, Message};
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::text::Text;
@@ -43,7 +43,7 @@ pub(super) async fn show(
             }
         }
     }
-    if !engine.store.settle(claimed, engine.clock.now()).await? {
+    if !engine.store.settle(claimed).await? {
         // Our time was over: somebody else may have posted it too, or shown something newer than we after them.
         if let Some((run, message)) = posted {
             look(engine, &run, key, &message, under.as_ref().ok().and_then(Option::as_ref)).await?;
@@ -217,7 +217,7 @@ async fn follow(
 
 /// Which sentence a message begins with.
 fn headline(message: &Message) -> &str {
-    match &message.summary {
+    match message.line() {
         Text::Key(key, _) => key,
         Text::Named(key, _) => key,
         Text::Said(_) | Text::Raw(_) | Text::Person(_) | Text::Channel(_) | Text::List(_) => {

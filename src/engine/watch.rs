@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use super::Engine;
 use super::channel::{ChannelError, Pending};
-use super::outbox::{self, EffectError};
+use super::effect::{self, EffectError};
 use crate::domain::comms;
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
@@ -72,7 +72,7 @@ fn next(warnings: &[Warning], is_closed: bool, least: Span, now: Timestamp) -> N
 pub(super) async fn watch(engine: &Engine, claimed: &Claimed) -> Result<(), EffectError> {
     let now = engine.clock.now();
     let Some(run) = engine.store.run(&claimed.run).await?.map(|stored| stored.run) else {
-        return outbox::settle(engine, claimed).await;
+        return effect::settle(engine, claimed).await;
     };
     let note: Note = claimed
         .note
@@ -92,7 +92,7 @@ pub(super) async fn watch(engine: &Engine, claimed: &Claimed) -> Result<(), Effe
             match engine.channel.leave(&run, &warning, due_at).await? {
                 None => {
                     info!(run.id = %run.id, "The channel cannot warn of the bot's silence");
-                    return outbox::settle(engine, claimed).await;
+                    return effect::settle(engine, claimed).await;
                 }
                 Some(left) => warnings.push(left.into()),
             }
@@ -105,7 +105,7 @@ pub(super) async fn watch(engine: &Engine, claimed: &Claimed) -> Result<(), Effe
             let soonest = left.iter().map(|warning| warning.due_at).min();
             let soonest = soonest.map(|soonest| soonest.max(now.plus(ASK_AGAIN)));
             match (kept, soonest) {
-                (None, None) => outbox::settle(engine, claimed).await,
+                (None, None) => effect::settle(engine, claimed).await,
                 (None, Some(soonest)) => later(engine, claimed, left, soonest).await,
                 (Some((kept, again)), soonest) => {
                     let again = soonest.map_or(again, |soonest| soonest.min(again));

@@ -10,35 +10,35 @@
 //! - `DR_BUDDY_FAULTS_CLOCK`: `20@1790000000000`: twenty times as fast as time, and right at that time; the same for
 //!   every process that is told so.
 //! - `DR_BUDDY_FAULTS_PATIENCE`: `lease,call_by,call,look,never_after` in milliseconds.
+//! - `DR_BUDDY_FAULTS_GROUP`: how long what was seen of a user group is taken for granted, in milliseconds.
+//!
+//! It only names and tells; the store that passes the places is `store::watched`, and the clock and the limits are made
+//! by [`crate::app`]. So everything may stand on it, and it stands on nothing.
 
-#[cfg(feature = "faults")]
-mod codes;
 mod mistakes;
 #[cfg(feature = "faults")]
 mod places;
 #[cfg(feature = "faults")]
-mod watched;
+mod writing;
 
 #[cfg(feature = "faults")]
 pub use mistakes::seed;
 pub use mistakes::{Mistake, makes};
 #[cfg(feature = "faults")]
-pub use places::{clock, patience, place, speed};
+pub use places::{group, patience, place, speed, time};
 #[cfg(feature = "faults")]
-pub use watched::{answering, inside, message, watch_store};
+pub use writing::{answering, inside, message, writing};
 
 #[cfg(not(feature = "faults"))]
-pub use off::{answering, clock, inside, message, patience, place, speed, watch_store};
+pub use off::{answering, group, inside, message, patience, place, speed, time};
 
 #[cfg(not(feature = "faults"))]
 mod off {
     use std::fmt::Display;
-    use std::sync::Arc;
+    use std::time::Duration;
 
     use crate::domain::run::MessageKey;
-    use crate::engine::clock::FastClock;
-    use crate::engine::patience::Patience;
-    use crate::store::Store;
+    use crate::domain::time::Timestamp;
 
     /// A place at which a process may die: before and after everything that lasts.
     #[inline]
@@ -58,23 +58,23 @@ mod off {
         String::new()
     }
 
-    /// Another clock than the system's.
-    pub fn clock() -> Option<FastClock> {
+    /// Another time than the system's.
+    pub fn time() -> Option<(u32, Timestamp)> {
         None
     }
 
-    /// How fast that clock goes.
+    /// How fast that time goes.
     pub fn speed() -> u32 {
         1
     }
 
-    /// The limits of the engine.
-    pub fn patience() -> Patience {
-        Patience::default()
+    /// How long what was seen of a user group is taken for granted instead.
+    pub fn group() -> Option<Duration> {
+        None
     }
 
-    /// The store, with a place before and after everything it writes.
-    pub fn watch_store(store: Arc<dyn Store>) -> Arc<dyn Store> {
-        store
+    /// Other limits of the engine.
+    pub fn patience() -> Option<[Duration; 5]> {
+        None
     }
 }

@@ -14,8 +14,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::domain::time::Timestamp;
-use crate::engine::clock::FastClock;
-use crate::engine::patience::Patience;
 
 static PASSED: AtomicU64 = AtomicU64::new(0);
 static AT_A_PLACE: Mutex<()> = Mutex::new(());
@@ -63,29 +61,28 @@ fn signal(name: &str) {
     drop(sent);
 }
 
-/// Another clock than the system's.
-pub fn clock() -> Option<FastClock> {
+/// Another time than the system's: how fast, and when right.
+pub fn time() -> Option<(u32, Timestamp)> {
     let told = std::env::var("DR_BUDDY_FAULTS_CLOCK").ok()?;
     let (speed, right_at) = told.split_once('@')?;
-    Some(FastClock::right_at(speed.parse().ok()?, Timestamp(right_at.parse().ok()?)))
+    Some((speed.parse().ok()?, Timestamp(right_at.parse().ok()?)))
 }
 
-/// How fast that clock goes.
+/// How fast that time goes.
 pub fn speed() -> u32 {
-    clock().map_or(1, |clock| clock.speed())
+    time().map_or(1, |(speed, _)| speed.max(1))
 }
 
-/// The limits of the engine.
-pub fn patience() -> Patience {
-    let text = std::env::var("DR_BUDDY_FAULTS_PATIENCE").unwrap_or_default();
-    let ms: Vec<Duration> =
-        text.split(',').filter_map(|ms| ms.parse().ok().map(Duration::from_millis)).collect();
-    match *ms {
-        [lease, call_by, call, look, never_after] => {
-            Patience { lease, call_by, call, look, never_after }
-        }
-        _ => Patience::default(),
-    }
+/// Other limits of the engine, in the order of `DR_BUDDY_FAULTS_PATIENCE`.
+pub fn patience() -> Option<[Duration; 5]> {
+    let text = std::env::var("DR_BUDDY_FAULTS_PATIENCE").ok()?;
+    let ms = text.split(',').filter_map(|ms| ms.parse().ok().map(Duration::from_millis));
+    ms.collect::<Vec<_>>().try_into().ok()
+}
+
+/// How long what was seen of a user group is taken for granted instead.
+pub fn group() -> Option<Duration> {
+    number("DR_BUDDY_FAULTS_GROUP").map(Duration::from_millis)
 }
 
 fn number(variable: &str) -> Option<u64> {

@@ -40,6 +40,8 @@ pub struct SlackClientHandle {
     pub(super) client: Arc<SlackClient<Connector>>,
     pub(super) token: SlackApiToken,
     pub(super) catalog: Arc<Catalog>,
+    /// Where people reach the war room in the browser.
+    pub(super) page: Option<String>,
     /// Who waits to speak.
     pub(super) lanes: Mutex<Lanes>,
     /// Somebody has gone or come in a lane.
@@ -73,10 +75,17 @@ impl SlackClientHandle {
             client,
             token,
             catalog,
+            page: None,
             lanes: Mutex::default(),
             moved: Notify::new(),
             shown: Mutex::default(),
         })
+    }
+
+    /// The same, with an address at which people reach the war room in the browser.
+    #[must_use]
+    pub fn with_page(self, page: Option<String>) -> Self {
+        Self { page, ..self }
     }
 
     pub(super) fn client(&self) -> Arc<SlackClient<Connector>> {

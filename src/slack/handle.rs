@@ -14,10 +14,11 @@ use super::client::SlackClientHandle;
 use super::command::{self, Command};
 use super::homes::Homes;
 use super::menu::Menu;
-use super::obey::{Said, ending, obey};
-use super::payload::{self, Happening, Interaction, Kind, Sender, Slash, Unreadable};
+use super::obey::{ending, obey, timeline_of};
+use super::payload::{self, Happening, Interaction, Kind, Slash, Unreadable};
 use super::render;
-use super::start_form::beside;
+use super::said::Said;
+use super::sender::Sender;
 use crate::catalog::Voice;
 use crate::desk::{Answer, Desk};
 use crate::domain::actor::Actor;
@@ -65,6 +66,12 @@ fn after_form(voice: &Voice<'_>, press: &Press, written: &Written, answer: &Answ
     }
 }
 
+/// A refusal where it belongs, so that what was filled in is not lost.
+pub(super) fn beside(voice: &Voice<'_>, field: Field, text: &Text) -> Reply {
+    let errors = json!({ field.name(): voice.plain(text) });
+    Reply::With(json!({ "response_action": "errors", "errors": errors }))
+}
+
 impl Inbound {
     /// On these parts.
     pub fn new(desk: Desk, slack: Arc<SlackClientHandle>, supervisor: Supervisor) -> Self {
@@ -102,7 +109,7 @@ impl Inbound {
         self.meet(&by).await;
         let said = match elsewhere {
             Some(text) => self.say(&by, &text),
-            None => obey(&self.desk, key, &by, &sender, &text).await,
+            None => self.obey(key, &by, &sender, &text).await,
         };
         Reply::With(said.ephemeral())
     }
@@ -115,7 +122,7 @@ impl Inbound {
                 self.meet(&by).await;
                 let said = match self.elsewhere(&sender, &by) {
                     Some(text) => self.say(&by, &text),
-                    None => obey(&self.desk, key, &by, &sender, &text).await,
+                    None => self.obey(key, &by, &sender, &text).await,
                 };
                 self.whisper(sender, said);
                 Reply::Taken
@@ -133,6 +140,7 @@ impl Inbound {
         | Interaction::Language(sender, _)
         | Interaction::Declare(sender)
         | Interaction::Menu(sender, _)
+        | Interaction::Timeline(sender, _)
         | Interaction::Declared(sender, _)
         | Interaction::NotOurs(sender)) = &interaction
         else {
@@ -152,12 +160,14 @@ impl Inbound {
             (
                 Interaction::Click(sender, _)
                 | Interaction::Menu(sender, _)
+                | Interaction::Timeline(sender, _)
                 | Interaction::Marked(sender, _)
                 | Interaction::Language(sender, _)
                 | Interaction::Declare(sender)
                 | Interaction::NotOurs(sender),
                 Some(refused),
             ) => self.after_click(sender, &by, refused),
+            (Interaction::Timeline(sender, run), None) => self.timeline(sender, &run).await,
             (Interaction::Menu(sender, menu), None) => self.menu(key, sender, menu).await,
             (Interaction::Declared(sender, filled), None) => {
                 self.declared(key, &sender, &filled).await
@@ -188,12 +198,14 @@ impl Inbound {
                 self.language_chosen(sender, language).await
             }
             (Interaction::Declare(sender), None) => self.declare(sender).await,
-            (Interaction::NotOurs(sender), None) => {
-                info!(actor = ?by, "Refused a button that is not ours");
-                self.after_click(sender, &by, Answer::Refused(Text::key("refused.not_ours")))
-            }
+            (Interaction::NotOurs(sender), None) => self.not_ours(sender, &by),
             (Interaction::Ignored, _) => Reply::Taken,
         }
+    }
+
+    fn not_ours(&self, sender: Sender, by: &Actor) -> Reply {
+        info!(actor = ?by, "Refused a button that is not ours");
+        self.after_click(sender, by, Answer::Refused(Text::key("refused.not_ours")))
     }
 
     /// Whoever did the last step need not look for the button that ends the run, far above on its card.
@@ -215,7 +227,21 @@ impl Inbound {
         }
         let by = self.actor(&sender);
         self.meet(&by).await;
-        let said = obey(&self.desk, key, &by, &sender, menu.word()).await;
+        let said = self.obey(key, &by, &sender, menu.word()).await;
+        self.whisper(sender, said);
+        Reply::Taken
+    }
+
+    /// Does what somebody typed, or a button in its place.
+    async fn obey(&self, key: &str, by: &Actor, sender: &Sender, text: &str) -> Said {
+        obey(&self.desk, key, by, (sender, self.slack.page.as_deref()), text).await
+    }
+
+    /// The timeline of a run, for the eyes of whoever pressed its button.
+    async fn timeline(&self, sender: Sender, run: &RunId) -> Reply {
+        let by = self.actor(&sender);
+        self.meet(&by).await;
+        let said = timeline_of(&self.desk, &by, run).await;
         self.whisper(sender, said);
         Reply::Taken
     }
@@ -248,7 +274,7 @@ impl Inbound {
         let chat = &self.desk.environment.chat;
         let teams = [sender.team.as_deref(), sender.home.as_deref()];
         let place = chat.admits_teams(teams).and_then(|()| match &sender.channel {
-            Some(channel) => chat.admits_channel(channel, sender.room.as_deref()),
+            Some(channel) => chat.admits_channel(channel),
             // A form has none; it was opened from a channel that was asked about.
             None => Ok(()),
         });
@@ -262,7 +288,7 @@ impl Inbound {
                 Text::Key("refused.other_team", vec![("team", team)])
             }
             Elsewhere::Channel => {
-                let war_room = Text::raw(&chat.war_room);
+                let war_room = Text::Channel(chat.war_room.clone());
                 Text::Key("refused.other_channel", vec![("channel", war_room)])
             }
         })

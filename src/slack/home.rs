@@ -11,8 +11,9 @@ use tracing::warn;
 
 use super::handle::{Inbound, Reply};
 use super::homes::{Next, Viewer};
-use super::payload::Sender;
+use super::payload::{DECLARE, LANGUAGE};
 use super::render;
+use super::sender::Sender;
 use crate::catalog::Voice;
 use crate::desk::Answer;
 use crate::domain::actor::{Actor, Right, Role, Surface, roles_for};
@@ -24,10 +25,6 @@ use crate::domain::value::Language;
 use crate::engine::channel::ChannelError;
 use crate::store::StoreError;
 
-/// The select of a language.
-pub(super) const LANGUAGE: &str = "language";
-/// The button that declares a disaster.
-pub(super) const DECLARE: &str = "declare";
 /// Blocks of a home; Slack's limit is 100. The language and the button need three.
 const BLOCKS: usize = 96;
 /// Before a home that could not be published is tried again.
@@ -173,7 +170,7 @@ impl Inbound {
             let failed = Answer::Refused(Text::key("command.ask_failed"));
             return self.after_click(sender, &by, failed);
         }
-        let room = ("channel", Text::raw(&environment.chat.war_room));
+        let room = ("channel", Text::Channel(environment.chat.war_room.clone()));
         let who = environment.holders(&starters).map(|person| &person.id);
         let text = Text::Key("home.declare.who", vec![room, ("who", Text::people(who))]);
         self.after_click(sender, &by, Answer::Refused(text))

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::obey::Said;
 use super::render;
+use super::said::Said;
 use crate::catalog::Voice;
 use crate::desk::Desk;
 use crate::domain::actor::Actor;

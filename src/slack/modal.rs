@@ -12,9 +12,9 @@ use tracing::warn;
 use super::calls::{TIMEOUT, part, within, without_id};
 use super::client::SlackClientHandle;
 use super::handle::Inbound;
-use super::obey::Said;
-use super::payload::Sender;
 use super::render;
+use super::said::Said;
+use super::sender::Sender;
 use crate::domain::text::Text;
 use crate::engine::channel::ChannelError;
 

@@ -1,17 +1,15 @@
 //! Does what somebody typed, and says what came of it to them alone. What concerns a run goes to the one that is open.
 
-use serde_json::{Value, json};
 use tracing::info;
 
 use super::command::{self, Command, NotACommand, Whom};
 use super::menu::{self, Menu, menu};
-use super::payload::Sender;
-use super::render;
-use crate::catalog::Voice;
+use super::said::Said;
+use super::sender::Sender;
 use crate::desk::Desk;
 use crate::domain::actor::{Actor, Role};
-use crate::domain::comms::{self, Message};
-use crate::domain::ids::PersonId;
+use crate::domain::comms;
+use crate::domain::ids::{PersonId, RunId};
 use crate::domain::report::timeline;
 use crate::domain::run::decide::{decide, may_start};
 use crate::domain::run::{Request, Run};
@@ -19,53 +17,15 @@ use crate::domain::text::Text;
 
 /// How many entries of the record are shown.
 const ENTRIES: u64 = 15;
-/// Characters of each.
-const LINE: usize = 300;
 
-/// What only the asker sees.
-#[derive(Debug)]
-pub(super) struct Said {
-    pub(super) text: String,
-    pub(super) blocks: Vec<Value>,
-}
-
-impl Said {
-    /// In the voice of whoever asked.
-    pub(super) fn new(desk: &Desk, by: &Actor, text: &Text) -> Self {
-        Self { text: desk.voice_of(by).mrkdwn(text), blocks: vec![] }
-    }
-
-    fn message(voice: &Voice<'_>, message: &Message) -> Self {
-        Self { text: render::summary(voice, message), blocks: render::blocks(voice, message) }
-    }
-
-    fn lines(voice: &Voice<'_>, lines: &[Text]) -> Self {
-        let lines: Vec<_> = lines.iter().map(|line| voice.mrkdwn(line)).collect();
-        Self { text: lines.join("\n"), blocks: vec![] }
-    }
-
-    /// Lines of any length, each cut to one that can be overlooked at a glance.
-    fn list(voice: &Voice<'_>, lines: &[Text]) -> Self {
-        let cut = |line: String| match line.char_indices().nth(LINE) {
-            Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
-            None => line,
-        };
-        let lines: Vec<_> = lines.iter().map(|line| cut(voice.mrkdwn(line))).collect();
-        Self { text: lines.join("\n"), blocks: vec![] }
-    }
-
-    /// As the answer to a slash command.
-    pub(super) fn ephemeral(&self) -> Value {
-        if self.blocks.is_empty() {
-            json!({"response_type": "ephemeral", "text": self.text})
-        } else {
-            json!({"response_type": "ephemeral", "text": self.text, "blocks": self.blocks})
-        }
-    }
-}
-
-/// Does what was typed.
-pub(super) async fn obey(desk: &Desk, key: &str, by: &Actor, sender: &Sender, text: &str) -> Said {
+/// Does what was typed; `page`: the address of the war room in the browser.
+pub(super) async fn obey(
+    desk: &Desk,
+    key: &str,
+    by: &Actor,
+    (sender, page): (&Sender, Option<&str>),
+    text: &str,
+) -> Said {
     let command = match command::parse(text) {
         Ok(command) => command,
         Err(error) => return Said::new(desk, by, &misunderstood(error)),
@@ -84,7 +44,14 @@ pub(super) async fn obey(desk: &Desk, key: &str, by: &Actor, sender: &Sender, te
             let answer = desk.start(key, by, runbook.as_deref(), kind, now).await;
             Said::new(desk, by, answer.text())
         }
-        Command::Status | Command::Next | Command::Timeline => look(desk, by, &command).await,
+        Command::Status => {
+            seen(desk, by).await.map_or_else(|said| said, |run| status(desk, by, &run, page))
+        }
+        Command::Next => seen(desk, by).await.map_or_else(|said| said, |run| next(desk, by, &run)),
+        Command::Timeline => match seen(desk, by).await {
+            Ok(run) => entries(desk, by, &run).await,
+            Err(said) => said,
+        },
         Command::Note(text) => ask(desk, key, by, &Request::Note { text }).await,
         Command::Take(role) => ask(desk, key, by, &Request::TakeRole { role, person: None }).await,
         Command::Assign { role, whom } => assign(desk, key, by, sender, role, &whom).await,
@@ -165,46 +132,50 @@ async fn assign(
     }
 }
 
-/// What can be seen of the open run. A stranger is told so, and nothing about it.
-async fn look(desk: &Desk, by: &Actor, command: &Command) -> Said {
+/// A stranger is told so, and nothing about any run.
+fn stranger(desk: &Desk, by: &Actor) -> Option<Said> {
     let name = match by {
-        Actor::Person { .. } => None,
-        Actor::Stranger { name, .. } => Some(name.as_str()),
-        Actor::Engine => Some(""),
+        Actor::Person { .. } => return None,
+        Actor::Stranger { name, .. } => name.as_str(),
+        Actor::Engine => "",
     };
-    if let Some(name) = name {
-        let text = Text::Key("refused.stranger", vec![("name", Text::raw(name))]);
-        return Said::new(desk, by, &text);
+    let text = Text::Key("refused.stranger", vec![("name", Text::raw(name))]);
+    Some(Said::new(desk, by, &text))
+}
+
+/// The timeline of this run, as the button on its card asks for it.
+pub(super) async fn timeline_of(desk: &Desk, by: &Actor, run: &RunId) -> Said {
+    if let Some(said) = stranger(desk, by) {
+        return said;
     }
-    let run = match desk.open_run().await {
-        Ok(Some(run)) => run,
+    match desk.engine.store.run(run).await {
+        Ok(Some(stored)) => entries(desk, by, &stored.run).await,
+        Ok(None) => {
+            let run = vec![("run", Text::raw(run))];
+            Said::new(desk, by, &Text::Key("refused.no_such_run", run))
+        }
+        Err(_) => Said::new(desk, by, &Text::key("refused.not_stored")),
+    }
+}
+
+/// The open run, as far as the asker may see it.
+async fn seen(desk: &Desk, by: &Actor) -> Result<Run, Said> {
+    if let Some(said) = stranger(desk, by) {
+        return Err(said);
+    }
+    match desk.open_run().await {
+        Ok(Some(run)) => Ok(run),
         Ok(None) => {
             let lines = [Text::key("command.status.none")];
-            return menu::said(&desk.voice_of(by), &lines, &[Menu::Start]);
+            Err(menu::said(&desk.voice_of(by), &lines, &[Menu::Start]))
         }
-        Err(_) => return Said::new(desk, by, &Text::key("refused.not_stored")),
-    };
-    match command {
-        Command::Next => next(desk, by, &run),
-        Command::Timeline => entries(desk, by, &run).await,
-        Command::Status
-        | Command::Menu
-        | Command::Declare
-        | Command::Start { .. }
-        | Command::Note(_)
-        | Command::Take(_)
-        | Command::Assign { .. }
-        | Command::Hold(_)
-        | Command::Resume
-        | Command::Attach(_)
-        | Command::Close(_)
-        | Command::Runbooks
-        | Command::Lang(_)
-        | Command::Help => {
-            let card = comms::run_card(&run, desk.engine.clock.now());
-            Said::message(&desk.voice_of(by), &card)
-        }
+        Err(_) => Err(Said::new(desk, by, &Text::key("refused.not_read"))),
     }
+}
+
+fn status(desk: &Desk, by: &Actor, run: &Run, page: Option<&str>) -> Said {
+    let card = comms::run_card(run, desk.engine.clock.now());
+    Said::in_channel(&desk.voice_of(by), &card, page)
 }
 
 /// The card, with its buttons, of what waits for the asker; else who is waited for.
@@ -214,9 +185,11 @@ fn next(desk: &Desk, by: &Actor, run: &Run) -> Said {
     let mine = by.person().and_then(|person| run.waits_for(person).next());
     match mine.and_then(|step| comms::step_card(run, &step.id, now)) {
         Some(card) => Said::message(&voice, &card),
-        None => {
-            ending(desk, by, run).unwrap_or_else(|| Said::lines(&voice, &comms::waiting(run, now)))
-        }
+        None => ending(desk, by, run).unwrap_or_else(|| {
+            let mut lines = vec![Text::key("home.waiting.none")];
+            lines.extend(comms::waiting(run, now));
+            Said::lines(&voice, &lines)
+        }),
     }
 }
 
@@ -243,7 +216,7 @@ async fn entries(desk: &Desk, by: &Actor, run: &Run) -> Said {
                 .collect();
             Said::list(&desk.voice_of(by), &lines)
         }
-        Err(_) => Said::new(desk, by, &Text::key("refused.not_stored")),
+        Err(_) => Said::new(desk, by, &Text::key("refused.not_read")),
     }
 }
 

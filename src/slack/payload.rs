@@ -2,32 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::chat::{self, Heard};
-use super::home::{DECLARE, LANGUAGE};
+use super::filled::{CALLBACK, Filled};
+use super::heard::{self, Heard};
 use super::menu::Menu;
-use super::render::{CODE, WORDS};
-use super::start_form::{CALLBACK, Filled};
+use super::render::{CODE, PAGE, TIMELINE, WORDS};
+use super::sender::text;
 use crate::domain::code::Typed;
 use crate::domain::comms::{Press, Written};
-use crate::domain::ids::Digest;
+use crate::domain::ids::{Digest, RunId};
 use crate::domain::value::Language;
 
-/// Who asked, where, and how to answer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Sender {
-    /// The workspace it was asked in, if Slack said (an organisation-wide install may not).
-    pub team: Option<String>,
-    /// The workspace the person is at home in, if Slack said: in a shared channel it may be another.
-    pub home: Option<String>,
-    /// The user id.
-    pub user: String,
-    /// The channel id.
-    pub channel: Option<String>,
-    /// The channel's name, if Slack said.
-    pub room: Option<String>,
-    /// For opening a form; valid for three seconds.
-    pub trigger: Option<String>,
-}
+pub use super::sender::Sender;
+
+/// The choice of a language at home.
+pub(super) const LANGUAGE: &str = "language";
+/// The button at home that declares a disaster.
+pub(super) const DECLARE: &str = "declare";
 
 /// A slash command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +35,8 @@ pub enum Interaction {
     Click(Sender, Press),
     /// A form that was sent, with what was written.
     Sent(Sender, Press, Written),
+    /// A press on the button that shows the timeline of a run.
+    Timeline(Sender, RunId),
     /// A press on a button that belongs to no run.
     Menu(Sender, Menu),
     /// The form that opens a run, with what was filled in.
@@ -57,7 +49,7 @@ pub enum Interaction {
     Declare(Sender),
     /// A button or form of somebody else, or of another version of ours.
     NotOurs(Sender),
-    /// Something we have no use for (a form that was closed).
+    /// Something we have no use for (a form that was closed, a button that led to the page).
     Ignored,
 }
 
@@ -85,14 +77,6 @@ pub enum Happening {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unreadable payload: {0}")]
 pub struct Unreadable(&'static str);
-
-pub(super) fn text(value: &Value, pointer: &str) -> Option<String> {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
-}
 
 /// What a door takes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +145,6 @@ pub fn slash(payload: &Value) -> Result<Slash, Unreadable> {
         user: text(payload, "/user_id").ok_or(Unreadable("a command without a user"))?,
         team: text(payload, "/team_id"),
         channel: text(payload, "/channel_id"),
-        room: text(payload, "/channel_name"),
         trigger: text(payload, "/trigger_id"),
         ..Sender::default()
     };
@@ -178,7 +161,6 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
         team: text(payload, "/team/id"),
         home: text(payload, "/user/team_id"),
         channel: text(payload, "/channel/id").or_else(|| text(payload, "/container/channel_id")),
-        room: text(payload, "/channel/name"),
         trigger: text(payload, "/trigger_id"),
     };
     match text(payload, "/type").as_deref() {
@@ -187,6 +169,16 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
             let value = text(payload, "/actions/0/value").unwrap_or_default();
             if let Some(menu) = Menu::parse(&action) {
                 return Ok(Interaction::Menu(sender, menu));
+            }
+            // The browser is on its way already; Slack tells all the same, and wants it acknowledged.
+            if action == PAGE {
+                return Ok(Interaction::Ignored);
+            }
+            if action == TIMELINE {
+                return Ok(match RunId::parse(&value) {
+                    Ok(run) => Interaction::Timeline(sender, run),
+                    Err(_) => Interaction::NotOurs(sender),
+                });
             }
             let chosen = text(payload, "/actions/0/selected_option/value");
             if action == DECLARE {
@@ -221,10 +213,10 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
             })
         }
         Some("message_action")
-            if text(payload, "/callback_id").as_deref() == Some(chat::SHORTCUT) =>
+            if text(payload, "/callback_id").as_deref() == Some(heard::SHORTCUT) =>
         {
             let message = payload.get("message").cloned().unwrap_or_default();
-            if chat::is_ours(payload, &message) {
+            if heard::is_ours(payload, &message) {
                 return Ok(Interaction::NotOurs(sender));
             }
             Ok(Interaction::Marked(sender, message))
@@ -243,7 +235,7 @@ pub fn event(payload: &Value) -> Happening {
         return home(payload).map_or(Happening::Ignored, Happening::Home);
     }
     if text(payload, "/event/type").as_deref() != Some("app_mention") {
-        return chat::heard(payload).map_or(Happening::Ignored, Happening::Heard);
+        return heard::heard(payload).map_or(Happening::Ignored, Happening::Heard);
     }
     let user = text(payload, "/event/user").filter(|_| text(payload, "/event_id").is_some());
     let Some(user) = user else {

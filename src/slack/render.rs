@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::catalog::Voice;
 use crate::desk::Answer;
 use crate::domain::comms::{Block, Button, Form, Message, Press, Style, Written};
+use crate::domain::ids::RunId;
 use crate::domain::text::Text;
 
 /// Characters of a section's text; Slack's limit is 3000.
@@ -23,9 +24,31 @@ const BLOCKS: usize = 48;
 /// Elements of a context block.
 const SMALL: usize = 10;
 
-/// The blocks of a message.
+/// What opens the timeline, and what leads to the page, as `action_id`.
+pub const TIMELINE: &str = "timeline";
+/// See [`TIMELINE`].
+pub const PAGE: &str = "open-page";
+
+/// The blocks of a message, where all of the run is in sight.
 pub fn blocks(voice: &Voice<'_>, message: &Message) -> Vec<Value> {
-    let mut blocks: Vec<_> = message.blocks.iter().flat_map(|part| block(voice, part)).collect();
+    fitted(message.blocks.iter().flat_map(|part| block(voice, part)).collect())
+}
+
+/// The same in a channel, with ways to the rest of the run; `page`: the address of the war room in the browser.
+pub fn in_channel(voice: &Voice<'_>, message: &Message, page: Option<&str>) -> Vec<Value> {
+    let part = |part: &Block| match part {
+        Block::Views(run) => vec![views(voice, run, page)],
+        Block::Banner(_)
+        | Block::Heading(_)
+        | Block::Lines(_)
+        | Block::Small(_)
+        | Block::Rule
+        | Block::Buttons(_) => block(voice, part),
+    };
+    fitted(message.blocks.iter().flat_map(part).collect())
+}
+
+fn fitted(mut blocks: Vec<Value>) -> Vec<Value> {
     // Too many: text goes, from the end; buttons stay.
     while blocks.len() > BLOCKS {
         let last_text = blocks.iter().rposition(|block| block["type"] != "actions");
@@ -46,12 +69,16 @@ fn block(voice: &Voice<'_>, part: &Block) -> Vec<Value> {
             vec![json!({"type": "header", "text": {"type": "plain_text", "text": text}})]
         }
         Block::Lines(lines) => sections(voice, lines),
+        Block::Banner(line) => {
+            vec![json!({"type": "context", "elements": [mrkdwn(voice, line)]})]
+        }
         Block::Small(lines) => {
             let elements: Vec<_> =
                 lines.iter().take(SMALL).map(|line| mrkdwn(voice, line)).collect();
             vec![json!({"type": "context", "elements": elements})]
         }
         Block::Rule => vec![json!({"type": "divider"})],
+        Block::Views(_) => vec![],
         Block::Buttons(buttons) if buttons.is_empty() => vec![],
         Block::Buttons(buttons) => {
             let elements: Vec<_> =
@@ -59,6 +86,20 @@ fn block(voice: &Voice<'_>, part: &Block) -> Vec<Value> {
             vec![json!({"type": "actions", "elements": elements})]
         }
     }
+}
+
+fn views(voice: &Voice<'_>, run: &RunId, page: Option<&str>) -> Value {
+    let button = |action: &str, label| {
+        let label = plain(&voice.plain(&Text::key(label)), LABEL);
+        json!({"type": "button", "action_id": action, "text": label, "value": run})
+    };
+    let mut elements = vec![button(TIMELINE, "button.timeline")];
+    elements.extend(
+        page.map(|page| {
+            with(button(PAGE, "button.open-page"), "url", format!("{page}/runs/{run}"))
+        }),
+    );
+    json!({"type": "actions", "elements": elements})
 }
 
 /// Lines in as few sections as their length allows.
@@ -167,12 +208,15 @@ pub fn view(voice: &Voice<'_>, form: &Form) -> Value {
             },
         }));
     }
+    // What is asked with words is done by its own word, not by "Send".
+    let send = Text::key("form.send");
+    let submit = if form.press.ask.wants_words() { &form.title } else { &send };
     json!({
         "type": "modal",
         "callback_id": form.press.action_id(),
         "private_metadata": form.press.value(),
         "title": plain(&voice.plain(&form.title), TITLE),
-        "submit": plain(&voice.plain(&Text::key("form.send")), TITLE),
+        "submit": plain(&voice.plain(submit), TITLE),
         "close": plain(&voice.plain(&Text::key("form.cancel")), TITLE),
         "blocks": blocks,
     })

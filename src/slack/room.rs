@@ -13,6 +13,7 @@ use super::client::{SlackClientHandle, content};
 use super::lane::{Errand, Lanes, Next, Ticket};
 use super::render;
 use crate::domain::comms::Message;
+use crate::domain::environment::Group;
 use crate::domain::ids::Digest;
 use crate::domain::run::chat::{Source, Words};
 use crate::domain::run::{MessageKey, Run};
@@ -25,6 +26,8 @@ pub(super) const EVENT_TYPE: &str = "dr_buddy_message";
 /// How many of the newest messages are looked through for one that may have been lost: pages, and messages of each.
 const PAGES: usize = 3;
 const PAGE: &str = "200";
+/// Pages of a user group's members; Slack tells them all at once, and speaks of a cursor all the same.
+const GROUP_PAGES: usize = 5;
 /// More than the cards of some runs. When there are more, all are forgotten: an edit too many each.
 const REMEMBERED: usize = 1000;
 
@@ -55,7 +58,8 @@ impl SlackClientHandle {
     fn written(&self, run: &Run, message: &Message) -> (String, Vec<Value>) {
         let language = run.environment.chat.language;
         let voice = self.catalog.texts.voice(language, Some(&run.environment));
-        (render::summary(&voice, message), render::blocks(&voice, message))
+        let blocks = render::in_channel(&voice, message, self.page.as_deref());
+        (render::summary(&voice, message), blocks)
     }
 
     async fn wait(
@@ -287,6 +291,34 @@ impl Channel for SlackClientHandle {
 
     async fn said(&self, run: &Run, source: &Source) -> Result<Option<Words>, ChannelError> {
         self.words_of(&run.environment, source).await
+    }
+
+    async fn members(
+        &self,
+        _run: &Run,
+        group: &Group,
+    ) -> Result<Option<Vec<String>>, ChannelError> {
+        let unknown = |detail: &str| ChannelError::Unknown { detail: detail.to_owned() };
+        let mut found: Vec<String> = Vec::new();
+        let mut cursor = None;
+        for _ in 0..GROUP_PAGES {
+            // Without `include_disabled`: a group that was switched off has nobody.
+            let arguments = [
+                ("usergroup", Some(group.id.to_string())),
+                ("team_id", group.team.clone()),
+                ("cursor", cursor),
+            ];
+            let answer = self.read("usergroups.users.list", &arguments).await?;
+            let users = part::<Vec<String>>(&answer, "users");
+            found.extend(users.ok_or_else(|| unknown("no users"))?);
+            let next = answer.pointer("/response_metadata/next_cursor").and_then(Value::as_str);
+            match next.unwrap_or_default() {
+                "" => return Ok(Some(found)),
+                next => cursor = Some(next.to_owned()),
+            }
+        }
+        // A part of them would take the role from the others.
+        Err(unknown("cut short"))
     }
 
     async fn leave(

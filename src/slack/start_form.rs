@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::handle::{Inbound, Reply};
-use super::payload::Sender;
+use super::filled::{CALLBACK, Filled};
+use super::handle::{Inbound, Reply, beside};
 use super::render::{self, LABEL, TITLE};
+use super::sender::Sender;
 use crate::catalog::{DEFAULT_RUNBOOK, Voice};
 use crate::desk::{Answer, Desk, Wish};
-use crate::domain::actor::{Actor, Role};
+use crate::domain::actor::Actor;
 use crate::domain::comms::{city, declare};
 use crate::domain::environment::EnvironmentKind;
 use crate::domain::ids::PersonId;
@@ -20,52 +21,10 @@ use crate::domain::runbook::Runbook;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
 
-/// By what Slack tells which form was sent.
-pub const CALLBACK: &str = "start-run";
 /// Most options of a select.
 const OPTIONS: usize = 100;
 /// Characters of an option's name and of the line below it.
 const OPTION: usize = 75;
-
-/// What was filled in, as it came.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filled {
-    /// The runbook's id.
-    pub runbook: Option<String>,
-    /// The kind's name.
-    pub kind: Option<String>,
-    /// Seconds since 1970.
-    pub impact: Option<i64>,
-    /// The severity's name.
-    pub severity: Option<String>,
-    /// Names of systems.
-    pub affected: Vec<String>,
-    /// For each role that was given, the Slack user.
-    pub roles: Vec<(Role, String)>,
-}
-
-impl Filled {
-    /// Reads the state of a form that was sent.
-    pub(super) fn read(payload: &Value) -> Self {
-        let at = |field: Field, part: &str| {
-            let name = field.name();
-            payload.pointer(&format!("/view/state/values/{name}/{name}/{part}"))
-        };
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let chosen = |field: Field| at(field, "selected_option/value").and_then(text);
-        let user = |role: Role| at(Field::Role(role), "selected_user").and_then(text);
-        let affected = at(Field::Affected, "selected_options").and_then(Value::as_array);
-        let affected = affected.into_iter().flatten();
-        Self {
-            runbook: chosen(Field::Runbook),
-            kind: chosen(Field::Kind),
-            impact: at(Field::Impact, "selected_date_time").and_then(Value::as_i64),
-            severity: chosen(Field::Severity),
-            affected: affected.filter_map(|one| one.get("value").and_then(text)).collect(),
-            roles: Role::ALL.into_iter().filter_map(|role| Some((role, user(role)?))).collect(),
-        }
-    }
-}
 
 impl Inbound {
     /// Opens the form for somebody who may start a run. Whether it opened.
@@ -135,12 +94,6 @@ impl Inbound {
         let team = sender.home.as_deref().or(sender.team.as_deref());
         self.desk.slack_actor(team, user).person().cloned()
     }
-}
-
-/// A refusal where it belongs, so that what was filled in is not lost.
-pub(super) fn beside(voice: &Voice<'_>, field: Field, text: &Text) -> Reply {
-    let errors = json!({ field.name(): voice.plain(text) });
-    Reply::With(json!({ "response_action": "errors", "errors": errors }))
 }
 
 /// The form, filled as far as anything is known.

@@ -32,6 +32,8 @@ pub(super) struct Change {
 pub(super) struct Row {
     /// How many events it had before; 0 for a new one.
     pub(super) after: i64,
+    /// The hash of the last of them: the change is of this very state, and of no other with as many events.
+    pub(super) before: String,
     pub(super) seq: i64,
     pub(super) head: String,
     pub(super) slot: Option<String>,
@@ -64,6 +66,7 @@ pub(super) struct Held {
 #[derive(Debug)]
 pub(super) struct Postponed {
     pub(super) held: Held,
+    /// Work that was wanted again meanwhile is due sooner, if it is.
     pub(super) due_at: i64,
     pub(super) note: Option<String>,
     pub(super) tries: i64,
@@ -82,17 +85,18 @@ pub(super) struct Placed {
 impl Change {
     pub(super) fn of(commit: &Commit<'_>, named: &Named) -> Result<Self, StoreError> {
         let run = commit.run;
-        let row = match commit.events.last() {
-            None => None,
-            Some(last) => Some(Row {
+        let row = match (commit.events.first(), commit.events.last()) {
+            (None, _) | (_, None) => None,
+            (Some(first), Some(last)) => Some(Row {
                 after: number(commit.after),
+                before: first.previous.to_string(),
                 seq: number(run.seq),
                 head: last.hash.to_string(),
                 slot: codec::open_slot(run),
                 status: if run.is_closed() { "closed" } else { "open" },
                 started_at: run.started_at.0,
                 version: STATE_VERSION,
-                state: codec::write("run", &Moving::of(run, named))?,
+                state: codec::write("run", &Moving::of(run, &named.runbook, &named.environment))?,
             }),
         };
         let frozen = named.rows.iter().filter(|_| row.is_some());
@@ -129,8 +133,8 @@ impl Wanted {
         let due = effect.wake_at().unwrap_or(now);
         Ok(Self {
             run: run.to_string(),
-            key: codec::key(effect),
-            priority: codec::priority(effect),
+            key: effect.key(),
+            priority: effect.priority().into(),
             due_at: due.0,
             body: codec::write("effect", effect)?,
         })

@@ -8,20 +8,20 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::frozen::Named;
 use super::{Fate, StoreError};
 use crate::domain::actor::Role;
 use crate::domain::environment::Environment;
-use crate::domain::ids::{Digest, PersonId, RunId, StepId};
+use crate::domain::ids::{Digest, GroupId, PersonId, RunId, StepId};
+use crate::domain::run::Run;
 use crate::domain::run::chat::ChatNote;
 use crate::domain::run::declared::Declared;
+use crate::domain::run::groups::Members;
 use crate::domain::run::state::{Kind, Status, StepRun};
-use crate::domain::run::{Effect, Run};
 use crate::domain::runbook::Runbook;
 use crate::domain::time::Timestamp;
 
 /// Version of a run's row. A row of another version is rebuilt from its events.
-pub(super) const STATE_VERSION: i64 = 4;
+pub(super) const STATE_VERSION: i64 = 5;
 
 /// A run without what was frozen at its start: that is named here, and stands in rows of its own.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,6 +38,7 @@ pub(super) struct Moving<'a> {
     restored_at: Option<Timestamp>,
     status: Cow<'a, Status>,
     duty: Cow<'a, BTreeMap<Role, PersonId>>,
+    groups: Cow<'a, BTreeMap<GroupId, Members>>,
     steps: Cow<'a, BTreeMap<StepId, StepRun>>,
     chat: Cow<'a, [ChatNote]>,
     evidence: Cow<'a, [Value]>,
@@ -46,7 +47,7 @@ pub(super) struct Moving<'a> {
 }
 
 impl<'a> Moving<'a> {
-    pub(super) fn of(run: &'a Run, named: &'a Named) -> Self {
+    pub(super) fn of(run: &'a Run, runbook: &'a Digest, environment: &'a Digest) -> Self {
         // Without `..`: a new field is to be thought about here.
         let Run {
             id,
@@ -60,6 +61,7 @@ impl<'a> Moving<'a> {
             restored_at,
             status,
             duty,
+            groups,
             steps,
             chat,
             evidence,
@@ -67,8 +69,8 @@ impl<'a> Moving<'a> {
             seen_at,
         } = run;
         Self {
-            runbook: Cow::Borrowed(&named.runbook),
-            environment: Cow::Borrowed(&named.environment),
+            runbook: Cow::Borrowed(runbook),
+            environment: Cow::Borrowed(environment),
             id: Cow::Borrowed(id),
             kind: *kind,
             started_by: Cow::Borrowed(started_by),
@@ -78,6 +80,7 @@ impl<'a> Moving<'a> {
             restored_at: *restored_at,
             status: Cow::Borrowed(status),
             duty: Cow::Borrowed(duty),
+            groups: Cow::Borrowed(groups),
             steps: Cow::Borrowed(steps),
             chat: Cow::Borrowed(chat),
             evidence: Cow::Borrowed(evidence),
@@ -100,6 +103,7 @@ impl<'a> Moving<'a> {
             restored_at: self.restored_at,
             status: self.status.into_owned(),
             duty: self.duty.into_owned(),
+            groups: self.groups.into_owned(),
             steps: self.steps.into_owned(),
             chat: self.chat.into_owned(),
             evidence: self.evidence.into_owned(),
@@ -133,32 +137,6 @@ pub(super) fn fate(name: &str) -> Result<Fate, StoreError> {
         what: "fate of a message",
         source: serde::de::Error::custom(format!("`{name}` is none")),
     })
-}
-
-/// The effect's key within its run: the same key is the same effect, performed once however often it is wanted.
-pub(super) fn key(effect: &Effect) -> String {
-    match effect {
-        Effect::Show(message) => format!("show/{message}"),
-        Effect::Preview { step, number } => format!("preview/{step}/{number}"),
-        Effect::Act { step, attempt } => format!("act/{step}/{attempt}"),
-        Effect::Prove { step, attempt } => format!("prove/{step}/{attempt}"),
-        Effect::Probe { step, attempt } => format!("probe/{step}/{attempt}"),
-        Effect::Read(source) => format!("read/{}/{}", source.channel(), source.ts()),
-        Effect::WakeAt(_) => "wake".to_owned(),
-        Effect::Watch => "watch".to_owned(),
-    }
-}
-
-/// What goes first: work, then questions and news, then the upkeep of cards.
-pub(super) fn priority(effect: &Effect) -> i64 {
-    use crate::domain::run::MessageKey;
-    match effect {
-        Effect::Act { .. } | Effect::Probe { .. } | Effect::Prove { .. } => 0,
-        Effect::Preview { .. } | Effect::WakeAt(_) | Effect::Read(_) => 1,
-        Effect::Show(MessageKey::Notice(_) | MessageKey::Back(_)) => 2,
-        Effect::Show(MessageKey::Step(_)) => 3,
-        Effect::Show(MessageKey::Run | MessageKey::Details(_)) | Effect::Watch => 4,
-    }
 }
 
 /// What holds the place of an open run: one of a kind in an environment.

@@ -4,7 +4,8 @@
 //! the effect that caused it: all or nothing. Nothing in here decides.
 //!
 //! [`sqlite`] is the embedded default, for one process; [`postgres`] is for several replicas on one outbox. Both write
-//! the same rows with the same statements (`sql`) and pass the same tests; each has a file for what differs.
+//! the same rows with the same statements (`sql`), read them by the same code (`rows`, `thaw`) and pass the same tests; each
+//! has a file for what differs. SQL is written in this room and nowhere else.
 
 mod change;
 pub mod codec;
@@ -14,12 +15,19 @@ pub mod postgres;
 mod rows;
 mod sql;
 pub mod sqlite;
+mod thaw;
+#[cfg(feature = "faults")]
+mod watched;
 
 use std::path::PathBuf;
+#[cfg(not(feature = "faults"))]
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 pub use codes::Codes;
+#[cfg(feature = "faults")]
+pub use watched::watch;
 
 use crate::domain::ids::{Digest, PersonId, RunId};
 use crate::domain::run::log::{NotRead, Recorded};
@@ -59,6 +67,22 @@ pub enum Committed {
     SlotTaken(RunId),
     /// The lease of the effect to be settled is somebody else's by now; nothing was changed.
     LeaseLost,
+}
+
+/// How many effects can be performed besides those that are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Those that do not talk with the chat.
+    pub work: u32,
+    /// Those that do: [`Effect::is_talk`].
+    pub talk: u32,
+}
+
+impl Room {
+    /// As many of the one as of the other.
+    pub fn each(number: u32) -> Self {
+        Self { work: number, talk: number }
+    }
 }
 
 /// An effect this worker may perform until its lease ends.
@@ -199,6 +223,12 @@ pub enum StoreError {
     },
 }
 
+/// The store as it is: only in tests of the binary every write is watched.
+#[cfg(not(feature = "faults"))]
+pub fn watch(store: Arc<dyn Store>) -> Arc<dyn Store> {
+    store
+}
+
 fn failed(what: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
     move |source| StoreError::Unavailable { what, source }
 }
@@ -259,14 +289,14 @@ pub trait Store: Codes + Send + Sync + std::fmt::Debug {
     /// Wants an effect performed, without an event: refreshes of what is shown.
     async fn want(&self, run: &RunId, effect: &Effect, at: Timestamp) -> Result<(), StoreError>;
 
-    /// Takes effects that are due and nobody's, for `lease` from `now`; the important ones first. `holder` names
-    /// this taking and no other.
+    /// Takes as many effects as there is room for that are due and nobody's, for `lease` from `now`; the important ones
+    /// first. `holder` names this taking and no other.
     async fn claim(
         &self,
         holder: &str,
         now: Timestamp,
         lease: Span,
-        limit: u32,
+        room: Room,
     ) -> Result<Vec<Claimed>, StoreError>;
 
     /// Takes this one effect, due or not, if it is owed and nobody's: as [`Store::claim`] does.
@@ -281,7 +311,7 @@ pub trait Store: Codes + Send + Sync + std::fmt::Debug {
 
     /// The effect is done, unless it was wanted again meanwhile: then it is due again. False if it is somebody else's
     /// by now; nothing was changed then.
-    async fn settle(&self, claimed: &Claimed, now: Timestamp) -> Result<bool, StoreError>;
+    async fn settle(&self, claimed: &Claimed) -> Result<bool, StoreError>;
 
     /// The effect is to be tried (again) at `due_at`, with a note for that try. `failed` counts as a try.
     async fn postpone(

@@ -1,8 +1,12 @@
 //! The SQL that both databases understand, word for word. What only one of them understands is beside its method.
 
 pub(super) const DUPLICATE: &str = "select run_id from inbox where key = $1";
-pub(super) const POSTPONE: &str = "update outbox set due_at = $4, note = $5, tries = tries + $6, \
-     lease = null, lease_until = 0 where run_id = $1 and key = $2 and lease = $3";
+/// Work that was wanted again while it was performed stays due when it was wanted; what talks with the chat waits as it
+/// was told to.
+pub(super) const POSTPONE: &str = "update outbox set \
+     due_at = case when version = $7 or priority >= $8 or due_at > $4 then $4 else due_at end, \
+     note = $5, tries = tries + $6, lease = null, lease_until = 0 \
+     where run_id = $1 and key = $2 and lease = $3";
 pub(super) const RUN: &str = "select id, head, version, state from runs where id = $1";
 pub(super) const RUNS: &str =
     "select id, head, version, state from runs order by started_at desc, id desc limit $1";

@@ -6,8 +6,8 @@
 //! which the war room is [`room`]). Nothing there decides, reads the clock, touches a socket or holds a word that
 //! people read: words come through [`Say`], names of people through [`Names`], everything else as plain values.
 //!
-//! [`door`] is the way in: health, and shut until the process may be worked with. [`access`] says who is looking, [`scene`] makes the values of a page
-//! from a run, [`router`] serves; signing in and the settings in the bar are `session`'s, what a press lacks `asking` asks.
+//! [`door`] is the way in: health, and shut until the process may be worked with. [`access`] says who is looking,
+//! [`scene`] makes the values of a page from a run, [`router`] serves: one file per kind of visit.
 //!
 //! Every text goes through maud's escaping; `PreEscaped` appears nowhere but around the doctype maud itself writes.
 //! The pages need no inline script and no inline style, so [`frame::CONTENT_SECURITY_POLICY`] can forbid both.
@@ -23,9 +23,6 @@ pub mod page;
 pub mod room;
 pub mod router;
 pub mod scene;
-
-mod asking;
-mod session;
 
 /// Gives the text of a message key in the reader's language.
 pub type Say<'a> = &'a dyn Fn(&str) -> String;

@@ -7,6 +7,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use crate::domain::time::Span;
 use crate::web::blockkit::{self, Surface};
 use crate::web::frame::{Frame, Message, clock_text, document, message};
 use crate::web::mrkdwn;
@@ -47,6 +48,12 @@ pub enum Standing {
     InDoubt,
     /// It failed and somebody must choose.
     Failed,
+    /// Nothing answered: a risk, and no failure of the step.
+    Unreachable,
+    /// It cannot be seen what it would change.
+    Blind,
+    /// Somebody said no.
+    Declined,
     /// Done, and its effect was proven: the only green there is.
     Proven,
     /// Done or decided by people's word.
@@ -65,6 +72,9 @@ impl Standing {
             Self::Running => ("running", Some("page.state.running")),
             Self::InDoubt => ("in-doubt", Some("page.state.in_doubt")),
             Self::Failed => ("failed", Some("page.state.failed")),
+            Self::Unreachable => ("unreachable", Some("page.state.unreachable")),
+            Self::Blind => ("blind", Some("page.state.blind")),
+            Self::Declined => ("declined", Some("page.state.declined")),
             Self::Proven => ("proven", Some("page.state.proven")),
             Self::Done => ("done", Some("page.state.done")),
             Self::Skipped => ("skipped", Some("page.state.skipped")),
@@ -78,7 +88,8 @@ impl Standing {
             Self::Waiting => "○ ",
             Self::Running => "▶\u{fe0e} ",
             Self::InDoubt => "? ",
-            Self::Failed => "✖\u{fe0e} ",
+            Self::Failed | Self::Blind | Self::Declined => "✖\u{fe0e} ",
+            Self::Unreachable => "⚠\u{fe0e} ",
             Self::Proven => "✔\u{fe0e} ",
             Self::Done | Self::Skipped | Self::Said => "",
         }
@@ -250,7 +261,7 @@ fn run_clock(room: Room<'_>, clock: Clock) -> Markup {
                 span.quiet { (say(if clock.is_back { "page.back_after" } else { "page.elapsed" })) " " }
                 strong.time { (ticking(room, clock.since_ms)) }
                 @if let Some(rto) = clock.rto_ms {
-                    span.quiet { " / " (say("page.rto")) " " (clock_text(rto)) }
+                    span.quiet { " / " (say("page.rto")) " " (Span(u64::try_from(rto).unwrap_or(0)).spoken()) }
                     " "
                     span.late hidden[!late] data-late-after=(rto) {
                         (say("page.rto_passed")) " "

@@ -45,7 +45,7 @@ impl OwnedCard {
 /// The cards of every step that has opened.
 pub fn cards(run: &Run, voice: &Voice<'_>, now: Timestamp) -> Vec<OwnedCard> {
     let card = |step: &crate::domain::runbook::Step, at: &crate::domain::run::StepRun| {
-        let message = comms::step_card(run, &step.id, now)?;
+        let message = comms::step_card(run, &step.id, now)?.unmarked();
         let standing = standing(&at.state);
         let is_open = !run.is_settled(&step.id) && !run.is_closed();
         Some(OwnedCard {
@@ -66,7 +66,7 @@ pub fn cards(run: &Run, voice: &Voice<'_>, now: Timestamp) -> Vec<OwnedCard> {
 pub fn sort(cards: &[OwnedCard]) -> (Vec<Card<'_>>, Vec<Card<'_>>) {
     let urgency = |card: &&OwnedCard| match card.standing {
         Standing::InDoubt => 0,
-        Standing::Failed => 1,
+        Standing::Failed | Standing::Unreachable | Standing::Blind | Standing::Declined => 1,
         Standing::Waiting => 2,
         Standing::Running => 3,
         Standing::Proven | Standing::Done | Standing::Skipped | Standing::Said => 4,
@@ -90,9 +90,10 @@ fn standing(state: &StepState) -> Standing {
         | StepState::Calling { .. }
         | StepState::Proving { .. } => Standing::Running,
         StepState::InDoubt { .. } => Standing::InDoubt,
-        StepState::Blind { .. } | StepState::Declined { .. } | StepState::Failed { .. } => {
-            Standing::Failed
-        }
+        StepState::Blind { .. } => Standing::Blind,
+        StepState::Declined { .. } => Standing::Declined,
+        StepState::Failed { unreachable: true, .. } => Standing::Unreachable,
+        StepState::Failed { unreachable: false, .. } => Standing::Failed,
         StepState::Done { how: Proof::Seen } => Standing::Proven,
         StepState::Done { how: Proof::Accepted | Proof::People | Proof::Word { .. } } => {
             Standing::Done
@@ -167,7 +168,7 @@ pub fn split(
         say("demo.split.total"),
         rto.clock(),
         measures.target.clock(),
-        evidence(run.restored_at.unwrap_or(now)),
+        evidence(run.ended_at().unwrap_or(now)),
     ];
     Some((rows, total))
 }

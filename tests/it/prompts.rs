@@ -216,3 +216,17 @@ fn the_runbooks_are_written_in_both_languages_and_set_as_they_are() {
     }
     nothing(found);
 }
+
+#[test]
+fn only_what_was_proven_or_decided_is_ticked() {
+    let texts = catalog().texts;
+    for language in Language::ALL {
+        // A question may have been answered with no; a call may have been accepted and have done nothing.
+        for end in ["read", "accepted", "word"] {
+            for key in [format!("step.done.{end}"), format!("timeline.done_{end}")] {
+                let said = filled(&texts, language, &key, "x");
+                assert!(!said.contains('✔'), "{}: {key}: {said}", language.code());
+            }
+        }
+    }
+}

@@ -94,7 +94,7 @@ impl Demo {
                 let people: &[&str] = match offered.0.as_str() {
                     "go" => &["antoine", "mia"],
                     "run" | "done" => &["antoine", "leo"],
-                    "approve" => &["mia"],
+                    "approve" => &["antoine", "mia"],
                     "retry" if offered.1.contains("|pin-dns|") => &["leo"],
                     _ => &[],
                 };
@@ -161,9 +161,8 @@ async fn the_demo_is_fit_to_be_seen_at_a_desk_and_on_a_phone() {
     demo.until("go", "decide-go").await;
     demo.look("decision", &room, "#card-decide-go").await;
 
-    let run = demo.until("run", "promote-database").await;
-    demo.press("antoine", &run).await;
     let approve = demo.until("approve", "promote-database").await;
+    demo.press("antoine", &approve).await;
     demo.look("approval", &room, "#card-promote-database .danger").await;
 
     demo.speed("1").await;
@@ -193,12 +192,11 @@ async fn the_demo_is_fit_to_be_seen_at_a_desk_and_on_a_phone() {
 async fn play_on(demo: &Demo) {
     for offered in demo.offers().await {
         match offered.0.as_str() {
-            "go" | "run" | "done" => {
+            "go" | "run" | "approve" | "done" => {
                 for person in ["antoine", "leo", "mia"] {
                     demo.press(person, &offered).await;
                 }
             }
-            "approve" => demo.press("mia", &offered).await,
             _ => {}
         }
     }

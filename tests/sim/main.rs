@@ -57,10 +57,12 @@ pub(crate) enum Seeded {
     SettleFirst,
     /// "Nothing was started" is believed at once.
     NeverTooEarly,
+    /// What was decided on a state that was never recorded is recorded, if as many events were.
+    AnyHead,
 }
 
 impl Seeded {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Engine(Mistake::RunAgain),
         Self::Engine(Mistake::TokenFromAttempt),
         Self::Engine(Mistake::KeepApprovals),
@@ -70,6 +72,7 @@ impl Seeded {
         Self::ShortLease,
         Self::SettleFirst,
         Self::NeverTooEarly,
+        Self::AnyHead,
     ];
 
     fn patience(self) -> Patience {
@@ -246,4 +249,9 @@ fn settling_before_the_report_is_found() {
 #[test]
 fn believing_too_early_that_nothing_was_started_is_found() {
     is_found(Seeded::NeverTooEarly);
+}
+
+#[test]
+fn building_on_what_was_never_recorded_is_found() {
+    is_found(Seeded::AnyHead);
 }

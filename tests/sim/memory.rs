@@ -10,7 +10,7 @@ use dr_buddy::domain::run::log::Recorded;
 use dr_buddy::domain::run::{Effect, MessageKey, Run};
 use dr_buddy::domain::time::{Span, Timestamp};
 use dr_buddy::domain::value::Language;
-use dr_buddy::store::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored};
+use dr_buddy::store::{Claimed, Commit, Committed, Posted, Room, Store, StoreError, Stored};
 
 use crate::Seeded;
 use crate::fate::Fate;
@@ -63,36 +63,13 @@ pub(crate) struct MemoryStore {
     seeded: Option<Seeded>,
 }
 
-fn key(effect: &Effect) -> String {
-    match effect {
-        Effect::Show(message) => format!("show/{message}"),
-        Effect::Preview { step, number } => format!("preview/{step}/{number}"),
-        Effect::Act { step, attempt } => format!("act/{step}/{attempt}"),
-        Effect::Prove { step, attempt } => format!("prove/{step}/{attempt}"),
-        Effect::Probe { step, attempt } => format!("probe/{step}/{attempt}"),
-        Effect::Read(source) => format!("read/{}/{}", source.channel(), source.ts()),
-        Effect::WakeAt(_) => "wake".to_owned(),
-        Effect::Watch => "watch".to_owned(),
-    }
-}
-
-fn priority(effect: &Effect) -> u8 {
-    match effect {
-        Effect::Act { .. } | Effect::Probe { .. } | Effect::Prove { .. } => 0,
-        Effect::Preview { .. } | Effect::WakeAt(_) | Effect::Read(_) => 1,
-        Effect::Show(MessageKey::Notice(_) | MessageKey::Back(_)) => 2,
-        Effect::Show(MessageKey::Step(_)) => 3,
-        Effect::Show(MessageKey::Run | MessageKey::Details(_)) | Effect::Watch => 4,
-    }
-}
-
 impl Tables {
     fn want(&mut self, run: &RunId, effect: &Effect, at: Timestamp) {
         let due_at = if let Effect::WakeAt(due) = effect { *due } else { at };
-        let row = self.outbox.entry((run.clone(), key(effect)));
+        let row = self.outbox.entry((run.clone(), effect.key()));
         let row = row.and_modify(|row| row.version += 1).or_insert_with(|| Row {
             effect: effect.clone(),
-            priority: priority(effect),
+            priority: effect.priority(),
             due_at,
             version: 1,
             tries: 0,
@@ -119,7 +96,7 @@ impl Tables {
         true
     }
 
-    fn commit(&mut self, commit: &Commit<'_>) -> Committed {
+    fn commit(&mut self, commit: &Commit<'_>, on_any_head: bool) -> Committed {
         if let Some(run) = self.inbox.get(commit.key) {
             return Committed::Duplicate(run.clone());
         }
@@ -136,7 +113,15 @@ impl Tables {
             {
                 return Committed::SlotTaken(open.0.id.clone());
             }
-            if self.runs.get(id).map_or(0, |(run, _)| run.seq) != commit.after {
+            let (seq, head) = match self.runs.get(id) {
+                Some((run, head)) => (run.seq, Some(head)),
+                None => (0, None),
+            };
+            let is_of_this_state = match (commit.events.first(), head) {
+                (Some(first), Some(head)) => first.previous == *head,
+                (None, _) | (_, None) => true,
+            };
+            if seq != commit.after || !(is_of_this_state || on_any_head) {
                 return Committed::LostRace;
             }
             self.runs.insert(id.clone(), (Arc::new(commit.run.clone()), last.hash.clone()));
@@ -209,10 +194,11 @@ impl MemoryStore {
 
     /// One transaction, or what was one before a mistake was made of it.
     async fn write(&self, commit: &Commit<'_>) -> Committed {
+        let on_any_head = self.seeded == Some(Seeded::AnyHead);
         match self.seeded {
             Some(Seeded::OutboxAfter) => {
                 let first = Commit { effects: &[], ..*commit };
-                let done = self.tables.lock().unwrap().commit(&first);
+                let done = self.tables.lock().unwrap().commit(&first, false);
                 self.world.recorded(&done, commit.events);
                 self.fate.step().await;
                 if done == Committed::Done {
@@ -233,13 +219,13 @@ impl MemoryStore {
                 }
                 self.fate.step().await;
                 let second = Commit { settles: None, ..*commit };
-                let done = self.tables.lock().unwrap().commit(&second);
+                let done = self.tables.lock().unwrap().commit(&second, false);
                 self.world.recorded(&done, commit.events);
                 return done;
             }
             Some(_) | None => {}
         }
-        let done = self.tables.lock().unwrap().commit(commit);
+        let done = self.tables.lock().unwrap().commit(commit, on_any_head);
         self.world.recorded(&done, commit.events);
         done
     }
@@ -309,7 +295,7 @@ impl Store for MemoryStore {
         holder: &str,
         now: Timestamp,
         lease: Span,
-        limit: u32,
+        room: Room,
     ) -> Result<Vec<Claimed>, StoreError> {
         self.before("lease work").await?;
         let claimed = {
@@ -317,7 +303,11 @@ impl Store for MemoryStore {
             let due = |row: &Row| row.due_at <= now && row.lease_until <= now;
             let mut rows: Vec<_> = tables.outbox.iter_mut().filter(|(_, row)| due(row)).collect();
             rows.sort_by_key(|(_, row)| (row.priority, row.due_at));
-            rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            let (mut work, mut talk) = (room.work, room.talk);
+            rows.retain(|(_, row)| {
+                let left = if row.effect.is_talk() { &mut talk } else { &mut work };
+                left.checked_sub(1).map(|less| *left = less).is_some()
+            });
             rows.into_iter().map(|(name, row)| row.lend(name, holder, now.plus(lease))).collect()
         };
         self.after("lease work").await?;
@@ -333,7 +323,7 @@ impl Store for MemoryStore {
         lease: Span,
     ) -> Result<Option<Claimed>, StoreError> {
         self.before("lease work").await?;
-        let name = (run.clone(), key(effect));
+        let name = (run.clone(), effect.key());
         let claimed = {
             let mut tables = self.tables.lock().unwrap();
             let row = tables.outbox.get_mut(&name).filter(|row| row.lease_until <= now);
@@ -343,7 +333,7 @@ impl Store for MemoryStore {
         Ok(claimed)
     }
 
-    async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<bool, StoreError> {
+    async fn settle(&self, claimed: &Claimed) -> Result<bool, StoreError> {
         self.before("settle an effect").await?;
         let is_ours = self.tables.lock().unwrap().settle(claimed);
         self.after("settle an effect").await?;
@@ -359,7 +349,9 @@ impl Store for MemoryStore {
     ) -> Result<(), StoreError> {
         self.before("postpone work").await?;
         if let Some(row) = self.tables.lock().unwrap().ours(claimed) {
-            (row.due_at, row.note) = (due_at, note.map(str::to_owned));
+            let again = row.version != claimed.version && !row.effect.is_talk();
+            row.due_at = if again { row.due_at.min(due_at) } else { due_at };
+            row.note = note.map(str::to_owned);
             row.tries += u32::from(failed);
             (row.lease, row.lease_until) = (None, Timestamp(0));
         }

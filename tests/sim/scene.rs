@@ -88,7 +88,11 @@ fn environment() -> Environment {
         kind: EnvironmentKind::Production,
         account: "111111111111".to_owned(),
         regions: Regions { primary: "eu".to_owned(), dr: "us".to_owned() },
-        objectives: Objectives { rto: Span::minutes(60), rpo: Span::minutes(5) },
+        objectives: Objectives {
+            rto: Span::minutes(60),
+            rpo: Span::minutes(5),
+            exercise_rto: None,
+        },
         chat: Chat {
             war_room: "C1".to_owned(),
             language: Language::En,
@@ -103,6 +107,7 @@ fn environment() -> Environment {
             person(PEOPLE[1], &[Db]),
             person(PEOPLE[2], &[Platform, App]),
         ],
+        groups: vec![],
         document: json!({}),
     }
 }

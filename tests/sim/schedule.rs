@@ -371,7 +371,7 @@ impl Schedule {
             let is_due = due.is_some_and(|due| due <= replica.clock.now());
             if is_due && !replica.is_taking && self.fate.below(3) == 0 {
                 let (engine, room) = (Arc::clone(&replica.engine), self.fate.pick(&[1, 2, 16]));
-                let work = async move { Left::Took(outbox::take(&engine, room).await) };
+                let work = async move { Left::Took(outbox::take(&engine, room, room).await) };
                 self.replicas[who].is_taking = true;
                 self.spawn(who, Box::pin(work));
             }

@@ -31,6 +31,8 @@ pub(super) use secrets::ReplaceHost;
 
 use error::Failure;
 
+/// For what can only be described as a whole.
+const ANYTHING: &[&str] = &["*"];
 /// Route 53 has one control plane, there.
 pub(super) const ROUTE53_REGION: &str = "us-east-1";
 
@@ -67,7 +69,7 @@ pub struct AwsLimits {
     pub connect: Duration,
     /// For a reading call, repeats included.
     pub look: Duration,
-    /// For a call that changes something. Well inside the lease of 120 s (architecture.md, "The paused replica"): STS
+    /// For a call that changes something. Well inside `Patience::call`, which ends all of it: STS
     /// (`look`), this call, and what is left must cover writing the outcome down.
     pub act: Duration,
 }
@@ -185,74 +187,5 @@ impl Aws {
             });
         }
         Ok(caller.arn().unwrap_or("unknown").to_owned())
-    }
-}
-
-/// Refuses a region that is not one of the environment's two.
-fn region_inside(environment: &Environment, region: &str) -> Result<(), LookError> {
-    let regions = &environment.regions;
-    if region == regions.primary || region == regions.dr {
-        return Ok(());
-    }
-    Err(LookError::Unsafe {
-        detail: format!(
-            "region `{region}` is neither of the regions of environment `{}` ({}, {})",
-            environment.id, regions.primary, regions.dr
-        ),
-    })
-}
-
-/// The parts of an ARN that we need.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Arn {
-    region: String,
-    resource: String,
-}
-
-/// Refuses a cluster whose kubeconfig context is an EKS ARN of another account or region; other names say nothing.
-pub(super) fn context_inside(environment: &Environment, context: &str) -> Result<(), LookError> {
-    if context.starts_with("arn:") {
-        arn_inside(environment, "eks", context).map(drop)
-    } else {
-        Ok(())
-    }
-}
-
-/// Parses an ARN of `service` and refuses one of another account or region than the environment's.
-fn arn_inside(environment: &Environment, service: &str, text: &str) -> Result<Arn, LookError> {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    let [prefix, _partition, of_service, region, account, resource] = parts.as_slice() else {
-        return Err(LookError::Unsafe { detail: format!("`{text}` is not an ARN") });
-    };
-    if *prefix != "arn" || *of_service != service || resource.is_empty() {
-        return Err(LookError::Unsafe { detail: format!("`{text}` is not an ARN of {service}") });
-    }
-    if *account != environment.account {
-        return Err(LookError::Unsafe {
-            detail: format!(
-                "`{text}` belongs to account {account}, environment `{}` is account {}",
-                environment.id, environment.account
-            ),
-        });
-    }
-    region_inside(environment, region)?;
-    Ok(Arn { region: (*region).to_owned(), resource: (*resource).to_owned() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_context_of_another_account_or_region_is_refused() {
-        let text = include_str!("../../../deploy/environments/demo.yaml");
-        let demo = crate::domain::environment::check("demo.yaml", text).unwrap();
-        let of = |region: &str, account: &str| {
-            context_inside(&demo, &format!("arn:aws:eks:{region}:{account}:cluster/c"))
-        };
-        assert_eq!(of("us-east-1", "000000000000"), Ok(()));
-        assert!(of("us-east-1", "111111111111").is_err());
-        assert!(of("ap-south-1", "000000000000").is_err());
-        assert_eq!(context_inside(&demo, "kind-local"), Ok(()));
     }
 }

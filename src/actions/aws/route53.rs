@@ -16,8 +16,9 @@ use serde_json::{Map, Value, json};
 use super::record::{Record, same_name, same_target};
 use super::{Aws, Failure, Purpose, ROUTE53_REGION};
 use crate::actions::params::{failed, json_of, optional_text, put, request, text, unsafe_because};
-use crate::actions::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
+use crate::actions::{Action, Call, Happened, LookError, Outcome, Permission, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
+use crate::domain::text::told;
 
 /// Pages of records we read at most; a name has a handful of records.
 const MOST_PAGES: usize = 20;
@@ -273,8 +274,8 @@ impl Action for Pin {
             happened = has_happened(&world, asked, status.as_deref());
             put(&mut facts, "change_status", status);
         }
-        let saw = |role| world.target(role).unwrap_or_else(|| "nothing".into());
-        let saw = format!("PRIMARY answers {}, SECONDARY {}", saw("PRIMARY"), saw("SECONDARY"));
+        let saw = |role| world.target(role).unwrap_or_else(|| told("told.nothing", &[]));
+        let saw = told("told.dns", &[&saw("PRIMARY"), &saw("SECONDARY")]);
         Probe { happened, facts, saw }
     }
 
@@ -311,9 +312,13 @@ impl Action for Pin {
     }
 
     fn permissions(&self) -> Permissions {
+        const ZONE: &[&str] = &["arn:aws:route53:::hostedzone/ZONE_ID"];
         Permissions {
-            look: &["route53:GetChange", "route53:ListResourceRecordSets"],
-            act: &["route53:ChangeResourceRecordSets"],
+            look: &[
+                Permission::Aws("route53:GetChange", &["arn:aws:route53:::change/*"]),
+                Permission::Aws("route53:ListResourceRecordSets", ZONE),
+            ],
+            act: &[Permission::Aws("route53:ChangeResourceRecordSets", ZONE)],
         }
     }
 }
@@ -338,5 +343,5 @@ fn has_happened(world: &World, asked: &Request, status: Option<&str>) -> Happene
 }
 
 fn blind(error: &LookError) -> Probe {
-    Probe { happened: Happened::Unknown, facts: Map::new(), saw: error.to_string() }
+    Probe { happened: Happened::Unknown, facts: Map::new(), saw: error.said() }
 }

@@ -15,10 +15,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::url_host::{host_of, with_host};
-use super::{Aws, Failure, Purpose, arn_inside, region_inside};
+use super::{Aws, Failure, Purpose};
+use crate::actions::fence::{arn_inside, region_inside};
 use crate::actions::params::{failed, json_of, optional_text, put, request, text, unsafe_because};
-use crate::actions::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
+use crate::actions::{Action, Call, Happened, LookError, Outcome, Permission, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
+use crate::domain::text::told;
 
 const CURRENT: &str = "AWSCURRENT";
 
@@ -318,18 +320,21 @@ impl Action for ReplaceHost {
         if world.rotates {
             remarks.push(Remark::new("remark.secret.rotates", &[]));
         }
-        let rest = "user, password, port, database and options";
         Ok(Preview {
             request: json_of(&request),
             facts: facts(Some(&world), Some(&host), &call.token.to_string()),
             binding,
             changes: vec![
                 Change {
-                    what: format!("host in {}", place.secret),
+                    what: told("told.host", &[&place.secret]),
                     now: host,
                     after: after.clone(),
                 },
-                Change { what: rest.into(), now: "not shown".into(), after: "unchanged".into() },
+                Change {
+                    what: told("told.rest", &[]),
+                    now: told("told.not_shown", &[]),
+                    after: told("told.unchanged", &[]),
+                },
             ],
             calls: vec![format!(
                 "secretsmanager:{operation} in {}, account {}, as {caller}",
@@ -370,10 +375,12 @@ impl Action for ReplaceHost {
         Probe {
             happened: asked.map_or(Happened::Unknown, |request| happened(&request, &world)),
             facts: facts(Some(&world), host.as_deref(), &token),
-            saw: format!(
-                "host {}, version {}",
-                host.as_deref().unwrap_or("unknown"),
-                world.version.as_deref().unwrap_or("unknown")
+            saw: told(
+                "told.secret",
+                &[
+                    host.as_deref().unwrap_or("told.unknown"),
+                    world.version.as_deref().unwrap_or("told.unknown"),
+                ],
             ),
         }
     }
@@ -391,19 +398,21 @@ impl Action for ReplaceHost {
     }
 
     fn permissions(&self) -> Permissions {
+        const KEY: &[&str] = &["arn:aws:kms:*:ACCOUNT_ID:key/SECRETS_KEY_ID"];
+        const SECRET: &[&str] = &["arn:aws:secretsmanager:*:ACCOUNT_ID:secret:SECRET_PREFIX-*"];
         Permissions {
             look: &[
-                "kms:Decrypt",
-                "secretsmanager:DescribeSecret",
-                "secretsmanager:GetSecretValue",
+                Permission::Aws("kms:Decrypt", KEY),
+                Permission::Aws("secretsmanager:DescribeSecret", SECRET),
+                Permission::Aws("secretsmanager:GetSecretValue", SECRET),
             ],
             act: &[
-                "kms:Decrypt",
-                "kms:GenerateDataKey",
-                "secretsmanager:DescribeSecret",
-                "secretsmanager:GetSecretValue",
-                "secretsmanager:PutSecretValue",
-                "secretsmanager:UpdateSecretVersionStage",
+                Permission::Aws("kms:Decrypt", KEY),
+                Permission::Aws("kms:GenerateDataKey", KEY),
+                Permission::Aws("secretsmanager:DescribeSecret", SECRET),
+                Permission::Aws("secretsmanager:GetSecretValue", SECRET),
+                Permission::Aws("secretsmanager:PutSecretValue", SECRET),
+                Permission::Aws("secretsmanager:UpdateSecretVersionStage", SECRET),
             ],
         }
     }
@@ -442,7 +451,7 @@ fn system(place: &Place) -> String {
 }
 
 fn blind(error: &LookError) -> Probe {
-    Probe { happened: Happened::Unknown, facts: Map::new(), saw: error.to_string() }
+    Probe { happened: Happened::Unknown, facts: Map::new(), saw: error.said() }
 }
 
 #[cfg(test)]

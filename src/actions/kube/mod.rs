@@ -6,6 +6,7 @@
 
 mod restart;
 mod scale;
+mod tally;
 mod workload;
 
 use std::error::Error;
@@ -14,11 +15,12 @@ use std::time::Duration;
 
 use kube::Client;
 use kube::config::{ExecInteractiveMode, KubeConfigOptions, Kubeconfig};
-use serde_json::{Map, Value, json};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use crate::actions::params::{clip, put, unsafe_because};
-use crate::actions::{Call, Happened, LookError, Outcome, Probe};
+use crate::actions::params::{clip, put, request, unsafe_because};
+use crate::actions::{Action, Call, Happened, LookError, Probe};
 
 pub(super) use restart::Restart;
 pub(super) use scale::Scale;
@@ -132,6 +134,16 @@ impl Cluster {
         }
     }
 
+    /// The cluster that was shown: another one under the same name is refused.
+    async fn same(settings: &KubeSettings, context: &str, server: &str) -> Result<Self, LookError> {
+        let cluster = Self::connect(settings, context).await?;
+        if cluster.server == server {
+            Ok(cluster)
+        } else {
+            Err(unsafe_because("the context names another cluster now"))
+        }
+    }
+
     fn system(&self) -> String {
         format!("cluster {}", self.context)
     }
@@ -217,66 +229,23 @@ async fn within<T>(
     })
 }
 
+/// The request of a preview; where there is none yet, that of one made now, for the facts.
+async fn asked<T: DeserializeOwned>(
+    action: &impl Action,
+    call: &Call<'_>,
+    value: &Value,
+) -> Result<T, LookError> {
+    match request(value) {
+        Ok(asked) => Ok(asked),
+        Err(_) => request(&action.preview(call).await?.request),
+    }
+}
+
 /// What a probe that saw nothing says; a dead region is a fact that conditions may use.
 fn blind(error: &LookError) -> Probe {
     let mut facts = Map::new();
     if matches!(error, LookError::Unreachable { .. }) {
         put(&mut facts, "reachable", Some(false));
     }
-    Probe { happened: Happened::Unknown, facts, saw: error.to_string() }
-}
-
-/// How the workloads of one action went. Some done and some not is never "failed", because something was done.
-#[derive(Debug, Default)]
-struct Tally {
-    applied: Vec<String>,
-    already: Vec<String>,
-    not: Vec<(String, LookError)>,
-    unclear: Vec<(String, String)>,
-}
-
-impl Tally {
-    fn applied(&mut self, workload: String) {
-        self.applied.push(workload);
-    }
-
-    fn already(&mut self, workload: String) {
-        self.already.push(workload);
-    }
-
-    fn not(&mut self, workload: String, error: &LookError) {
-        self.not.push((workload, error.clone()));
-    }
-
-    fn unclear(&mut self, workload: String, detail: String) {
-        self.unclear.push((workload, detail));
-    }
-
-    fn outcome(self, cluster: &Cluster, operation: &str, namespace: &str) -> Outcome {
-        let texts = |list: Vec<(String, String)>| -> Map<String, Value> {
-            list.into_iter().map(|(workload, text)| (workload, Value::from(text))).collect()
-        };
-        let first = self.not.first().map(|(_, error)| error.clone());
-        let not: Vec<(String, String)> =
-            self.not.into_iter().map(|(workload, error)| (workload, error.to_string())).collect();
-        let all_not = self.applied.is_empty() && self.already.is_empty();
-        let (missed, open) = (not.len(), self.unclear.len());
-        let evidence = json!({
-            "service": "k8s", "operation": operation, "context": cluster.context,
-            "server": cluster.server, "namespace": namespace,
-            "applied": self.applied, "already": self.already,
-            "not_applied": texts(not), "unclear": texts(self.unclear),
-        });
-        match (first, open) {
-            (None, 0) => Outcome::Accepted { evidence },
-            (Some(error), 0) if all_not => Outcome::Failed { error },
-            _ => Outcome::Unknown {
-                error: format!(
-                    "{}: {open} without an answer, {missed} not done, the rest done",
-                    cluster.system()
-                ),
-                evidence,
-            },
-        }
-    }
+    Probe { happened: Happened::Unknown, facts, saw: error.said() }
 }

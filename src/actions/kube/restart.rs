@@ -7,14 +7,15 @@ use async_trait::async_trait;
 use kube::api::{Patch, PatchParams};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use tokio::time::timeout_at;
 
+use super::tally::{Tally, Went};
 use super::workload::{Kind, Name, Seen, check_dns, named};
 use super::{Cluster, KubeSettings, Trouble};
-use crate::actions::aws::context_inside;
+use crate::actions::fence::context_inside;
 use crate::actions::params::{failed, json_of, put, request, text, unsafe_because};
-use crate::actions::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
+use crate::actions::{Action, Call, Happened, LookError, Outcome, Permission, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
+use crate::domain::text::told;
 use crate::faults::place;
 
 /// Restarts workloads.
@@ -52,8 +53,9 @@ impl Restart {
         let cluster = Cluster::connect(&self.settings, context).await?;
         let all = cluster.see_all(namespace, &names).await?;
         let at = call.opened_at.rfc3339();
-        let what = |seen: &Seen| format!("restarted_at of {}", seen.name);
-        let before = |seen: &Seen| seen.restarted_at.clone().unwrap_or_else(|| "never".into());
+        let what = |seen: &Seen| told("told.restarted_at", &[&seen.name.to_string()]);
+        let before =
+            |seen: &Seen| seen.restarted_at.clone().unwrap_or_else(|| told("told.never", &[]));
         let change = |seen: &Seen| Change {
             what: what(seen),
             now: before(seen),
@@ -99,14 +101,10 @@ impl Restart {
             Happened::Running
         };
         let each = |seen: &Seen| {
-            format!(
-                "{} {} of {} updated and ready",
-                seen.name,
-                seen.ready.min(seen.updated),
-                seen.replicas
-            )
+            let ready = seen.ready.min(seen.updated).to_string();
+            told("told.updated", &[&seen.name.to_string(), &ready, &seen.replicas.to_string()])
         };
-        let saw = all.iter().map(each).collect::<Vec<_>>().join(", ");
+        let saw = all.iter().map(each).collect::<Vec<_>>().join("\n");
         Ok(Probe { happened, facts: facts(&all, at), saw })
     }
 }
@@ -137,16 +135,23 @@ fn is_at_least(then: &str, at: &str) -> bool {
 }
 
 impl Cluster {
-    /// `Ok(false)`: it had been restarted already.
-    async fn restart(&self, asked: &Request, name: &Name) -> Result<bool, Trouble> {
+    async fn restart(&self, asked: &Request, name: &Name) -> Went {
+        match self.restart_once(asked, name).await {
+            Ok(went) => went,
+            Err(Trouble::Unclear(detail)) => Went::Unclear(detail),
+            Err(sure) => Went::Not(sure.look(self)),
+        }
+    }
+
+    async fn restart_once(&self, asked: &Request, name: &Name) -> Result<Went, Trouble> {
         let path = name.path(&asked.namespace);
-        let seen = self.see(&asked.namespace, name).await.map_err(|trouble| match trouble {
+        let seen = match self.see(&asked.namespace, name).await {
+            Ok(seen) => seen,
             // Reading changes nothing, however it ends.
-            Trouble::Unclear(detail) => Trouble::NotConnected(detail),
-            sure @ (Trouble::NotConnected(_) | Trouble::Refused { .. }) => sure,
-        })?;
+            Err(trouble) => return Ok(Went::Not(trouble.look(self))),
+        };
         if seen.was_restarted(&asked.restarted_at) {
-            return Ok(false);
+            return Ok(Went::Already);
         }
         let at = &asked.restarted_at;
         let patch = match name.kind {
@@ -163,7 +168,7 @@ impl Cluster {
         place(format_args!("before the restart of {name}"));
         let written: Result<Value, _> = self.client.request(writing).await;
         place(format_args!("after the restart of {name}"));
-        written.map(|_| true).map_err(|error| Trouble::of(&error))
+        written.map(|_| Went::Applied).map_err(|error| Trouble::of(&error))
     }
 }
 
@@ -174,17 +179,9 @@ impl Action for Restart {
     }
 
     async fn probe(&self, call: &Call<'_>, value: &Value) -> Probe {
-        let asked = match request::<Request>(value) {
-            Ok(asked) => Ok(asked),
-            // No request yet: the facts that a new preview would be made from.
-            Err(_) => match self.preview(call).await {
-                Ok(preview) => request(&preview.request),
-                Err(error) => Err(error),
-            },
-        };
-        let seen = match &asked {
-            Ok(asked) => super::within(&self.settings, call, self.see(asked)).await,
-            Err(error) => Err(error.clone()),
+        let seen = match super::asked::<Request>(self, call, value).await {
+            Ok(asked) => super::within(&self.settings, call, self.see(&asked)).await,
+            Err(error) => Err(error),
         };
         seen.unwrap_or_else(|error| super::blind(&error))
     }
@@ -194,38 +191,30 @@ impl Action for Restart {
             Ok(request) => request,
             Err(error) => return failed(error),
         };
-        let cluster = match Cluster::connect(&self.settings, &request.context).await {
-            Ok(cluster) if cluster.server == request.server => cluster,
-            Ok(_) => return failed(unsafe_because("the context names another cluster now")),
+        let same = Cluster::same(&self.settings, &request.context, &request.server).await;
+        let cluster = match same {
+            Ok(cluster) => cluster,
             Err(error) => return failed(error),
         };
-        let mut tally = super::Tally::default();
-        let deadline = tokio::time::Instant::now() + self.settings.whole;
-        for name in &request.workloads {
-            let what = name.to_string();
-            if tokio::time::Instant::now() >= deadline {
-                tally.not(what, &unsafe_because("not tried: no time was left"));
-                continue;
-            }
-            match timeout_at(deadline, cluster.restart(&request, name)).await {
-                Ok(Ok(true)) => tally.applied(what),
-                Ok(Ok(false)) => tally.already(what),
-                Ok(Err(Trouble::Unclear(detail))) => tally.unclear(what, detail),
-                Ok(Err(sure)) => tally.not(what, &sure.look(&cluster)),
-                Err(_) => tally.unclear(what, "no answer in time".into()),
-            }
-        }
+        let each = request
+            .workloads
+            .iter()
+            .map(|name| (name.to_string(), cluster.restart(&request, name)));
+        let tally = Tally::of(&self.settings, each).await;
         tally.outcome(&cluster, "PatchRestartedAt", &request.namespace)
     }
 
     fn permissions(&self) -> Permissions {
         Permissions {
-            look: &["k8s:get deployments.apps", "k8s:get rollouts.argoproj.io"],
+            look: &[
+                Permission::Kube("get deployments.apps"),
+                Permission::Kube("get rollouts.argoproj.io"),
+            ],
             act: &[
-                "k8s:get deployments.apps",
-                "k8s:get rollouts.argoproj.io",
-                "k8s:patch deployments.apps",
-                "k8s:patch rollouts.argoproj.io",
+                Permission::Kube("get deployments.apps"),
+                Permission::Kube("get rollouts.argoproj.io"),
+                Permission::Kube("patch deployments.apps"),
+                Permission::Kube("patch rollouts.argoproj.io"),
             ],
         }
     }

@@ -9,14 +9,15 @@ use async_trait::async_trait;
 use kube::api::{Patch, PatchParams};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use tokio::time::timeout_at;
 
+use super::tally::{Tally, Went};
 use super::workload::{Name, Seen, check_dns, named};
 use super::{Cluster, KubeSettings, Trouble};
-use crate::actions::aws::context_inside;
+use crate::actions::fence::context_inside;
 use crate::actions::params::{failed, json_of, put, request, text, unsafe_because, whole};
-use crate::actions::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
+use crate::actions::{Action, Call, Happened, LookError, Outcome, Permission, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
+use crate::domain::text::told;
 use crate::faults::place;
 
 /// Times a conflict is looked at again.
@@ -48,14 +49,6 @@ struct One {
     replicas: u64,
 }
 
-/// How one workload went.
-enum Went {
-    Applied,
-    Already,
-    Not(LookError),
-    Unclear(String),
-}
-
 impl Scale {
     pub(in crate::actions) fn new(settings: KubeSettings) -> Self {
         Self { settings }
@@ -83,7 +76,7 @@ impl Scale {
             };
             workloads.push(One { workload: seen.name.clone(), from: seen.replicas, replicas });
         }
-        let what = |one: &One| format!("replicas of {}", one.workload);
+        let what = |one: &One| told("told.replicas", &[&one.workload.to_string()]);
         let change = |one: &One| Change {
             what: what(one),
             now: one.from.to_string(),
@@ -134,8 +127,11 @@ impl Scale {
         } else {
             Happened::Unknown
         };
-        let each = |seen: &Seen| format!("{} {} ({} ready)", seen.name, seen.replicas, seen.ready);
-        let saw = all.iter().map(each).collect::<Vec<_>>().join(", ");
+        let each = |seen: &Seen| {
+            let args = [seen.name.to_string(), seen.replicas.to_string(), seen.ready.to_string()];
+            told("told.scaled", &args.each_ref().map(String::as_str))
+        };
+        let saw = all.iter().map(each).collect::<Vec<_>>().join("\n");
         Ok(Probe { happened, facts, saw })
     }
 }
@@ -205,17 +201,9 @@ impl Action for Scale {
     }
 
     async fn probe(&self, call: &Call<'_>, value: &Value) -> Probe {
-        let asked = match request::<Request>(value) {
-            Ok(asked) => Ok(asked),
-            // No request yet: the facts that a new preview would be made from.
-            Err(_) => match self.preview(call).await {
-                Ok(preview) => request(&preview.request),
-                Err(error) => Err(error),
-            },
-        };
-        let seen = match &asked {
-            Ok(asked) => super::within(&self.settings, call, self.see(asked)).await,
-            Err(error) => Err(error.clone()),
+        let seen = match super::asked::<Request>(self, call, value).await {
+            Ok(asked) => super::within(&self.settings, call, self.see(&asked)).await,
+            Err(error) => Err(error),
         };
         seen.unwrap_or_else(|error| super::blind(&error))
     }
@@ -225,39 +213,31 @@ impl Action for Scale {
             Ok(request) => request,
             Err(error) => return failed(error),
         };
-        let cluster = match Cluster::connect(&self.settings, &request.context).await {
-            Ok(cluster) if cluster.server == request.server => cluster,
-            Ok(_) => return failed(unsafe_because("the context names another cluster now")),
+        let same = Cluster::same(&self.settings, &request.context, &request.server).await;
+        let cluster = match same {
+            Ok(cluster) => cluster,
             Err(error) => return failed(error),
         };
-        let mut tally = super::Tally::default();
-        let deadline = tokio::time::Instant::now() + self.settings.whole;
-        for one in &request.workloads {
-            let what = one.workload.to_string();
-            if tokio::time::Instant::now() >= deadline {
-                tally.not(what, &unsafe_because("not tried: no time was left"));
-                continue;
-            }
-            let went = timeout_at(deadline, cluster.scale(&request.namespace, one));
-            match went.await {
-                Ok(Went::Applied) => tally.applied(what),
-                Ok(Went::Already) => tally.already(what),
-                Ok(Went::Not(error)) => tally.not(what, &error),
-                Ok(Went::Unclear(detail)) => tally.unclear(what, detail),
-                Err(_) => tally.unclear(what, "no answer in time".into()),
-            }
-        }
+        let each = request
+            .workloads
+            .iter()
+            .map(|one| (one.workload.to_string(), cluster.scale(&request.namespace, one)));
+        let tally = Tally::of(&self.settings, each).await;
         tally.outcome(&cluster, "PatchScale", &request.namespace)
     }
 
     fn permissions(&self) -> Permissions {
         Permissions {
-            look: &["k8s:get deployments.apps", "k8s:get rollouts.argoproj.io", "k8s:list pods"],
+            look: &[
+                Permission::Kube("get deployments.apps"),
+                Permission::Kube("get rollouts.argoproj.io"),
+                Permission::Kube("list pods"),
+            ],
             act: &[
-                "k8s:get deployments.apps/scale",
-                "k8s:get rollouts.argoproj.io/scale",
-                "k8s:patch deployments.apps/scale",
-                "k8s:patch rollouts.argoproj.io/scale",
+                Permission::Kube("get deployments.apps/scale"),
+                Permission::Kube("get rollouts.argoproj.io/scale"),
+                Permission::Kube("patch deployments.apps/scale"),
+                Permission::Kube("patch rollouts.argoproj.io/scale"),
             ],
         }
     }

@@ -6,12 +6,13 @@ use super::world::{Set, World, plain};
 use super::{Pretend, preview, set};
 use crate::actions::LookError;
 use crate::domain::run::preview::{Change, Direction, Preview, Remark};
+use crate::domain::text::told;
 use crate::domain::time::Span;
 
 /// Moves the writer.
 #[derive(Debug)]
-pub(super) struct Move {
-    pub(super) lossy: bool,
+pub(in crate::actions) struct Move {
+    pub(in crate::actions) lossy: bool,
 }
 
 fn key(world: &World<'_>) -> String {
@@ -88,13 +89,13 @@ impl Pretend for Move {
     }
 
     fn saw(&self, facts: &Map<String, Value>) -> String {
-        let told = |name| facts.get(name).map(plain);
-        let writer = told("writer_region").unwrap_or_default();
-        match (told("operation"), told("operation_target")) {
+        let fact = |name| facts.get(name).map(plain);
+        let writer = fact("writer_region").unwrap_or_default();
+        match (fact("operation"), fact("operation_target")) {
             (Some(operation), Some(to)) => {
-                format!("writer {writer}, {operation} to {}", region(&to))
+                told("told.writer_busy", &[&writer, &operation, region(&to)])
             }
-            _ => format!("writer {writer}, no operation under way"),
+            _ => told("told.writer", &[&writer]),
         }
     }
 

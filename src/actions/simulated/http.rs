@@ -11,7 +11,7 @@ use crate::domain::time::Span;
 
 /// Asks the service.
 #[derive(Debug)]
-pub(super) struct Check;
+pub(in crate::actions) struct Check;
 
 fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -36,7 +36,7 @@ impl Pretend for Check {
         let put = world.with("put_first") == "true";
         let request = json!({"url": url, "resolve_to": world.with("resolve_to"), "put_first": put});
         let mut shown = preview(request, json!({}), Map::new());
-        let verb = if put { "PUT, then GET" } else { "GET" };
+        let verb = if put { "PUT + GET" } else { "GET" };
         shown.calls.push(format!("{verb} {url} at {to} (simulated)"));
         Ok(shown)
     }

@@ -6,6 +6,7 @@ use super::world::{Set, World};
 use super::{Pretend, preview, set};
 use crate::actions::LookError;
 use crate::domain::run::preview::{Change, Direction, Preview};
+use crate::domain::text::told;
 use crate::domain::time::Span;
 
 /// What a workload runs in the beginning, where the scenario says nothing else.
@@ -13,11 +14,11 @@ const REPLICAS: u64 = 4;
 
 /// Sets replicas.
 #[derive(Debug)]
-pub(super) struct Scale;
+pub(in crate::actions) struct Scale;
 
 /// Restarts pods.
 #[derive(Debug)]
-pub(super) struct Restart;
+pub(in crate::actions) struct Restart;
 
 fn key(world: &World<'_>, what: &str, workload: &str) -> String {
     format!("{what}/{}/{workload}", world.with("context"))
@@ -44,7 +45,7 @@ impl Pretend for Scale {
             };
             let current = replicas(world, &workload);
             changes.push(Change {
-                what: format!("replicas of {workload}"),
+                what: told("told.replicas", &[&workload]),
                 now: current.to_string(),
                 after: after.to_string(),
             });
@@ -97,9 +98,9 @@ impl Pretend for Restart {
         for workload in workloads {
             let pods = replicas(world, &workload);
             shown.changes.push(Change {
-                what: format!("pods of {workload}"),
-                now: format!("{pods} running"),
-                after: format!("{pods} new, restartedAt {at}"),
+                what: told("told.pods", &[&workload]),
+                now: told("told.running", &[&pods.to_string()]),
+                after: told("told.new", &[&pods.to_string(), &at]),
             });
         }
         shown.calls.push(format!("k8s:patch deployments in {context} (simulated)"));

@@ -4,20 +4,16 @@
 //! change with the time at which it shows. So it survives a restart with the run, and nothing outside is touched: no
 //! code in here can reach a network. Its scenario stands in the environment file under `tabletop:`.
 
-mod aurora;
-mod http;
-mod kube;
-mod route53;
-mod secrets;
+pub(super) mod aurora;
+pub(super) mod http;
+pub(super) mod kube;
+pub(super) mod route53;
+pub(super) mod secrets;
 mod world;
-
-use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use super::human::Human;
 use super::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Preview};
 use crate::domain::text::trouble;
@@ -25,7 +21,7 @@ use crate::domain::time::Span;
 use world::{Set, World};
 
 /// One action's part of the pretended world.
-trait Pretend: Send + Sync + std::fmt::Debug {
+pub(super) trait Pretend: Send + Sync + std::fmt::Debug {
     fn preview(&self, world: &World<'_>) -> Result<Preview, LookError>;
     fn facts(&self, world: &World<'_>) -> Map<String, Value>;
     /// The facts in one line.
@@ -40,32 +36,18 @@ trait Pretend: Send + Sync + std::fmt::Debug {
 
 /// A pretended action.
 #[derive(Debug)]
-struct Simulated {
+struct Simulated<P> {
     name: &'static str,
-    pretend: &'static dyn Pretend,
+    pretend: P,
 }
 
-/// All of them, by name. Human steps are the same in a tabletop: people do them.
-pub(super) fn all() -> BTreeMap<&'static str, Arc<dyn Action>> {
-    let of = |name, pretend| -> (&'static str, Arc<dyn Action>) {
-        (name, Arc::new(Simulated { name, pretend }))
-    };
-    let mut all = BTreeMap::from([
-        of("aurora.failover", &aurora::Move { lossy: true }),
-        of("aurora.switchover", &aurora::Move { lossy: false }),
-        of("route53.pin", &route53::Pin),
-        of("secretsmanager.replace_host", &secrets::ReplaceHost),
-        of("k8s.scale", &kube::Scale),
-        of("k8s.restart", &kube::Restart),
-        of("http.check", &http::Check),
-    ]);
-    all.insert("human.task", Arc::new(Human { what: "task" }));
-    all.insert("human.decide", Arc::new(Human { what: "decide" }));
-    all
+/// The stand-in of the action of this name.
+pub(super) fn of(name: &'static str, pretend: impl Pretend + 'static) -> impl Action {
+    Simulated { name, pretend }
 }
 
 #[async_trait]
-impl Action for Simulated {
+impl<P: Pretend> Action for Simulated<P> {
     async fn preview(&self, call: &Call<'_>) -> Result<Preview, LookError> {
         self.pretend.preview(&World::of(call))
     }
@@ -99,9 +81,7 @@ impl Action for Simulated {
             Some("fails") => Outcome::Failed {
                 error: LookError::Refused {
                     system: self.name.to_owned(),
-                    detail: "PriorRequestNotComplete: another change is still under way; \
-                             it was not executed"
-                        .to_owned(),
+                    detail: "PriorRequestNotComplete".to_owned(),
                 },
             },
             Some("no_answer") => {

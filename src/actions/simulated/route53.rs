@@ -10,7 +10,7 @@ use crate::domain::time::Span;
 
 /// Points the PRIMARY record somewhere else.
 #[derive(Debug)]
-pub(super) struct Pin;
+pub(in crate::actions) struct Pin;
 
 /// What the public name answers now.
 pub(super) fn answer(world: &World<'_>, name: &str) -> String {

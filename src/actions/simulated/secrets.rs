@@ -6,11 +6,12 @@ use super::world::{Set, World, plain};
 use super::{Pretend, preview, set};
 use crate::actions::LookError;
 use crate::domain::run::preview::{Change, Direction, Preview, Remark};
+use crate::domain::text::told;
 use crate::domain::time::Span;
 
 /// Replaces the host.
 #[derive(Debug)]
-pub(super) struct ReplaceHost;
+pub(in crate::actions) struct ReplaceHost;
 
 fn key(world: &World<'_>) -> String {
     format!("secret/{}/{}", world.with("region"), world.with("secret"))
@@ -38,7 +39,7 @@ impl Pretend for ReplaceHost {
             "ClientRequestToken": world.call.token.to_string(),
         });
         let mut shown = preview(request, json!({"host": now}), self.facts(world));
-        shown.changes.push(Change { what: format!("host in {secret}"), now, after });
+        shown.changes.push(Change { what: told("told.host", &[&secret]), now, after });
         shown.calls.push(format!("secretsmanager:PutSecretValue in {region}, {}", world.account()));
         shown.remarks.push(Remark::new("remark.tabletop.secret", &[]));
         Ok(shown)

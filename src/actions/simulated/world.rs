@@ -6,11 +6,12 @@ use serde_json::Value;
 use crate::actions::{Call, LookError};
 use crate::domain::run::preview::Direction;
 use crate::domain::runbook::template;
+use crate::domain::text::told;
 use crate::domain::time::{Span, Timestamp};
 
 /// A change of the world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Set {
+pub(in crate::actions) struct Set {
     /// What changes.
     pub(super) key: String,
     /// To what.
@@ -29,7 +30,7 @@ struct Made {
 
 /// The world as the run has left it.
 #[derive(Debug)]
-pub(super) struct World<'a> {
+pub(in crate::actions) struct World<'a> {
     pub(super) call: &'a Call<'a>,
     made: Vec<Made>,
 }
@@ -89,7 +90,7 @@ impl<'a> World<'a> {
     /// Fails as a dead region does.
     pub(super) fn reach(&self, place: &str) -> Result<(), LookError> {
         if self.is_dark(place) {
-            let detail = "connection timed out after 3 s".to_owned();
+            let detail = told("told.timed_out", &["3"]);
             return Err(LookError::Unreachable { system: place.to_owned(), detail });
         }
         Ok(())

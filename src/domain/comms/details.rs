@@ -1,7 +1,7 @@
 //! What a step saw, called and got back, for those who check: one message in the thread of its card. From the state
 //! alone, and of bounded length however much a system tells.
 
-use super::{Block, Message, banner, clock, question};
+use super::{Block, Message, clock, marked, question};
 use crate::domain::ids::StepId;
 use crate::domain::run::state::{Run, StepRun, StepState};
 use crate::domain::text::Text;
@@ -20,8 +20,7 @@ pub(super) fn message(run: &Run, step: &StepId) -> Option<Message> {
     blocks.extend(looked(run, at));
     blocks.extend(called(at));
     blocks.extend(seen(run, at));
-    blocks.extend(banner(run.kind).map(|banner| Block::Small(vec![banner])));
-    Some(Message { summary: title, blocks })
+    Some(marked(run, title, blocks))
 }
 
 /// What the last look after a doubt saw, or why it failed.

@@ -1,7 +1,7 @@
 //! What is asked when a press is not enough: a text, a one-time code, and what they will be used for.
 
 use super::button::{Ask, Press};
-use super::clock;
+use super::{banner, clock, first_change};
 use crate::domain::code::Typed;
 use crate::domain::run::decide::agrees_to;
 use crate::domain::run::state::Run;
@@ -83,7 +83,7 @@ pub fn form(run: &Run, press: &Press, asks_code: bool, now: Timestamp) -> Option
         | Ask::Take
         | Ask::Resume => return None,
     };
-    let mut intro = Vec::new();
+    let mut intro = vec![banner(run)];
     if let Some(step) = press.step.as_ref().and_then(|step| run.runbook.step(step)) {
         intro.push(Text::Key("form.step", vec![("step", (&step.title).into())]));
     }
@@ -121,9 +121,7 @@ fn exactly(run: &Run, press: &Press) -> Option<Text> {
     let digest = press.digest.as_ref()?;
     let (_, at) = run.step(press.step.as_ref()?)?;
     let shown = at.shown.as_ref().filter(|shown| shown.digest == *digest)?;
-    let change = shown.preview.changes.first().map_or_else(String::new, |change| {
-        format!("{}: {} → {}", change.what, change.now, change.after)
-    });
-    let args = vec![("change", Text::seen(&change)), ("digest", Text::raw(digest.short()))];
+    let mut args = first_change(&shown.preview);
+    args.push(("digest", Text::raw(digest.short())));
     Some(Text::Key("form.exactly", args))
 }

@@ -1,14 +1,17 @@
 //! What is said about a run, without a channel and without a language: [`run_card`], [`step_card`] and [`notice`] give
 //! the content of every message from the state alone, so that one shown late, twice or after a restart is the same.
 //!
-//! [`button`] is what a press means, [`form`] what is asked when words are needed.
+//! [`button`] is what a press means, [`form`] what is asked when words are needed. Sentences are keys here, filled in the
+//! reader's language by the catalog; no Slack, no HTML.
 
 pub mod button;
 pub mod declare;
 mod details;
 pub mod form;
+mod groups;
 mod home;
 mod notice;
+mod outcome;
 mod question;
 mod run_card;
 mod silence;
@@ -20,14 +23,16 @@ pub use home::home;
 pub use silence::{back, silence};
 
 use crate::domain::actor::{Right, roles_for};
-use crate::domain::environment::Person;
-use crate::domain::ids::{PersonId, StepId};
+use crate::domain::environment::{EnvironmentKind, Person};
+use crate::domain::ids::{PersonId, RunId, StepId};
 use crate::domain::run::decide::somebody_may;
 use crate::domain::run::log::Recorded;
+use crate::domain::run::preview::{Change, Preview};
 use crate::domain::run::state::{Approval, Choice, Kind, Run, StepRun};
 use crate::domain::runbook::Step;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
+pub use crate::domain::time::city;
 
 /// One message: blocks for those who see them, one line for notifications and screen readers.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +46,8 @@ pub struct Message {
 /// A part of a message. Every channel can show these.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Block {
+    /// What kind of run it is of, and where; nothing for a surface that says so above everything.
+    Banner(Text),
     /// A heading.
     Heading(Text),
     /// A paragraph.
@@ -51,6 +58,8 @@ pub enum Block {
     Rule,
     /// Buttons in a row; the harmless and the dangerous never in the same.
     Buttons(Vec<Button>),
+    /// Where more of the run can be seen; a surface shows what it does not have beside the card anyway.
+    Views(RunId),
 }
 
 /// A button.
@@ -131,12 +140,84 @@ fn pressable(run: &Run, mut message: Message, now: Timestamp) -> Message {
 /// Stands for what a person would write.
 const WORDS: &str = "…";
 
-/// Exercise and tabletop are marked in every message.
-fn banner(kind: Kind) -> Option<Text> {
-    match kind {
+/// The word for whether its environment serves customers.
+pub fn serves(run: &Run) -> &'static str {
+    match run.environment.kind {
+        EnvironmentKind::Production => "environment.production",
+        EnvironmentKind::Staging => "environment.staging",
+    }
+}
+
+/// Which environment, and whether it serves customers.
+fn place(run: &Run) -> Vec<(&'static str, Text)> {
+    vec![("environment", Text::raw(&run.environment.id)), ("kind", Text::key(serves(run)))]
+}
+
+/// The first line of everything that asks somebody to act: what it is, and where.
+fn banner(run: &Run) -> Text {
+    let key = match run.kind {
+        Kind::Incident => "banner.incident",
+        Kind::Exercise => "banner.exercise",
+        Kind::Tabletop => "banner.tabletop",
+    };
+    Text::Key(key, place(run))
+}
+
+/// Exercise and tabletop are marked in every message, for those too who only get its one line.
+fn marked(run: &Run, line: Text, mut blocks: Vec<Block>) -> Message {
+    let word = match run.kind {
         Kind::Incident => None,
-        Kind::Exercise => Some(Text::key("banner.exercise")),
-        Kind::Tabletop => Some(Text::key("banner.tabletop")),
+        Kind::Exercise => Some("banner.word.exercise"),
+        Kind::Tabletop => Some("banner.word.tabletop"),
+    };
+    if !blocks.iter().any(|block| matches!(block, Block::Banner(_))) {
+        blocks.extend(word.map(|word| Block::Banner(Text::key(word))));
+    }
+    Message { summary: marked_line(run, line), blocks }
+}
+
+/// The same for a line that stands alone.
+fn marked_line(run: &Run, line: Text) -> Text {
+    match run.kind {
+        Kind::Incident => line,
+        Kind::Exercise => Text::Key("summary.exercise", vec![("line", line)]),
+        Kind::Tabletop => Text::Key("summary.tabletop", vec![("line", line)]),
+    }
+}
+
+/// The first change of a preview, and how many more there are; for places that cannot show all.
+fn first_change(preview: &Preview) -> Vec<(&'static str, Text)> {
+    let change = preview.changes.first();
+    let change = change.map_or_else(|| Text::raw(""), |one| change_line("step.change.plain", one));
+    let more = match preview.changes.len().saturating_sub(1) {
+        0 => Text::raw(""),
+        more => Text::raw(more),
+    };
+    vec![("change", change), ("more", more)]
+}
+
+fn change_line(key: &'static str, change: &Change) -> Text {
+    let parts = [("what", &change.what), ("now", &change.now), ("after", &change.after)];
+    Text::Key(key, parts.map(|(name, text)| (name, Text::seen(text))).to_vec())
+}
+
+impl Message {
+    /// The one line without the mark of a rehearsal.
+    pub fn line(&self) -> &Text {
+        if let Text::Key("summary.exercise" | "summary.tabletop", args) = &self.summary
+            && let Some((_, line)) = args.first()
+        {
+            return line;
+        }
+        &self.summary
+    }
+
+    /// The same for a surface that says above everything what kind of run it is of.
+    #[must_use]
+    pub fn unmarked(mut self) -> Self {
+        self.summary = self.line().clone();
+        self.blocks.retain(|block| !matches!(block, Block::Banner(_)));
+        self
     }
 }
 
@@ -159,7 +240,7 @@ fn agreed_as(at: &StepRun, approval: &Approval) -> &'static str {
 /// Who can get a step out of trouble.
 fn steerers<'a>(run: &'a Run, step: &Step) -> Vec<&'a PersonId> {
     let roles = roles_for(Right::Steer, &[], step.owner).unwrap_or_default();
-    let may = |person: &&Person| person.holds_one_of(&roles) || run.is_on_duty(&person.id, &roles);
+    let may = |person: &&Person| run.holds(person, &roles) || run.is_on_duty(&person.id, &roles);
     run.environment.people.iter().filter(may).map(|person| &person.id).collect()
 }
 
@@ -171,7 +252,7 @@ pub fn ending(run: &Run, now: Timestamp) -> Option<Message> {
     let line = Text::key("run.nothing_open");
     let close = Button::plain(Press::of_run(Ask::Close, &run.id)).styled(Style::Primary);
     let blocks = vec![Block::Lines(vec![line.clone()]), Block::Buttons(vec![close])];
-    Some(pressable(run, Message { summary: line, blocks }, now))
+    Some(pressable(run, marked(run, line, blocks), now))
 }
 
 /// What waits for whom, a line each: the run card's, without the card.
@@ -179,17 +260,7 @@ pub fn waiting(run: &Run, now: Timestamp) -> Vec<Text> {
     run_card::open_lines(run, now)
 }
 
-/// `Paris` of `Europe/Paris`.
-pub fn city(zone: &str) -> String {
-    zone.rsplit('/').next().unwrap_or(zone).replace('_', " ")
-}
-
 /// `14:18:20 UTC (15:18 Paris)`.
 pub fn clock(run: &Run, at: Timestamp) -> Text {
-    let zone = &run.environment.chat.time_zone;
-    let utc = at.time_of_day();
-    match at.minute_in(zone) {
-        Some(local) if zone != "UTC" => Text::raw(format!("{utc} UTC ({local} {})", city(zone))),
-        Some(_) | None => Text::raw(format!("{utc} UTC")),
-    }
+    at.clock_in(&run.environment.chat.time_zone).into()
 }

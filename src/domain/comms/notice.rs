@@ -1,6 +1,6 @@
 //! One line for the whole room, beyond the edit of a card.
 
-use super::{Block, Message, banner};
+use super::{Block, Message, marked};
 use crate::domain::report::timeline;
 use crate::domain::run::effects::tells_the_room;
 use crate::domain::run::log::Recorded;
@@ -11,9 +11,6 @@ pub(super) fn message(run: &Run, event: &Recorded) -> Option<Message> {
         return None;
     }
     let line = timeline::line(run, event);
-    let mut blocks = vec![Block::Lines(vec![line.clone()])];
-    if let Some(banner) = banner(run.kind) {
-        blocks.push(Block::Small(vec![banner]));
-    }
-    Some(Message { summary: line, blocks })
+    let blocks = vec![Block::Lines(vec![line.clone()])];
+    Some(marked(run, line, blocks))
 }

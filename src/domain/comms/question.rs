@@ -43,7 +43,8 @@ pub(super) fn frozen(run: &Run, at: &StepRun) -> Vec<Text> {
     lines
 }
 
-fn said(shown: &Shown, key: &str) -> Option<Text> {
+/// A text of the decision, as it was filled in.
+pub(super) fn said(shown: &Shown, key: &str) -> Option<Text> {
     let text = shown.preview.request.get("with")?.get(key)?;
     serde_json::from_value(text.clone()).ok().map(Text::Said)
 }
@@ -85,8 +86,8 @@ fn line_of(step: &Step, sight: &Sight, age: &'static str, now: Timestamp) -> Tex
     if sight.facts.is_empty() {
         return Text::Key("step.seen_none", vec![title, ("state", state)]);
     }
-    let facts = ("facts", Text::List(facts(&sight.facts)));
-    let old = Text::raw(now.since(sight.at).clock());
+    let facts = ("facts", Text::List(told(&sight.facts)));
+    let old = Text::raw(now.since(sight.at).spoken());
     let age = ("age", Text::Key(age, vec![("age", old)]));
     if sight.state == "done" {
         Text::Key("step.seen", vec![title, facts, age])
@@ -104,10 +105,28 @@ pub(super) fn proof(step: &Step, at: &StepRun) -> Text {
         rests.filter_map(|rest| rest.split(ends).next()).any(|named| named == name)
     };
     let facts = at.facts.iter().filter(|(name, value)| is_named(name) && !value.is_object());
-    Text::List(facts.map(|(name, value)| fact(name, value)).collect())
+    Text::List(facts.map(|(name, value)| in_words(name, value)).collect())
 }
 
 /// Facts as people read them, each no longer than a line.
+pub(super) fn told(facts: &serde_json::Map<String, Value>) -> Vec<Text> {
+    let plain = facts.iter().filter(|(_, value)| !value.is_object());
+    plain.map(|(name, value)| in_words(name, value)).collect()
+}
+
+/// `no answer`, where there are words for it, else `writer_region = us-east-1`.
+fn in_words(name: &str, value: &Value) -> Text {
+    let with = |key| Text::Key(key, vec![("value", Text::raw(value))]);
+    match (name, value.as_bool(), value.is_u64()) {
+        ("reachable", Some(true), _) => Text::key("fact.reachable.true"),
+        ("reachable", Some(false), _) => Text::key("fact.reachable.false"),
+        ("latency_ms", _, true) => with("fact.latency_ms"),
+        ("status", _, true) => with("fact.status"),
+        _ => fact(name, value),
+    }
+}
+
+/// The same by their names, as conditions have them.
 pub(super) fn facts(facts: &serde_json::Map<String, Value>) -> Vec<Text> {
     let plain = facts.iter().filter(|(_, value)| !value.is_object());
     plain.map(|(name, value)| fact(name, value)).collect()

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::button::{Ask, Press};
-use super::{Block, Button, Message, Style, agreed, banner, clock};
+use super::{Block, Button, Message, Style, agreed, banner, clock, groups, marked_line, place};
 use crate::domain::actor::Role;
-use crate::domain::environment::EnvironmentKind;
 use crate::domain::report::forecast::{Forecast, forecast};
 use crate::domain::run::declared::{Declared, Severity};
 use crate::domain::run::refusal::roles;
@@ -23,10 +22,10 @@ const MOST_ROLES: usize = 3;
 pub(super) fn message(run: &Run, now: Timestamp) -> Message {
     let title = title(run);
     let mut blocks = vec![Block::Heading(title.clone())];
-    if let Some(banner) = banner(run.kind) {
-        blocks.push(Block::Small(vec![banner]));
+    if run.kind != Kind::Incident {
+        blocks.push(Block::Banner(banner(run)));
     }
-    let mut lines = vec![place(run)];
+    let mut lines = vec![place_line(run)];
     lines.extend(declared(run));
     lines.extend([rto(run, now), phases(run)]);
     blocks.push(Block::Lines(lines));
@@ -44,10 +43,14 @@ pub(super) fn message(run: &Run, now: Timestamp) -> Message {
     if !run.is_closed() {
         blocks.push(Block::Rule);
         blocks.push(Block::Lines(open_lines(run, now)));
-        blocks.push(Block::Lines(vec![team(run)]));
+        let mut people = vec![team(run)];
+        people.extend(groups::lines(run, now));
+        blocks.push(Block::Lines(people));
         blocks.push(Block::Buttons(buttons(run)));
+        blocks.push(Block::Buttons(resume(run)));
         blocks.push(Block::Buttons(free_roles(run)));
     }
+    blocks.push(Block::Views(run.id.clone()));
     blocks.push(Block::Small(vec![
         Text::Key(
             "run.started_by",
@@ -64,25 +67,20 @@ fn title(run: &Run) -> Text {
         Kind::Exercise => "run.title.exercise",
         Kind::Tabletop => "run.title.tabletop",
     };
-    Text::Key(key, vec![("title", (&run.runbook.title).into())])
+    let mut args = place(run);
+    args.push(("title", (&run.runbook.title).into()));
+    Text::Key(key, args)
 }
 
-fn place(run: &Run) -> Text {
-    let kind = match run.environment.kind {
-        EnvironmentKind::Production => "environment.production",
-        EnvironmentKind::Staging => "environment.staging",
-    };
-    Text::Key(
-        "run.place",
-        vec![
-            ("environment", Text::raw(&run.environment.id)),
-            ("kind", Text::key(kind)),
-            ("account", Text::raw(&run.environment.account)),
-            ("primary", Text::raw(&run.environment.regions.primary)),
-            ("dr", Text::raw(&run.environment.regions.dr)),
-            ("impact", clock(run, run.impact_at)),
-        ],
-    )
+fn place_line(run: &Run) -> Text {
+    let mut args = place(run);
+    args.extend([
+        ("account", Text::raw(&run.environment.account)),
+        ("primary", Text::raw(&run.environment.regions.primary)),
+        ("dr", Text::raw(&run.environment.regions.dr)),
+        ("impact", clock(run, run.impact_at)),
+    ]);
+    Text::Key("run.place", args)
 }
 
 /// How bad it is and what is hit, if anybody said so.
@@ -97,7 +95,7 @@ fn declared(run: &Run) -> Option<Text> {
 }
 
 fn rto(run: &Run, now: Timestamp) -> Text {
-    let target = run.environment.objectives.rto;
+    let target = run.rto();
     let outage = run.outage(now);
     let filled = (outage.ms().saturating_mul(BAR) / target.ms().max(1)).min(BAR);
     let bar: String = (0..BAR).map(|cell| if cell < filled { '▓' } else { '░' }).collect();
@@ -112,7 +110,7 @@ fn rto(run: &Run, now: Timestamp) -> Text {
     Text::Key(
         key,
         vec![
-            ("target", Text::raw(target)),
+            ("target", Text::raw(target.spoken())),
             ("bar", Text::raw(bar)),
             ("elapsed", Text::raw(outage.clock())),
             ("left", Text::raw(left.clock())),
@@ -173,16 +171,28 @@ fn standing(run: &Run, phase: &Phase) -> Standing {
     let bad = steps
         .iter()
         .any(|(_, at)| matches!(at.state, StepState::Failed { .. } | StepState::InDoubt { .. }));
-    // Left out by a person, or done on somebody's word: behind us, but nothing a tick may stand before.
-    let on_word = steps.iter().any(|(_, at)| {
-        matches!(
-            at.state,
-            StepState::Skipped { why: Skip::Person { .. } }
-                | StepState::Done { how: Proof::Word { .. } }
-        )
+    // Left out by a person, done on somebody's word, or accepted and not looked at: behind us, but nothing a tick may
+    // stand before.
+    let unproven = steps.iter().any(|(step, at)| match &at.state {
+        StepState::Skipped { why: Skip::Person { .. } }
+        | StepState::Done { how: Proof::Word { .. } } => true,
+        StepState::Done { how: Proof::Accepted } => !step.action.only_reads(),
+        StepState::Done { how: Proof::Seen | Proof::People }
+        | StepState::Skipped { why: Skip::When { .. } | Skip::NotNeeded }
+        | StepState::Waiting
+        | StepState::Previewing
+        | StepState::Blind { .. }
+        | StepState::Ready
+        | StepState::Declined { .. }
+        | StepState::Approved { .. }
+        | StepState::Calling { .. }
+        | StepState::Proving { .. }
+        | StepState::InDoubt { .. }
+        | StepState::Failed { .. }
+        | StepState::Undone => false,
     });
     if settled == steps.len() {
-        Standing::Done { failures: bad || on_word }
+        Standing::Done { failures: bad || unproven }
     } else if steps.iter().all(|(_, at)| at.state == StepState::Waiting) {
         Standing::Ahead
     } else {
@@ -337,14 +347,25 @@ fn buttons(run: &Run) -> Vec<Button> {
     let press = |ask| Button::plain(Press::of_run(ask, &run.id));
     let mut buttons = vec![press(Ask::Note)];
     match run.status {
-        Status::Held { .. } => buttons.push(press(Ask::Resume)),
         Status::Open => buttons.push(press(Ask::Hold)),
-        Status::Closed { .. } => {}
+        Status::Held { .. } | Status::Closed { .. } => {}
     }
     let all_settled = run.runbook.steps.iter().all(|step| run.is_settled(&step.id));
     let style = if all_settled { Style::Primary } else { Style::Plain };
     buttons.push(press(Ask::Close).styled(style));
     buttons
+}
+
+/// In a row of its own, where "Hold" never was: what was approved and kept back starts at once.
+fn resume(run: &Run) -> Vec<Button> {
+    match run.status {
+        Status::Held { .. } => {
+            let resume = Button::plain(Press::of_run(Ask::Resume, &run.id));
+            let confirm = marked_line(run, Text::key("confirm.resume"));
+            vec![resume.confirmed(Some(confirm))]
+        }
+        Status::Open | Status::Closed { .. } => vec![],
+    }
 }
 
 fn summary(run: &Run, title: Text, now: Timestamp) -> Text {

@@ -1,7 +1,7 @@
 //! What the room reads when the bot has fallen silent, and when it is back; and what stands on a message whose first
 //! post may have been lost.
 
-use super::{Block, Message, banner, clock};
+use super::{Block, Message, clock, marked};
 use crate::domain::run::state::Run;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
@@ -20,9 +20,8 @@ pub fn back(run: &Run, warned_at: Timestamp, now: Timestamp) -> Message {
 }
 
 fn message(run: &Run, line: Text) -> Message {
-    let mut blocks = vec![Block::Lines(vec![line.clone()])];
-    blocks.extend(banner(run.kind).map(|banner| Block::Small(vec![banner])));
-    Message { summary: line, blocks }
+    let blocks = vec![Block::Lines(vec![line.clone()])];
+    marked(run, line, blocks)
 }
 
 impl Message {

@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::{Chat, Environment, EnvironmentKind, Objectives, Person, Regions};
+use super::{Chat, Environment, EnvironmentKind, Objectives, Person, Regions, groups};
 use crate::domain::actor::Role;
 use crate::domain::ids::{EnvironmentId, PersonId};
-use crate::domain::runbook::Diagnostic;
-use crate::domain::runbook::check::reader::{self, At, Mapping};
-use crate::domain::runbook::check::{Problems, near, quoted};
-use crate::domain::runbook::shape::{Field, Shape, field};
-use crate::domain::runbook::tree::{self, Node, Place, Tree};
 use crate::domain::value::Language;
+use crate::domain::yaml::reader::{self, At, Mapping};
+use crate::domain::yaml::shape::{Field, Shape, field};
+use crate::domain::yaml::tree::{self, Node, Place, Tree};
+use crate::domain::yaml::{Diagnostic, Problems, near, quoted};
 
 /// The fields the product itself reads; beside them the file holds whatever its runbooks name.
 pub const ENVIRONMENT: &[Field] = &[
@@ -21,6 +20,7 @@ pub const ENVIRONMENT: &[Field] = &[
     field("objectives", Shape::Defined("objectives")).required().doc("`rto` and `rpo`"),
     field("chat", Shape::Defined("chat")).required().doc("the war room and its language"),
     field("people", Shape::Defined("people")).required().doc("who may act, with their roles"),
+    field("groups", Shape::Defined("groups")).doc("Slack user groups that give these people roles"),
 ];
 const REGIONS: &[Field] = &[
     field("primary", Shape::Text).required().doc("where the service normally runs: `eu-west-1`"),
@@ -35,7 +35,7 @@ const OBJECTIVES: &[Field] = &[
     field("detect", Shape::Span).doc("longest time until somebody knows"),
 ];
 const CHAT: &[Field] = &[
-    field("war_room", Shape::Text).required().doc("Slack channel id or name"),
+    field("war_room", Shape::Text).required().doc("id of the Slack channel"),
     field("language", Shape::Text).doc("`en` (default) or `fr`"),
     field("time_zone", Shape::Text).doc("IANA name shown beside UTC: `Europe/Paris`"),
     field("run_prefix", Shape::Text).doc("how run ids begin: `OPS-DR`"),
@@ -51,7 +51,7 @@ const PERSON: &[Field] = &[
     field("name", Shape::Text).required().doc("as people call them"),
     field("slack", Shape::Text).doc("Slack user id, such as `U012ABCDEF`"),
     field("slack_team", Shape::Text).doc("Slack team id, where one app serves several workspaces"),
-    field("roles", Shape::Roles).required().doc("what they may answer for"),
+    field("roles", Shape::Roles).doc("what they may answer for; absent if only a group says so"),
     field("language", Shape::Text).doc("`en` or `fr`; the war room's if absent"),
 ];
 /// Names that conditions and templates use for other things.
@@ -97,15 +97,18 @@ fn read(root: &Node, problems: &mut Problems) -> Option<Environment> {
     }
     let regions = read_regions(mapping, problems);
     let objectives = section(mapping, "objectives", OBJECTIVES, problems).and_then(|one| {
-        for extra in ["exercise_rto", "exercise_rpo", "detect"] {
+        // Read by nothing yet; wrong ones are found all the same.
+        for extra in ["exercise_rpo", "detect"] {
             one.span(extra, problems);
         }
+        let exercise_rto = one.span("exercise_rto", problems).map(|span| span.0);
         let (rto, rpo) = (one.span("rto", problems), one.span("rpo", problems));
-        Some(Objectives { rto: rto?.0, rpo: rpo?.0 })
+        Some(Objectives { rto: rto?.0, rpo: rpo?.0, exercise_rto })
     });
     let chat = read_chat(mapping, problems);
     let teams = chat.as_ref().map(|chat| chat.teams.as_slice()).unwrap_or_default();
     let people = read_people(mapping, teams, problems);
+    let groups = groups::read(mapping, teams, problems);
     Some(Environment {
         id: id?.0,
         kind: kind?,
@@ -114,6 +117,7 @@ fn read(root: &Node, problems: &mut Problems) -> Option<Environment> {
         objectives: objectives?,
         chat: chat?,
         people: people?,
+        groups: groups?,
         document: root.json(),
     })
 }
@@ -205,6 +209,9 @@ fn read_regions(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Regions
 fn read_chat(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Chat> {
     let chat = section(mapping, "chat", CHAT, problems)?;
     let war_room = chat.text("war_room", problems);
+    if let Some((id, at)) = &war_room {
+        is_slack_id(id, &CHANNELS, *at, problems);
+    }
     let language = word(chat, "language", &LANGUAGES, problems).unwrap_or_default();
     let time_zone = chat.text("time_zone", problems);
     if let Some((name, at)) = &time_zone
@@ -244,11 +251,26 @@ fn read_chat(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Chat> {
         timeline_reaction: timeline_reaction
             .map_or_else(super::timeline_reaction, |(name, _)| name),
         teams: slack_ids(chat, "teams", &['T', 'E'], problems),
-        channels: slack_ids(chat, "channels", &['C', 'G', 'D'], problems),
+        channels: slack_ids(chat, "channels", &CHANNELS, problems),
     })
 }
 
-/// Ids as Slack makes them: one of these letters, then capitals and digits. Names change and are never taken.
+/// What ids of channels begin with.
+const CHANNELS: [char; 3] = ['C', 'G', 'D'];
+
+/// An id as Slack makes them: one of these letters, then capitals and digits. Names change, and most methods refuse them.
+fn is_slack_id(id: &str, begin: &[char], at: Place, problems: &mut Problems) -> bool {
+    let rest = id.strip_prefix(begin).unwrap_or_default();
+    let is_id =
+        !rest.is_empty() && rest.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    if !is_id {
+        let hint =
+            format!("an id such as `{}012ABCDEF`, never a name", begin.first().unwrap_or(&'T'));
+        problems.add(at, format!("{} is not one of Slack's ids", quoted(id)), hint);
+    }
+    is_id
+}
+
 fn slack_ids(
     mapping: Mapping<'_>,
     key: &str,
@@ -258,14 +280,10 @@ fn slack_ids(
     let mut ids: Vec<String> = Vec::new();
     for item in mapping.list(key, Shape::Texts, problems) {
         let Some(id) = reader::text(item, key, Shape::Text, problems) else { continue };
-        let rest = id.strip_prefix(begin).unwrap_or_default();
-        let is_id =
-            rest.len() >= 2 && rest.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
-        if !is_id {
-            let hint =
-                format!("an id such as `{}012ABCDEF`, never a name", begin.first().unwrap_or(&'T'));
-            problems.add(item.at, format!("{} is not one of Slack's ids", quoted(id)), hint);
-        } else if ids.iter().any(|other| other == id) {
+        if !is_slack_id(id, begin, item.at, problems) {
+            continue;
+        }
+        if ids.iter().any(|other| other == id) {
             problems.add(item.at, format!("{} is named twice", quoted(id)), "");
         } else {
             ids.push(id.to_owned());
@@ -316,7 +334,18 @@ fn read_people(
         let slack_team = one.text("slack_team", problems);
         home(slack.as_ref(), slack_team.as_ref(), teams, problems);
         let slack_team = slack_team.map(|(team, _)| team);
-        let roles = one.roles("roles", problems);
+        let roles = match one.get("roles") {
+            None if mapping.get("groups").is_some() => Some(Vec::new()),
+            Some(_) => one.roles("roles", problems),
+            None => {
+                // An empty one has been reported.
+                if one.entries().iter().all(|entry| entry.key != "roles") {
+                    let hint = "add `roles`: what they may answer for";
+                    problems.add(item.at, "a person has no `roles`", hint);
+                }
+                None
+            }
+        };
         let language = word(one, "language", &LANGUAGES, problems);
         has_ic |= roles.iter().flatten().any(|(role, _)| *role == Role::Ic);
         let team = slack_team.as_deref().unwrap_or("any team");
@@ -345,7 +374,7 @@ fn read_people(
         problems.add(
             node.at,
             "nobody holds the role `ic`",
-            "somebody must command: hold, resume, close",
+            "somebody must command: hold, resume, close. A group cannot be read while Slack is away",
         );
     }
     is_whole.then_some(people)

@@ -1,13 +1,15 @@
 //! The environment: what a run acts on. Runbooks never name a resource directly; they say `${aurora.dr.arn}`, and the
 //! environment file says what that is. Whatever its top level holds can be used in templates and conditions; the
-//! fields below are those the product itself reads.
+//! fields below are those the product itself reads. What a runbook makes of it is not known here.
 
 mod check;
+mod groups;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::check::{ENVIRONMENT, check};
+pub use self::groups::Group;
 
 use crate::domain::actor::Role;
 use crate::domain::ids::{EnvironmentId, PersonId};
@@ -34,6 +36,9 @@ pub struct Environment {
     pub chat: Chat,
     /// Who may act.
     pub people: Vec<Person>,
+    /// The user groups of Slack whose members hold roles as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
     /// The whole document, for templates (`${aurora.dr.arn}`) and conditions (`env.aurora.present`).
     pub document: Value,
 }
@@ -44,7 +49,8 @@ impl Environment {
         self.people.iter().find(|person| person.id == *id)
     }
 
-    /// The people who hold one of the roles.
+    /// The people who hold one of the roles by this file. In a run, its groups give them too: ask
+    /// [`Run::holds`](crate::domain::run::Run::holds).
     pub fn holders<'a>(&'a self, roles: &'a [Role]) -> impl Iterator<Item = &'a Person> {
         self.people.iter().filter(|person| person.holds_one_of(roles))
     }
@@ -105,12 +111,15 @@ pub struct Objectives {
     pub rto: Span,
     /// Longest stretch of lost writes.
     pub rpo: Span,
+    /// Longest time without service in an exercise, where that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exercise_rto: Option<Span>,
 }
 
 /// How the team is spoken to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chat {
-    /// Slack channel id or name of the war room.
+    /// Id of the Slack channel that is the war room.
     pub war_room: String,
     /// The language of the cards there.
     #[serde(default)]
@@ -156,15 +165,13 @@ impl Chat {
         if self.teams.is_empty() || ours { Ok(()) } else { Err(Elsewhere::Team) }
     }
 
-    /// Whether runs may be driven from this channel, of which Slack told the id and perhaps the name.
+    /// Whether runs may be driven from the channel of this id.
     ///
     /// # Errors
     /// When they may not.
-    pub fn admits_channel(&self, id: &str, name: Option<&str>) -> Result<(), Elsewhere> {
-        let is_war_room =
-            self.war_room == id || name.is_some_and(|name| self.war_room == format!("#{name}"));
+    pub fn admits_channel(&self, id: &str) -> Result<(), Elsewhere> {
         let is_named = self.channels.iter().any(|channel| channel == id);
-        if self.channels.is_empty() || is_war_room || is_named {
+        if self.channels.is_empty() || self.war_room == id || is_named {
             Ok(())
         } else {
             Err(Elsewhere::Channel)
@@ -197,7 +204,7 @@ pub struct Person {
     /// Slack team id, where one app serves several workspaces.
     #[serde(default)]
     pub slack_team: Option<String>,
-    /// Roles held.
+    /// Roles held, beside those that a group gives.
     pub roles: Vec<Role>,
     /// Language of what only this person sees; the war room's if absent.
     #[serde(default)]
@@ -205,7 +212,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// Whether this person holds one of the roles.
+    /// Whether this person holds one of the roles by the file alone.
     pub fn holds_one_of(&self, roles: &[Role]) -> bool {
         self.roles.iter().any(|role| roles.contains(role))
     }
@@ -218,7 +225,7 @@ mod tests {
     fn chat(teams: &[&str], channels: &[&str]) -> Chat {
         let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Chat {
-            war_room: "#war-room".to_owned(),
+            war_room: "C0ROOM".to_owned(),
             language: Language::En,
             time_zone: utc(),
             run_prefix: run_prefix(),
@@ -243,10 +250,9 @@ mod tests {
     #[test]
     fn a_channel_that_is_not_named_drives_nothing() {
         let named = chat(&[], &["C1"]);
-        assert_eq!(named.admits_channel("C1", None), Ok(()));
-        assert_eq!(named.admits_channel("C7", Some("war-room")), Ok(()));
-        assert_eq!(named.admits_channel("C7", Some("c1")), Err(Elsewhere::Channel));
-        assert_eq!(named.admits_channel("C7", None), Err(Elsewhere::Channel));
-        assert_eq!(chat(&[], &[]).admits_channel("C7", None), Ok(()));
+        assert_eq!(named.admits_channel("C1"), Ok(()));
+        assert_eq!(named.admits_channel("C0ROOM"), Ok(()));
+        assert_eq!(named.admits_channel("C7"), Err(Elsewhere::Channel));
+        assert_eq!(chat(&[], &[]).admits_channel("C7"), Ok(()));
     }
 }

@@ -70,11 +70,11 @@ pub fn measure(record: &[Recorded], now: Timestamp) -> Option<Measures> {
             }
         }
     }
-    let end = run.restored_at.unwrap_or(now);
+    let end = run.ended_at().unwrap_or(now);
     let phases = phases(&run, &times, end);
     Some(Measures {
         rto: run.restored_at.map(|at| at.since(run.impact_at)),
-        target: run.environment.objectives.rto,
+        target: run.rto(),
         detect: run.started_at.since(run.impact_at),
         waited: Span(times.values().map(|times| times.waited).sum()),
         worked: Span(times.values().map(|times| times.worked).sum()),

@@ -1,16 +1,18 @@
 //! One line per event. The timeline *is* the events; nothing is added by hand.
 
-use crate::domain::action::Danger;
 use crate::domain::actor::Actor;
 use crate::domain::code;
 use crate::domain::ids::StepId;
 use crate::domain::run::chat::{Chat, News, Source, Words};
 use crate::domain::run::declared::{Declared, Severity};
+use crate::domain::run::groups;
 use crate::domain::run::log::Recorded;
 use crate::domain::run::protocol::{Event, Start, Voided};
 use crate::domain::run::refusal::{roles, verdict_text};
 use crate::domain::run::state::{Choice, Doubt, Proof, Run, Skip};
+use crate::domain::runbook::Step;
 use crate::domain::text::{Text, trouble};
+use crate::domain::time::Timestamp;
 
 type Args = Vec<(&'static str, Text)>;
 
@@ -20,9 +22,9 @@ const ACCEPTED: &str = "timeline.done_accepted";
 pub fn line(run: &Run, recorded: &Recorded) -> Text {
     let (mut key, mut args) = sentence(&recorded.entry.event);
     let step = recorded.entry.event.step().and_then(|step| run.runbook.step(step));
-    let spec = step.and_then(|step| step.action.spec());
-    if key == ACCEPTED && spec.is_some_and(|spec| spec.danger == Danger::Reads) {
-        key = "timeline.done_read";
+    key = step.map_or(key, |step| told_of(step, key));
+    if let Event::RunStarted(start) = &recorded.entry.event {
+        args.push(("impact", impact(start, recorded.entry.at)));
     }
     args.push(("by", who(&recorded.entry.by)));
     if let Event::Chat { source, .. } = &recorded.entry.event {
@@ -35,6 +37,29 @@ pub fn line(run: &Run, recorded: &Recorded) -> Text {
         args.push(("step", title(run, step)));
     }
     Text::Key(key, args)
+}
+
+/// A look, a decision and what people do are not told in the words of what acts.
+fn told_of(step: &Step, key: &'static str) -> &'static str {
+    let action = &step.action;
+    match key {
+        ACCEPTED if action.only_reads() => "timeline.done_read",
+        "timeline.preview_shown" if action.is_human() => "timeline.asked",
+        "timeline.done_people" if action.is_decision() => "timeline.done_decided",
+        "timeline.approval_given" if action.is_human() => "timeline.done_said",
+        key => key,
+    }
+}
+
+/// When the service was hit; with the day, if that was another.
+fn impact(start: &Start, started_at: Timestamp) -> Text {
+    let (at, zone) = (start.impact_at, &start.environment.chat.time_zone);
+    let time = at.clock_in(zone);
+    if at.date() == started_at.date() {
+        time.into()
+    } else {
+        format!("{} {time}", at.date()).into()
+    }
 }
 
 /// Who did it.
@@ -149,6 +174,22 @@ fn sentence(event: &Event) -> (&'static str, Args) {
         Event::RunResumed {} => ("timeline.run_resumed", vec![]),
         Event::NoteAdded { text } => ("timeline.note_added", vec![("text", Text::raw(text))]),
         Event::Chat { source, what } => chat(source, what),
+        Event::GroupSeen { group, people, unknown } => (
+            "timeline.group_seen",
+            vec![
+                ("group", Text::raw(group)),
+                ("who", Text::people(people)),
+                ("unknown", Text::raw(unknown)),
+            ],
+        ),
+        Event::GroupUnread { group, why, read_at } => (
+            "timeline.group_unread",
+            vec![
+                ("group", Text::raw(group)),
+                ("why", groups::why(Some(why))),
+                ("at", Text::raw(read_at.map_or_else(String::new, Timestamp::time_of_day))),
+            ],
+        ),
         Event::RunClosed { reason } => ("timeline.run_closed", reason_arg(reason)),
     }
 }
@@ -186,7 +227,6 @@ fn started(start: &Start) -> Args {
         ("title", (&start.runbook.title).into()),
         ("kind", Text::Named(format!("kind.{}", start.kind.name()), vec![])),
         ("environment", Text::raw(&start.environment.id)),
-        ("impact", Text::raw(start.impact_at.rfc3339())),
         ("severity", severity.map_or_else(|| Text::raw(""), Severity::text)),
         ("affected", Text::List(affected.iter().map(Text::raw).collect())),
         ("on_duty", Text::List(on_duty.collect())),
@@ -205,7 +245,9 @@ fn voided(why: &Voided) -> (&'static str, Args) {
                 if difference.what.starts_with("trouble.") {
                     return Text::seen(&trouble(&difference.what, is, ""));
                 }
-                Text::seen(&format!("{}: {was} → {is}", difference.what))
+                let parts = [("what", &difference.what), ("now", was), ("after", is)];
+                let parts = parts.map(|(name, text)| (name, Text::seen(text)));
+                Text::Key("step.change.plain", parts.to_vec())
             });
             ("timeline.voided_changed", vec![("differences", Text::List(differences.collect()))])
         }

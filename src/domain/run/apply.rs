@@ -1,15 +1,17 @@
 //! How events change the state: the table of transitions. Total: what is in the log has happened.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::chat;
+use super::groups::Members;
 use super::preview::Direction;
 use super::protocol::{Entry, Event, Start};
 use super::state::{
     Approval, Dissent, DoneAs, Doubt, Happened, Run, Status, StepRun, StepState, Vote,
 };
 use crate::domain::actor::{Actor, Role, Surface};
-use crate::domain::ids::{PersonId, StepId};
+use crate::domain::ids::{GroupId, PersonId, StepId};
 use crate::domain::runbook::Step;
 use crate::domain::time::Timestamp;
 
@@ -38,6 +40,7 @@ pub fn open(entry: &Entry) -> Option<Run> {
         declared,
         restored_at: None,
         duty,
+        groups: BTreeMap::new(),
         status: Status::Open,
         chat: Vec::new(),
         evidence: Vec::new(),
@@ -70,7 +73,9 @@ pub fn apply(run: &mut Run, entry: &Entry) {
             }
         }
         Event::RunResumed {} => run.status = Status::Open,
-        Event::Chat { source, what } => chat::apply(run, source, what, by),
+        Event::Chat { source, what } => chat::apply(&mut run.chat, source, what, by),
+        Event::GroupSeen { group, people, unknown } => run.seen(group, people, *unknown, at),
+        Event::GroupUnread { group, why, read_at } => run.group(group).unread(why, *read_at, at),
         Event::RoleTaken { role, person, .. } => {
             run.duty.insert(*role, person.clone());
         }
@@ -126,6 +131,19 @@ pub fn apply(run: &mut Run, entry: &Entry) {
     }
 }
 
+impl Run {
+    fn group(&mut self, id: &GroupId) -> &mut Members {
+        self.groups.entry(id.clone()).or_default()
+    }
+
+    /// Whoever holds a role no longer is not on duty for it.
+    fn seen(&mut self, group: &GroupId, people: &[PersonId], unknown: usize, at: Timestamp) {
+        self.group(group).seen(people, unknown, at);
+        let lost: Vec<Role> = self.lost_duty().collect();
+        self.duty.retain(|role, _| !lost.contains(role));
+    }
+}
+
 fn via(by: &Actor) -> Option<Surface> {
     match by {
         Actor::Person { via, .. } | Actor::Stranger { via, .. } => Some(*via),
@@ -149,6 +167,8 @@ fn apply_to_step(
         | Event::RunClosed { .. }
         | Event::NoteAdded { .. }
         | Event::Chat { .. }
+        | Event::GroupSeen { .. }
+        | Event::GroupUnread { .. }
         | Event::CodesLocked { .. }
         | Event::ProbeAsked { .. } => {}
         Event::PeopleCalled { .. } => {
@@ -202,6 +222,7 @@ fn apply_to_step(
         Event::AttemptStarted { attempt, .. } => {
             step.attempts = *attempt;
             step.begun += 1;
+            step.asked_at = Some(at);
             step.enter(StepState::Calling { attempt: *attempt }, at);
         }
         Event::CallAccepted { attempt, evidence, .. } => {
@@ -320,6 +341,8 @@ impl Event {
             | Self::RunResumed {}
             | Self::NoteAdded { .. }
             | Self::Chat { .. }
+            | Self::GroupSeen { .. }
+            | Self::GroupUnread { .. }
             | Self::RunClosed { .. } => None,
             Self::StepOpened { step, .. }
             | Self::StepReopened { step, .. }

@@ -4,7 +4,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::limits;
-use super::state::Run;
 use crate::domain::actor::Actor;
 use crate::domain::ids::{Digest, PersonId};
 use crate::domain::time::Timestamp;
@@ -115,19 +114,17 @@ pub struct ChatNote {
     pub(super) edits: u32,
 }
 
-impl Run {
-    /// The marked message that stands there.
-    pub fn chat_note(&self, source: &Source) -> Option<&ChatNote> {
-        self.chat.iter().find(|note| note.source == *source)
-    }
-}
-
 /// Changes what is known of a message as the record says.
-pub(super) fn apply(run: &mut Run, source: &Source, what: &Chat, by: Option<&PersonId>) {
-    let known = run.chat.iter().position(|note| note.source == *source);
-    let index = known.unwrap_or(run.chat.len());
+pub(super) fn apply(
+    notes: &mut Vec<ChatNote>,
+    source: &Source,
+    what: &Chat,
+    by: Option<&PersonId>,
+) {
+    let known = notes.iter().position(|note| note.source == *source);
+    let index = known.unwrap_or(notes.len());
     if known.is_none() {
-        run.chat.push(ChatNote {
+        notes.push(ChatNote {
             source: source.clone(),
             marked_by: None,
             author: None,
@@ -137,7 +134,7 @@ pub(super) fn apply(run: &mut Run, source: &Source, what: &Chat, by: Option<&Per
             edits: 0,
         });
     }
-    let Some(note) = run.chat.get_mut(index) else { return };
+    let Some(note) = notes.get_mut(index) else { return };
     match what {
         Chat::Marked(words) => {
             note.marked_by = by.cloned();

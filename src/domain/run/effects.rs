@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::chat::Chat;
 use super::decide::due_at;
-use super::protocol::{Effect, Event, MessageKey};
+use super::effect::{Effect, MessageKey};
+use super::protocol::Event;
 use super::state::{Kind, Proof, Run, Skip, StepRun, StepState};
 use crate::domain::ids::StepId;
 use crate::domain::runbook::Step;
@@ -28,12 +29,14 @@ pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
                 | Event::RunResumed {}
                 | Event::RunClosed { .. }
                 | Event::RoleTaken { .. }
+                | Event::GroupSeen { .. }
         ) {
             effects.extend(asking(run, |_| true));
         }
         if let Event::Chat { source, what: Chat::Marked(None) } = event {
             effects.insert(Effect::Read(source.clone()));
         }
+        effects.extend(groups_to_read(run, event));
         if is_watched(run.kind) && matches!(event, Event::RunStarted(_) | Event::RunClosed { .. }) {
             effects.insert(Effect::Watch);
         }
@@ -66,6 +69,16 @@ pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
         }
     }
     effects.into_iter().collect()
+}
+
+/// The user groups are read when the run starts. What was recorded of one took its effect with it: it is read on.
+fn groups_to_read(run: &Run, event: &Event) -> Vec<Effect> {
+    let all = run.environment.groups.iter().map(|group| &group.id);
+    let which = all.filter(|id| {
+        matches!(event, Event::RunStarted(_))
+            || matches!(event, Event::GroupSeen { group, .. } | Event::GroupUnread { group, .. } if group == *id)
+    });
+    which.cloned().map(Effect::ReadGroup).collect()
 }
 
 /// Whether the room is warned when the bot falls silent during such a run. Nothing hangs on a tabletop.
@@ -132,6 +145,8 @@ fn touched(run: &Run, id: &StepId, event: &Event) -> Vec<Effect> {
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
         | Event::Chat { .. }
+        | Event::GroupSeen { .. }
+        | Event::GroupUnread { .. }
         | Event::RunClosed { .. } => Vec::new(),
     }
 }
@@ -214,6 +229,8 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
         | Event::Chat { .. }
+        | Event::GroupSeen { .. }
+        | Event::GroupUnread { .. }
         | Event::RunClosed { .. } => None,
     }
 }
@@ -254,6 +271,8 @@ pub fn tells_the_room(event: &Event) -> bool {
         | Event::StepSkipped { .. }
         | Event::StepUndone { .. }
         | Event::NoteAdded { .. }
-        | Event::Chat { .. } => false,
+        | Event::Chat { .. }
+        | Event::GroupSeen { .. }
+        | Event::GroupUnread { .. } => false,
     }
 }

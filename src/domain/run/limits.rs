@@ -21,6 +21,8 @@ pub const TEXT: usize = 2000;
 pub const MARKS: usize = 200;
 /// Edits of one of them that are written down.
 pub const EDITS: u32 = 50;
+/// How long after a doubt the effect of a call may still show: earlier, "nothing was started" is not concluded.
+pub const LATE_EFFECT: Span = Span::seconds(30);
 /// How far back an impact may lie.
 pub const IMPACT: Span = Span(7 * 86_400_000);
 /// How long after a preview could not be made it is tried again.

@@ -21,7 +21,9 @@ pub mod chat;
 pub mod decide;
 pub mod decision;
 pub mod declared;
+pub mod effect;
 pub mod effects;
+pub mod groups;
 pub mod limits;
 pub mod log;
 pub mod plan;
@@ -32,7 +34,8 @@ pub mod refusal;
 pub mod report;
 pub mod state;
 
-pub use protocol::{Effect, Entry, Event, MessageKey, Report, Request, Start};
+pub use effect::{Effect, MessageKey};
+pub use protocol::{Entry, Event, Report, Request, Start};
 pub use refusal::Refusal;
 pub use state::{Kind, Run, Status, StepRun, StepState};
 

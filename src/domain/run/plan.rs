@@ -6,7 +6,7 @@
 //! as a report, which [`decide`](super::decide::decide) judges as any other. Nothing in a plan ever makes a call: what
 //! is open is looked at, and what the looks lead to is decided as if they had come from the outbox.
 
-use super::protocol::Effect;
+use super::effect::Effect;
 use super::state::{Run, StepState};
 use crate::domain::ids::StepId;
 

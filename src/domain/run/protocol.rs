@@ -1,17 +1,19 @@
-//! What goes in and what comes out: requests, events, effects. What the engine [`Report`]s is beside.
+//! What goes in and what comes out: requests and events. What the engine [`Report`]s is beside, as are effects.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::chat::{Chat, ChatAsk, Source};
 use super::declared::Declared;
+pub use super::effect::{Effect, MessageKey};
+use super::groups::Reading;
 use super::preview::Difference;
 pub use super::report::{Report, Returned};
 use super::state::{Choice, Kind, Proof, Seen, Shown, Skip};
 use crate::domain::actor::{Actor, Role};
 use crate::domain::code::Confirmation;
 use crate::domain::environment::Environment;
-use crate::domain::ids::{Digest, PersonId, RunId, StepId};
+use crate::domain::ids::{Digest, GroupId, PersonId, RunId, StepId};
 use crate::domain::runbook::Runbook;
 use crate::domain::runbook::condition::Verdict;
 use crate::domain::time::{Span, Timestamp};
@@ -151,6 +153,13 @@ pub enum Request {
         /// What.
         ask: ChatAsk,
     },
+    /// Slack was asked who is in a user group. Only the engine says so.
+    FollowGroup {
+        /// Which.
+        group: GroupId,
+        /// What came of it.
+        reading: Reading,
+    },
     /// End the run.
     Close {
         /// Why, when steps are still open.
@@ -255,6 +264,10 @@ pub enum Event {
     NoteAdded { text: String },
     /// A message of the chat was put on the timeline, or something became of it.
     Chat { source: Source, what: Chat },
+    /// These people are in a user group now, and so many whom the environment file does not know.
+    GroupSeen { group: GroupId, people: Vec<PersonId>, unknown: usize },
+    /// A user group cannot be read; whoever was seen in it stays. `read_at`: when that was.
+    GroupUnread { group: GroupId, why: String, read_at: Option<Timestamp> },
     /// Over.
     RunClosed { reason: String },
 }
@@ -291,90 +304,4 @@ pub struct Entry {
     pub by: Actor,
     /// What.
     pub event: Event,
-}
-
-/// Work for the outside, recorded together with the events it follows from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Effect {
-    /// Bring the message up to date wherever it is shown. At least once; repeats harmless.
-    Show(MessageKey),
-    /// Make a preview. Reads only.
-    Preview {
-        /// Which step.
-        step: StepId,
-        /// Which preview.
-        number: u32,
-    },
-    /// Measure again and make the call. At most once per attempt.
-    Act {
-        /// Which step.
-        step: StepId,
-        /// Which attempt.
-        attempt: u32,
-    },
-    /// Look until the effect is there. Reads only.
-    Prove {
-        /// Which step.
-        step: StepId,
-        /// Which attempt.
-        attempt: u32,
-    },
-    /// Look whether it has happened. Reads only.
-    Probe {
-        /// Which step.
-        step: StepId,
-        /// Which attempt.
-        attempt: u32,
-    },
-    /// Read a message of the chat that was marked. Reads only.
-    Read(Source),
-    /// Ask `Tick` not before then.
-    WakeAt(Timestamp),
-    /// Keep a message waiting that tells the room when the bot falls silent; put it off while the run is open.
-    Watch,
-}
-
-impl Effect {
-    /// When it asks to be woken, if that is what it asks.
-    pub fn wake_at(&self) -> Option<Timestamp> {
-        match self {
-            Self::WakeAt(at) => Some(*at),
-            Self::Show(_)
-            | Self::Preview { .. }
-            | Self::Act { .. }
-            | Self::Prove { .. }
-            | Self::Probe { .. }
-            | Self::Read(_)
-            | Self::Watch => None,
-        }
-    }
-}
-
-/// Which message of a run. The same key is the same message: shown again, it is edited in place.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MessageKey {
-    /// The card of the run.
-    Run,
-    /// The card of a step.
-    Step(StepId),
-    /// What a step saw, called and got back, in the thread of its card.
-    Details(StepId),
-    /// One line that tells the room of the event with this number.
-    Notice(u64),
-    /// One line that takes back the warning of silence that was due then: the bot is there again.
-    Back(Timestamp),
-}
-
-impl std::fmt::Display for MessageKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Run => f.write_str("run"),
-            Self::Step(step) => write!(f, "step/{step}"),
-            Self::Details(step) => write!(f, "details/{step}"),
-            Self::Notice(seq) => write!(f, "notice/{seq}"),
-            Self::Back(warned) => write!(f, "back/{}", warned.0),
-        }
-    }
 }

@@ -2,10 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::chat::{ChatNote, Source};
+use super::groups::Members;
 use super::preview::{Direction, Subject};
-use super::state::{Run, Status, StepRun, StepState};
+use super::state::{Kind, Run, Status, StepRun, StepState};
 use crate::domain::actor::Role;
-use crate::domain::environment::Person;
+use crate::domain::environment::{Group, Person};
 use crate::domain::ids::{PersonId, StepId};
 use crate::domain::runbook::condition::Scope;
 use crate::domain::runbook::{Gate, OnFailure, Step};
@@ -29,6 +31,7 @@ impl StepRun {
             dissent: Vec::new(),
             calls: 0,
             called_at: None,
+            asked_at: None,
             late: false,
             done_as: None,
             evidence: None,
@@ -112,6 +115,11 @@ impl Run {
         self.runbook.steps.iter().filter_map(|step| Some((step, self.steps.get(&step.id)?)))
     }
 
+    /// The message of the chat that stands there, if it was ever marked.
+    pub fn chat_note(&self, source: &Source) -> Option<&ChatNote> {
+        self.chat.iter().find(|note| note.source == *source)
+    }
+
     /// Whether what needs this step may go on.
     pub fn is_settled(&self, id: &StepId) -> bool {
         let Some((step, at)) = self.step(id) else { return false };
@@ -180,10 +188,10 @@ impl Run {
         roles.iter().any(|role| self.duty.get(role) == Some(person))
     }
 
-    /// Whether this person may speak for one of the roles at a step: those who hold it by the environment file; where
+    /// Whether this person may speak for one of the roles at a step: those who hold it by the environment file or a group; where
     /// one person is enough, also who took it for this run.
     pub fn speaks_for(&self, person: &Person, roles: &[Role], gate: &Gate) -> bool {
-        person.holds_one_of(roles)
+        self.holds(person, roles)
             || match gate {
                 Gate::None | Gate::Confirm => self.is_on_duty(&person.id, roles),
                 Gate::People { .. } => false,
@@ -237,11 +245,66 @@ impl Run {
 
     /// How long the service has been away: until it was back, or until now.
     pub fn outage(&self, now: Timestamp) -> Span {
-        self.restored_at.unwrap_or(now).since(self.impact_at)
+        self.ended_at().unwrap_or(now).since(self.impact_at)
+    }
+
+    /// When its clock stopped: the service was back, or the run was closed before it was.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        self.restored_at.or(match &self.status {
+            Status::Closed { at, .. } => Some(*at),
+            Status::Open | Status::Held { .. } => None,
+        })
+    }
+
+    /// The longest time without service that was promised for such a run.
+    pub fn rto(&self) -> Span {
+        let objectives = &self.environment.objectives;
+        match self.kind {
+            Kind::Exercise => objectives.exercise_rto.unwrap_or(objectives.rto),
+            Kind::Incident | Kind::Tabletop => objectives.rto,
+        }
     }
 
     /// Whether the run is over.
     pub fn is_closed(&self) -> bool {
         matches!(self.status, Status::Closed { .. })
+    }
+}
+
+impl Run {
+    /// The groups that give one of the roles, with what is known of them.
+    pub fn groups_for(&self, roles: &[Role]) -> impl Iterator<Item = (&Group, Option<&Members>)> {
+        let gives = move |group: &&Group| group.gives_one_of(roles);
+        let groups = self.environment.groups.iter().filter(gives);
+        groups.map(|group| (group, self.groups.get(&group.id)))
+    }
+
+    /// Whether this person holds one of the roles: by the environment file, or as a member of a group it names.
+    pub fn holds(&self, person: &Person, roles: &[Role]) -> bool {
+        let is_in = |of: Option<&Members>| of.is_some_and(|of| of.people.contains(&person.id));
+        person.holds_one_of(roles) || self.groups_for(roles).any(|(_, of)| is_in(of))
+    }
+
+    /// The people who hold one of the roles, in the order of the file.
+    pub fn holders<'a>(&'a self, roles: &'a [Role]) -> impl Iterator<Item = &'a Person> {
+        self.environment.people.iter().filter(move |person| self.holds(person, roles))
+    }
+
+    /// Whether this person holds one of the roles, or did when they agreed: nobody agrees who does not hold it then,
+    /// and leaving a group takes nothing back.
+    pub(super) fn held(&self, person: &Person, roles: &[Role]) -> bool {
+        let was_in = |of: &Members| of.left.contains_key(&person.id);
+        self.holds(person, roles) || self.groups_for(roles).any(|(_, of)| of.is_some_and(was_in))
+    }
+
+    /// The roles that gates ask for whose person on duty holds them no longer.
+    pub(super) fn lost_duty(&self) -> impl Iterator<Item = Role> {
+        let holds = |role: Role, id: &PersonId| {
+            self.environment.person(id).is_some_and(|person| self.holds(person, &[role]))
+        };
+        let on_duty = self.duty.iter().map(|(role, id)| (*role, id));
+        on_duty
+            .filter(move |(role, id)| role.is_given_by_the_file() && !holds(*role, id))
+            .map(|(role, _)| role)
     }
 }

@@ -1,7 +1,8 @@
 //! Requests that were understood and declined: what, why, and the next step, as keys of the message catalog.
 
+use super::groups;
 use crate::domain::actor::Role;
-use crate::domain::ids::{PersonId, RunId, StepId};
+use crate::domain::ids::{GroupId, PersonId, RunId, StepId};
 use crate::domain::runbook::condition::Verdict;
 use crate::domain::text::Text;
 use crate::domain::time::{Span, Timestamp};
@@ -15,6 +16,10 @@ pub enum Refusal {
     Stranger { name: String },
     /// Not with these roles.
     NotAllowed { needs: Vec<Role>, who: Vec<PersonId> },
+    /// Not any more: they left the user group that gave the role.
+    LeftGroup { group: GroupId, person: PersonId, at: Timestamp, who: Vec<PersonId> },
+    /// Perhaps, but the user group that may give the role was never read.
+    GroupUnread { group: GroupId, why: Option<String>, needs: Vec<Role>, who: Vec<PersonId> },
     /// The environment file does not give this person a role that gates ask for.
     NotQualified { role: Role, person: PersonId, who: Vec<PersonId> },
     /// That person is on duty already.
@@ -112,6 +117,24 @@ impl Refusal {
                 "refused.not_allowed",
                 vec![("needs", roles(needs)), ("who", Text::people(who))],
             ),
+            Self::LeftGroup { group, person, at, who } => Text::Key(
+                "refused.left_group",
+                vec![
+                    ("person", person.into()),
+                    ("group", Text::raw(group)),
+                    ("at", Text::raw(at.time_of_day())),
+                    ("who", Text::people(who)),
+                ],
+            ),
+            Self::GroupUnread { group, why, needs, who } => Text::Key(
+                "refused.group_unread",
+                vec![
+                    ("needs", roles(needs)),
+                    ("group", Text::raw(group)),
+                    ("why", groups::why(why.as_deref())),
+                    ("who", Text::people(who)),
+                ],
+            ),
             Self::NotQualified { role, person, who } => Text::Key(
                 "refused.not_qualified",
                 vec![
@@ -199,7 +222,8 @@ impl Refusal {
                 Text::Key("refused.too_many_steps", vec![("most", Text::raw(most))])
             }
             Self::ImpactOutOfRange { most } => {
-                Text::Key("refused.impact_out_of_range", vec![("most", Text::raw(most))])
+                let days = Text::raw(most.ms() / 86_400_000);
+                Text::Key("refused.impact_out_of_range", vec![("most", days)])
             }
             Self::NoSuchSystem { name, all } => {
                 let all = all.iter().map(Text::raw).collect();

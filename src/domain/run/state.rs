@@ -8,10 +8,11 @@ use serde_json::{Map, Value};
 
 use super::chat::ChatNote;
 use super::declared::Declared;
+use super::groups::Members;
 use super::preview::{Direction, Preview};
 use crate::domain::actor::{Role, Surface};
 use crate::domain::environment::Environment;
-use crate::domain::ids::{Digest, PersonId, RunId, StepId};
+use crate::domain::ids::{Digest, GroupId, PersonId, RunId, StepId};
 use crate::domain::runbook::Runbook;
 use crate::domain::runbook::condition::Verdict;
 use crate::domain::time::Timestamp;
@@ -67,6 +68,8 @@ pub struct Run {
     pub status: Status,
     /// Who is on duty for a role: the one who is called.
     pub duty: BTreeMap<Role, PersonId>,
+    /// Who is in the user groups that give roles, as far as it was seen.
+    pub groups: BTreeMap<GroupId, Members>,
     /// By step id.
     pub steps: BTreeMap<StepId, StepRun>,
     /// The messages of the chat that were put on the timeline.
@@ -144,6 +147,9 @@ pub struct StepRun {
     pub late: bool,
     /// What the attempt that is done was approved as; an undo goes back to what it saw.
     pub done_as: Option<DoneAs>,
+    /// When its last call began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
     /// What its last call left: the ids by which the other side knows it.
     #[serde(default)]
     pub evidence: Option<Value>,

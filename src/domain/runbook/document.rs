@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::domain::action::{self, ActionSpec};
+use crate::domain::action::{self, ActionSpec, Danger};
 use crate::domain::actor::Role;
 use crate::domain::ids::{PhaseId, RunbookId, StepId};
 use crate::domain::time::Span;
@@ -11,8 +11,6 @@ use crate::domain::value::Localized;
 
 /// Most steps a runbook may have.
 pub const MAX_STEPS: usize = 200;
-/// Longest text in a document, in characters.
-pub const MAX_TEXT: usize = 2000;
 
 /// A runbook. A run keeps a copy of it, frozen at the start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -181,6 +179,11 @@ impl ActionCall {
     /// Whether people vote on it.
     pub fn is_decision(&self) -> bool {
         self.name == "human.decide"
+    }
+
+    /// Whether it changes nothing outside.
+    pub fn only_reads(&self) -> bool {
+        self.spec().is_some_and(|spec| spec.danger == Danger::Reads)
     }
 }
 

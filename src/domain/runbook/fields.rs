@@ -1,6 +1,6 @@
 //! The fields of documents, as tables: the check refuses other keys, the JSON Schema is made from the same rows.
 
-use super::shape::{Field, Shape, field};
+use crate::domain::yaml::shape::{Field, Shape, field};
 
 /// A runbook.
 pub const RUNBOOK: &[Field] = &[

@@ -1,7 +1,6 @@
 //! The runbook: what people wrote, checked.
 //!
-//! [`tree`] reads YAML with the place of everything; [`shape`] and [`fields`] say as data what a document may hold.
-//! [`check`] turns the text of a document into a [`Runbook`] or into every problem it has, each with line, column and
+//! [`fields`] says as data what a document may hold. [`check`] turns the text of a document into a [`Runbook`] or into every problem it has, each with line, column and
 //! a hint. Nothing past it meets an unchecked document. [`condition`] evaluates CEL in three values, [`template`]
 //! fills `${…}` from an environment, [`show`] prints for people and [`schema`] for editors.
 
@@ -10,12 +9,9 @@ pub mod condition;
 pub mod document;
 pub mod fields;
 pub mod schema;
-pub mod shape;
 pub mod show;
 pub mod template;
-pub mod tree;
 
-pub use check::Diagnostic;
 pub use document::{ActionCall, CodeOf, Gate, OnFailure, Phase, Runbook, Step, Verify};
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::document::{MAX_STEPS, MAX_TEXT};
+use super::document::MAX_STEPS;
 use super::fields;
-use super::shape::{Field, Shape};
 use crate::domain::action;
 use crate::domain::actor::Role;
+use crate::domain::yaml::MAX_TEXT;
+use crate::domain::yaml::shape::{Field, Shape};
 
 /// The schema, draft 2020-12.
 pub fn schema() -> Value {
@@ -63,7 +64,7 @@ fn localized() -> Value {
 }
 
 fn actions() -> Value {
-    let each = action::ALL.iter().map(|spec| {
+    let each = action::all().map(|spec| {
         let mut parameters = mapping(spec.parameters, true);
         if let Value::Object(map) = &mut parameters {
             map.insert("description".into(), spec.about.into());
@@ -154,7 +155,7 @@ mod tests {
 
     #[test]
     fn no_action_has_a_parameter_of_a_shape_that_is_the_documents_own() {
-        for spec in action::ALL {
+        for spec in action::all() {
             for field in spec.parameters {
                 let own = matches!(
                     field.shape,

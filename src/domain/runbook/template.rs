@@ -4,11 +4,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::document::MAX_TEXT;
-use super::shape::{Field, Shape};
 use crate::domain::action::ActionSpec;
 use crate::domain::environment::Environment;
 use crate::domain::time::Span;
+use crate::domain::yaml::MAX_TEXT;
+use crate::domain::yaml::shape::{Field, Shape};
 
 /// What of the run a template may name, as `${run.id}`.
 pub const RUN_FIELDS: [&str; 2] = ["id", "kind"];

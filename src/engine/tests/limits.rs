@@ -56,7 +56,7 @@ async fn what_never_comes_back_is_over_when_its_time_is() {
     let StepState::Blind { error, unreachable: true } = rig.step().await else {
         panic!("{:?}", rig.step().await)
     };
-    assert_eq!(error, "trouble.unreachable aurora.switchover | nothing within 20 s");
+    assert_eq!(error, "trouble.unreachable aurora.switchover | told.no_time 20");
 
     let rig = Rig::agreed().await;
     let act = rig.take_act().await;
@@ -95,7 +95,7 @@ async fn nothing_begins_that_may_not_be_over_before_the_end() {
     rig.pass().await;
     assert_eq!((rig.outside.asked("run").len(), rig.count(began).await), (0, 0));
     let next = rig.process();
-    for claimed in outbox::take(&next, 99).await {
+    for claimed in outbox::take(&next, 99, 99).await {
         outbox::perform(&next, claimed).await;
     }
     assert_eq!(rig.outside.asked("run").len(), 1, "another process has it at once");
@@ -154,12 +154,12 @@ async fn two_takings_never_have_the_same_name() {
     assert!(!first.is_empty() && first.len() == second.len());
     let other = rig.process();
     rig.clock.pass(Span::minutes(5));
-    let third = outbox::take(&other, 99).await;
+    let third = outbox::take(&other, 99, 99).await;
     let names: std::collections::BTreeSet<_> =
         [&first[0], &second[0], &third[0]].map(|claimed| claimed.lease.clone()).into();
     assert_eq!(names.len(), 3);
     // Who comes too late changes nothing.
-    assert!(!rig.store.settle(&first[0], rig.clock.now()).await.unwrap());
+    assert!(!rig.store.settle(&first[0]).await.unwrap());
 }
 
 #[tokio::test]

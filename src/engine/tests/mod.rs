@@ -21,7 +21,7 @@ use super::channel::Channel;
 use super::clock::Clock;
 use super::patience::Patience;
 use super::seal::Seal;
-use super::{Asked, Engine, SubmitError, Submitted, outbox};
+use super::{Asked, Engine, SubmitError, Submitted, effect, outbox};
 use crate::actions::{Action, Actions};
 use crate::domain::actor::{Actor, Surface};
 use crate::domain::environment::{self, Environment};
@@ -148,7 +148,7 @@ impl Rig {
 
     /// Takes what is due: all that is.
     async fn take(&self) -> Vec<Claimed> {
-        outbox::take(&self.engine, 99).await
+        outbox::take(&self.engine, 99, 99).await
     }
 
     /// The one effect of this kind among what is due; the others are let go.
@@ -158,7 +158,7 @@ impl Rig {
             if is_it(&claimed.effect) {
                 found.push(claimed);
             } else {
-                outbox::hand_back(&self.engine, &claimed).await.unwrap();
+                effect::hand_back(&self.engine, &claimed).await.unwrap();
             }
         }
         assert_eq!(found.len(), 1, "{found:?}");

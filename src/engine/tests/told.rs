@@ -27,7 +27,12 @@ fn details() -> MessageKey {
 fn marks(message: &Message) -> Vec<&str> {
     let small = message.blocks.iter().flat_map(|block| match block {
         Block::Small(lines) => lines.as_slice(),
-        Block::Heading(_) | Block::Lines(_) | Block::Rule | Block::Buttons(_) => &[],
+        Block::Banner(_)
+        | Block::Heading(_)
+        | Block::Lines(_)
+        | Block::Rule
+        | Block::Buttons(_)
+        | Block::Views(_) => &[],
     });
     let keys =
         small.filter_map(|line| if let Text::Key(key, _) = line { Some(*key) } else { None });
@@ -61,7 +66,7 @@ impl Rig {
             let owed = self.take().await;
             let found = owed.iter().any(|claimed| claimed.effect == Effect::Show(key.clone()));
             for claimed in owed {
-                crate::engine::outbox::hand_back(&self.engine, &claimed).await.unwrap();
+                crate::engine::effect::hand_back(&self.engine, &claimed).await.unwrap();
             }
             if found {
                 return Some(Span::seconds(seconds));

@@ -12,22 +12,21 @@ mod write;
 mod writer;
 
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgRow};
 use sqlx::query::{Query, QueryAs};
 use sqlx::{ConnectOptions, Connection, FromRow, Postgres};
 
 use super::change::{Change, Held, Placed, Postponed, Wanted, number};
-use super::frozen::{Frozen, Shelf};
-use super::rows::{self, DueRow, EventRow, PostedRow, RunRow, State};
-use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, codec, failed, sql};
+use super::frozen::Frozen;
+use super::rows::{self, DueRow, EventRow, PostedRow, RunRow};
+use super::thaw::Thaw;
+use super::{Claimed, Commit, Committed, Posted, Room, Store, StoreError, Stored, failed, sql};
 use crate::domain::ids::{Digest, PersonId, RunId};
+use crate::domain::run::effect::TALK;
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
@@ -39,9 +38,13 @@ use writer::Writer;
 /// Longest that bringing the schema up to date may take; another replica may be at it.
 const MIGRATION: Duration = Duration::from_secs(120);
 
-const CLAIM: &str = "with due as materialized (select run_id, key from outbox \
-     where due_at <= $1 and lease_until <= $1 order by priority, due_at limit $4 \
-     for update skip locked) \
+const CLAIM: &str = "with work as materialized (select run_id, key from outbox \
+     where due_at <= $1 and lease_until <= $1 and priority < $6 \
+     order by priority, due_at limit $4 for update skip locked), \
+     talk as materialized (select run_id, key from outbox \
+     where due_at <= $1 and lease_until <= $1 and priority >= $6 \
+     order by priority, due_at limit $5 for update skip locked), \
+     due as (select * from work union all select * from talk) \
      update outbox set lease = $2, lease_until = $3 from due \
      where outbox.run_id = due.run_id and outbox.key = due.key \
      returning priority, due_at, outbox.run_id, outbox.key, version, tries, note, body";
@@ -112,35 +115,17 @@ impl PostgresStore {
         })
         .await
     }
+}
 
-    /// The state, and the hash of the event that it was read after: both from the row, or both from the record.
-    async fn stored(&self, row: &RunRow) -> Result<Stored, StoreError> {
-        let run = match rows::state(row)? {
-            State::Ready(moving) => {
-                let runbook = self.thaw(&self.frozen.runbooks, &moving.runbook).await?;
-                let environment = self.thaw(&self.frozen.environments, &moving.environment).await?;
-                if let (Some(runbook), Some(environment)) = (runbook, environment) {
-                    let run = moving.with(runbook, environment);
-                    return Ok(Stored { head: rows::digest(&row.1)?, run });
-                }
-                rows::id(&row.0)?
-            }
-            State::Outdated(run) => run,
-        };
-        rows::replay(&self.record(&run, 0, u32::MAX).await?)
+#[async_trait]
+impl Thaw for PostgresStore {
+    fn frozen(&self) -> &Frozen {
+        &self.frozen
     }
 
-    async fn thaw<T: Serialize + DeserializeOwned>(
-        &self,
-        shelf: &Shelf<T>,
-        hash: &Digest,
-    ) -> Result<Option<Arc<T>>, StoreError> {
-        if let Some(thing) = shelf.get(hash) {
-            return Ok(Some(thing));
-        }
+    async fn frozen_body(&self, hash: &Digest) -> Result<Option<String>, StoreError> {
         let query = sqlx::query_as::<_, (String,)>(sql::FROZEN).bind(hash.as_str());
-        let body = self.fetch("read a run", query).await?.pop();
-        body.map(|(body,)| shelf.read(hash, &body)).transpose()
+        Ok(self.fetch("read a run", query).await?.pop().map(|(body,)| body))
     }
 }
 
@@ -174,21 +159,13 @@ impl Store for PostgresStore {
     async fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError> {
         let query = sqlx::query_as::<_, RunRow>(sql::RUNS).bind(i64::from(limit));
         let rows = self.fetch("list runs", query).await?;
-        let mut runs = Vec::with_capacity(rows.len());
-        for row in &rows {
-            runs.push(self.stored(row).await?.run);
-        }
-        Ok(runs)
+        self.all_stored(&rows).await
     }
 
     async fn open_runs(&self) -> Result<Vec<Run>, StoreError> {
         let query = sqlx::query_as::<_, RunRow>(sql::OPEN_RUNS);
         let rows = self.fetch("list open runs", query).await?;
-        let mut runs = Vec::with_capacity(rows.len());
-        for row in &rows {
-            runs.push(self.stored(row).await?.run);
-        }
-        Ok(runs)
+        self.all_stored(&rows).await
     }
 
     async fn record(
@@ -222,13 +199,15 @@ impl Store for PostgresStore {
         holder: &str,
         now: Timestamp,
         lease: Span,
-        limit: u32,
+        room: Room,
     ) -> Result<Vec<Claimed>, StoreError> {
         let query = sqlx::query_as::<_, DueRow>(CLAIM)
             .bind(now.0)
             .bind(holder)
             .bind(now.plus(lease).0)
-            .bind(i64::from(limit));
+            .bind(i64::from(room.work))
+            .bind(i64::from(room.talk))
+            .bind(i64::from(TALK));
         Ok(rows::claimed(self.fetch("lease work", query).await?, holder, now.plus(lease)))
     }
 
@@ -240,7 +219,7 @@ impl Store for PostgresStore {
         now: Timestamp,
         lease: Span,
     ) -> Result<Option<Claimed>, StoreError> {
-        let key = codec::key(effect);
+        let key = effect.key();
         let query = sqlx::query_as::<_, DueRow>(sql::CLAIM_ONE)
             .bind(now.0)
             .bind(holder)
@@ -250,7 +229,7 @@ impl Store for PostgresStore {
         Ok(rows::claimed(self.fetch("lease work", query).await?, holder, now.plus(lease)).pop())
     }
 
-    async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<bool, StoreError> {
+    async fn settle(&self, claimed: &Claimed) -> Result<bool, StoreError> {
         let held = Held::of(claimed);
         bounded("settle an effect", async {
             let mut db = self.session("settle an effect").await?;
@@ -275,7 +254,9 @@ impl Store for PostgresStore {
             .bind(&postponed.held.lease)
             .bind(postponed.due_at)
             .bind(&postponed.note)
-            .bind(postponed.tries);
+            .bind(postponed.tries)
+            .bind(postponed.held.version)
+            .bind(i64::from(TALK));
         self.execute("postpone work", query).await
     }
 

@@ -6,14 +6,14 @@ use sqlx::postgres::PgPool;
 use crate::store::change::{Change, Held, Row, Wanted};
 use crate::store::{Committed, StoreError, failed, rows};
 
-/// One row each, in order; the rules are in `commit_request`, beside the tables.
+/// One row each, in order; the rules are in `commit_on_head`, beside the tables.
 const COMMIT: &str = "select made.outcome, made.other \
      from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], \
      $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[], \
      $13::bigint[], $14::bigint[], $15::text[], $16::text[], $17::text[], $18::text[]) \
      with ordinality as asked (key, run, at, held_run, held_key, held_lease, held_version, \
      after, seq, head, slot, status, started_at, version, state, frozen, events, effects, n), \
-     lateral commit_request(asked.key, asked.run, asked.at, asked.held_run, asked.held_key, \
+     lateral commit_on_head(asked.key, asked.run, asked.at, asked.held_run, asked.held_key, \
      asked.held_lease, asked.held_version, asked.after, asked.seq, asked.head, asked.slot, \
      asked.status, asked.started_at, asked.version, asked.state, asked.frozen::json, \
      asked.events::json, asked.effects::json) as made order by asked.n";

@@ -8,21 +8,19 @@ mod write;
 mod writer;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection};
 
 use super::change::{Change, Held, Placed, Postponed, Wanted, number};
-use super::frozen::{Frozen, Shelf};
-use super::rows::{self, EventRow, PostedRow, RunRow, State};
-use super::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored, codec, failed, sql};
+use super::frozen::Frozen;
+use super::rows::{self, EventRow, PostedRow, RunRow};
+use super::thaw::Thaw;
+use super::{Claimed, Commit, Committed, Posted, Room, Store, StoreError, Stored, failed, sql};
 use crate::domain::ids::{Digest, PersonId, RunId};
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
@@ -84,38 +82,20 @@ impl SqliteStore {
             .map_err(failed("open for reading"))?;
         Ok(Self { writer: Writer::start(options), reader, frozen: Frozen::default(), _lock: lock })
     }
+}
 
-    /// The state, and the hash of the event that it was read after: both from the row, or both from the record.
-    async fn stored(&self, row: &RunRow) -> Result<Stored, StoreError> {
-        let run = match rows::state(row)? {
-            State::Ready(moving) => {
-                let runbook = self.thaw(&self.frozen.runbooks, &moving.runbook).await?;
-                let environment = self.thaw(&self.frozen.environments, &moving.environment).await?;
-                if let (Some(runbook), Some(environment)) = (runbook, environment) {
-                    let run = moving.with(runbook, environment);
-                    return Ok(Stored { head: rows::digest(&row.1)?, run });
-                }
-                rows::id(&row.0)?
-            }
-            State::Outdated(run) => run,
-        };
-        rows::replay(&self.record(&run, 0, u32::MAX).await?)
+#[async_trait]
+impl Thaw for SqliteStore {
+    fn frozen(&self) -> &Frozen {
+        &self.frozen
     }
 
-    async fn thaw<T: Serialize + DeserializeOwned>(
-        &self,
-        shelf: &Shelf<T>,
-        hash: &Digest,
-    ) -> Result<Option<Arc<T>>, StoreError> {
-        if let Some(thing) = shelf.get(hash) {
-            return Ok(Some(thing));
-        }
-        let body: Option<String> = sqlx::query_scalar(sql::FROZEN)
+    async fn frozen_body(&self, hash: &Digest) -> Result<Option<String>, StoreError> {
+        sqlx::query_scalar(sql::FROZEN)
             .bind(hash.as_str())
             .fetch_optional(&self.reader)
             .await
-            .map_err(failed("read a run"))?;
-        body.map(|body| shelf.read(hash, &body)).transpose()
+            .map_err(failed("read a run"))
     }
 }
 
@@ -155,11 +135,7 @@ impl Store for SqliteStore {
             .fetch_all(&self.reader)
             .await
             .map_err(failed("list runs"))?;
-        let mut runs = Vec::with_capacity(rows.len());
-        for row in &rows {
-            runs.push(self.stored(row).await?.run);
-        }
-        Ok(runs)
+        self.all_stored(&rows).await
     }
 
     async fn open_runs(&self) -> Result<Vec<Run>, StoreError> {
@@ -167,11 +143,7 @@ impl Store for SqliteStore {
             .fetch_all(&self.reader)
             .await
             .map_err(failed("list open runs"))?;
-        let mut runs = Vec::with_capacity(rows.len());
-        for row in &rows {
-            runs.push(self.stored(row).await?.run);
-        }
-        Ok(runs)
+        self.all_stored(&rows).await
     }
 
     async fn record(
@@ -199,9 +171,9 @@ impl Store for SqliteStore {
         holder: &str,
         now: Timestamp,
         lease: Span,
-        limit: u32,
+        room: Room,
     ) -> Result<Vec<Claimed>, StoreError> {
-        self.writer.write(Claim { holder: holder.to_owned(), now, lease, limit }).await
+        self.writer.write(Claim { holder: holder.to_owned(), now, lease, room }).await
     }
 
     async fn claim_one(
@@ -212,12 +184,12 @@ impl Store for SqliteStore {
         now: Timestamp,
         lease: Span,
     ) -> Result<Option<Claimed>, StoreError> {
-        let (run, key) = (run.to_string(), codec::key(effect));
+        let (run, key) = (run.to_string(), effect.key());
         let claim = ClaimOne { run, key, holder: holder.to_owned(), now, lease };
         Ok(self.writer.write(claim).await?.pop())
     }
 
-    async fn settle(&self, claimed: &Claimed, _now: Timestamp) -> Result<bool, StoreError> {
+    async fn settle(&self, claimed: &Claimed) -> Result<bool, StoreError> {
         self.writer.write(Settle(Held::of(claimed))).await
     }
 

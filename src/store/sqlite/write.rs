@@ -4,16 +4,17 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
 use super::writer::Write;
+use crate::domain::run::effect::TALK;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::change::{Change, Held, Placed, Postponed, Row, Wanted};
 use crate::store::rows::{self, DueRow};
-use crate::store::{Claimed, Committed, StoreError, failed, sql};
+use crate::store::{Claimed, Committed, Room, StoreError, failed, sql};
 
 /// Everything a commit can be refused for. Nobody else writes meanwhile, so what it finds stays so.
 const FOUND: &str = "select (select run_id from inbox where key = $1), \
      (select count(*) from outbox where run_id = $2 and key = $3 and lease = $4), \
      (select id from runs where open_slot = $5 and id <> $6), \
-     (select seq from runs where id = $6)";
+     (select seq from runs where id = $6), (select head from runs where id = $6)";
 /// Everything a commit writes but the run's row. One text, because each text is a trip to the database's thread and
 /// back; events and effects come as JSON arrays of their columns.
 const WRITE: &str = "delete from outbox \
@@ -48,8 +49,13 @@ const WANT: &str = "insert into outbox (run_id, key, priority, due_at, version, 
      on conflict (run_id, key) do update set version = outbox.version + 1, \
      due_at = excluded.due_at, body = excluded.body";
 const CLAIM: &str = "update outbox set lease = $2, lease_until = $3 \
-     where rowid in (select rowid from outbox where due_at <= $1 and lease_until <= $1 \
+     where rowid in (\
+     select * from (select rowid from outbox \
+     where due_at <= $1 and lease_until <= $1 and priority < $6 \
      order by priority, due_at limit $4) \
+     union all select * from (select rowid from outbox \
+     where due_at <= $1 and lease_until <= $1 and priority >= $6 \
+     order by priority, due_at limit $5)) \
      returning priority, due_at, run_id, key, version, tries, note, body";
 const RELEASE_ALL: &str = "update outbox set lease = null, lease_until = 0 where lease is not null";
 
@@ -88,9 +94,9 @@ async fn refused(
     db: &mut SqliteConnection,
     change: &Change,
 ) -> Result<Option<Committed>, StoreError> {
-    type Found = (Option<String>, i64, Option<String>, Option<i64>);
+    type Found = (Option<String>, i64, Option<String>, Option<i64>, Option<String>);
     let held = change.settles.as_ref();
-    let (known, ours, taken, seq): Found = sqlx::query_as(FOUND)
+    let (known, ours, taken, seq, head): Found = sqlx::query_as(FOUND)
         .bind(&change.key)
         .bind(held.map(|held| &held.run))
         .bind(held.map(|held| &held.key))
@@ -110,7 +116,9 @@ async fn refused(
     if let Some(taken) = taken {
         return Ok(Some(Committed::SlotTaken(rows::id(&taken)?)));
     }
-    Ok((seq.unwrap_or(0) != row.after).then_some(Committed::LostRace))
+    let is_of_this_state =
+        seq.unwrap_or(0) == row.after && head.is_none_or(|head| head == row.before);
+    Ok((!is_of_this_state).then_some(Committed::LostRace))
 }
 
 async fn write_row(
@@ -171,7 +179,7 @@ pub(super) struct Claim {
     pub(super) holder: String,
     pub(super) now: Timestamp,
     pub(super) lease: Span,
-    pub(super) limit: u32,
+    pub(super) room: Room,
 }
 
 #[async_trait]
@@ -183,7 +191,9 @@ impl Write for Claim {
             .bind(self.now.0)
             .bind(&self.holder)
             .bind(self.now.plus(self.lease).0)
-            .bind(i64::from(self.limit))
+            .bind(i64::from(self.room.work))
+            .bind(i64::from(self.room.talk))
+            .bind(i64::from(TALK))
             .fetch_all(db)
             .await
             .map_err(failed("lease work"))?;
@@ -244,6 +254,8 @@ impl Write for Postponed {
             .bind(self.due_at)
             .bind(&self.note)
             .bind(self.tries)
+            .bind(self.held.version)
+            .bind(i64::from(TALK))
             .execute(db)
             .await
             .map(drop)

@@ -121,7 +121,7 @@
 
   function lost() {
     if (!offline.hidden) return;
-    offline.textContent = offline.dataset.lost + " " + new Date().toTimeString().slice(0, 8);
+    offline.textContent = offline.dataset.lost + " " + new Date().toISOString().slice(11, 19) + " UTC";
     offline.hidden = false;
     document.body.classList.add("stale");
   }

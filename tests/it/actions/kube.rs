@@ -35,8 +35,8 @@ async fn scaling_is_seen_by_the_server_and_put_back_per_workload() {
     let actions = actions(kube.kubeconfig.clone());
     let mut step = scale(&actions, &namespace, json!(["ai-worker", "deployment/cron"]), 0);
     let preview = step.preview().await;
-    assert_eq!(preview.binding["replicas of deployment/ai-worker"], 3);
-    assert_eq!(preview.binding["replicas of deployment/cron"], 1);
+    assert_eq!(preview.binding["told.replicas deployment/ai-worker"], 3);
+    assert_eq!(preview.binding["told.replicas deployment/cron"], 1);
     assert_eq!(step.probe(&preview).await.happened, Happened::Never);
 
     let outcome = step.run(&preview).await;
@@ -110,7 +110,7 @@ async fn a_restart_happens_once_however_often_it_is_called() {
     let with = json!({"context": "eu", "namespace": namespace, "workloads": ["api"]});
     let mut step = Step::new(&actions(kube.kubeconfig.clone()), "k8s.restart", with);
     let preview = step.preview().await;
-    assert_eq!(preview.changes[0].now, "never");
+    assert_eq!(preview.changes[0].now, "told.never");
     assert_eq!(step.probe(&preview).await.happened, Happened::Never);
     assert!(is_accepted(&step.run(&preview).await));
     let written = kube.template_annotations("eu", &namespace, "api").await;
@@ -214,7 +214,7 @@ async fn an_argo_rollout_is_scaled_and_restarted_by_its_own_fields() {
     let actions = actions(pointing_at(&address));
     let mut step = scale(&actions, "shop", json!(["rollout/api"]), 3);
     let preview = step.preview().await;
-    assert_eq!(preview.binding["replicas of rollout/api"], 2);
+    assert_eq!(preview.binding["told.replicas rollout/api"], 2);
     let outcome = step.run(&preview).await;
     assert!(is_accepted(&outcome), "{outcome:?}");
     assert_eq!(object.lock().unwrap()["spec"]["replicas"], 3);

@@ -29,7 +29,7 @@ async fn a_world_that_moved_voids_the_approvals_and_asks_again() {
     stage.type_dr(ANTOINE, "start changes").await;
     let mut first: Vec<Button> = Vec::new();
     for step in STEPS {
-        stage.press(ANTOINE, &stage.button("run", step).await).await;
+        stage.press(ANTOINE, &stage.button("approve", step).await).await;
     }
     for step in STEPS {
         first.push(stage.button("approve", step).await);
@@ -52,11 +52,11 @@ async fn a_world_that_moved_voids_the_approvals_and_asks_again() {
             })
             .await;
         // The writer is in the DR region by now: the guard forbids the step, and the card offers another look.
-        let asked = if step == "promote-database" { "look-again" } else { "run" };
+        let asked = if step == "promote-database" { "look-again" } else { "approve" };
         let new = stage.newer(old, asked, step).await;
         assert_ne!(new.digest(), old.digest());
     }
-    stage.in_the_room("approvals struck, for the world has changed").await;
+    stage.in_the_room("approvals cancelled, the state has changed").await;
     for call in ["FailoverGlobalCluster", "PutSecretValue"] {
         assert_eq!(stage.aws.tap.count(call), 0, "{:?}", stage.aws.tap.calls());
     }

@@ -72,7 +72,7 @@ async fn marked(door: Door) {
     let before = slack.say(LEO, ROOM, "before anything").await;
     slack.react(MIA, ROOM, &before, "stopwatch", true).await;
     stage.type_dr(ANTOINE, "start pin").await;
-    stage.button("run", STEP).await;
+    stage.button("approve", STEP).await;
 
     let ts = slack.say(LEO, ROOM, "the disk &amp; the log are full").await;
     slack.react(MIA, ROOM, &ts, "eyes", true).await;

@@ -189,7 +189,7 @@ async fn story(door: Door) {
     assert_eq!(stage.counted(go_cast).await, 1);
 
     // What counted once was perhaps read over a shoulder.
-    let run = stage.button("run", STEP).await;
+    let run = stage.button("approve", STEP).await;
     stage.asked(ANTOINE, &run).await;
     let used = stage.types(ANTOINE, &antoine.again(), None).await;
     assert!(
@@ -256,14 +256,14 @@ async fn in_the_browser(stage: &Stage, antoine: &mut Phone, run: &Button) {
     let token = rest.split_once('"').expect("a value").0.to_owned();
 
     let before = stage.events().await;
-    let act = [("token", token.as_str()), ("action", "run"), ("value", &run.value)];
+    let act = [("token", token.as_str()), ("action", "approve"), ("value", &run.value)];
     let asked = send(format!("{room}/act"), cookie.clone(), form(&act)).await.expect("it answers");
     let asked = asked.text().await.expect("text");
     assert!(asked.contains("name=\"code.code\"") && asked.contains("six chiffres"), "{asked}");
     let sent = |code: &str| {
         form(&[
             ("token", token.as_str()),
-            ("callback_id", "run"),
+            ("callback_id", "approve"),
             ("private_metadata", &run.value),
             ("code.code", code),
         ])

@@ -86,7 +86,7 @@ async fn a_call_that_never_arrived_starts_again_only_with_new_approvals() {
     let again = stage.button("ask-start-again", STEP).await;
     assert_eq!(stage.world.writer_arn().await, stage.world.primary_arn);
     stage.write(ANTOINE, &again, "the writer has not moved").await;
-    let asked = stage.newer(&again, "run", STEP).await;
+    let asked = stage.newer(&again, "approve", STEP).await;
     assert_eq!(stage.aws.tap.count(CALL), 1, "a person's word alone sends nothing");
     stage.press(ANTOINE, &asked).await;
     stage.press(super::people::MIA, &stage.button("approve", STEP).await).await;

@@ -82,7 +82,7 @@ async fn told_twice_it_ends_at_once() {
 #[tokio::test]
 async fn a_step_that_is_approved_but_not_begun_is_left_to_the_next_process() {
     let stage = promotion("25s").await;
-    stage.press(ANTOINE, &stage.button("run", STEP).await).await;
+    stage.press(ANTOINE, &stage.button("approve", STEP).await).await;
     let approve = stage.button("approve", STEP).await;
     // It is measured again before the call; that takes a while now.
     for _ in 0..2 {

@@ -20,11 +20,11 @@ const PLAY: [(&str, &str, [&str; 2]); 9] = [
     ("freeze-controllers", "done", [LEO, ANTOINE]),
     ("decide-go", "go", [ANTOINE, MIA]),
     ("fence-primary", "run", [LEO, MIA]),
-    ("promote-database", "run", [ANTOINE, MIA]),
-    ("replace-database-url", "run", [MIA, LEO]),
+    ("promote-database", "approve", [ANTOINE, MIA]),
+    ("replace-database-url", "approve", [MIA, LEO]),
     ("restart-api", "run", [LEO, ANTOINE]),
     ("decide-traffic", "go", [MIA, LEO]),
-    ("pin-dns", "run", [ANTOINE, LEO]),
+    ("pin-dns", "approve", [ANTOINE, LEO]),
     ("stand-down", "done", [ANTOINE, ANTOINE]),
 ];
 
@@ -150,7 +150,7 @@ async fn assert_the_page_tells_the_record(stage: &Stage, record: &Record) {
 
 /// What was asked, seen and said when it was decided, on the card without buttons.
 async fn assert_the_decision_is_kept(stage: &Stage) {
-    let card = stage.in_the_room("old then").await;
+    let card = stage.in_the_room("· GO ").await;
     assert!(buttons(&card).is_empty(), "{card:#}");
     let catalog = Catalog::load(&CatalogSources::default()).expect("what is shipped is good");
     let environment = super::shop::checked(&stage.environment);
@@ -159,7 +159,7 @@ async fn assert_the_decision_is_kept(stage: &Stage) {
     let french = step_card(&record.run, &step, record.run.seen_at).expect("it has opened");
     let voice = catalog.texts.voice(Language::Fr, Some(&environment));
     let french = json!(render::blocks(&voice, &french)).to_string();
-    let kept = [ANTOINE, MIA, LEO, "status = 200", "trop tôt"];
+    let kept = [ANTOINE, MIA, LEO, "HTTP 200", "trop tôt"];
     let (en, fr) =
         (["Do we fail over", "· GO ", "disagrees"], ["Basculons", "· GO à ", "pas d’accord"]);
     for (said, own) in [(card.to_string(), en), (french, fr)] {

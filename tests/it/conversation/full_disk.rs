@@ -45,7 +45,7 @@ async fn full(door: Door, not_recorded: u16) {
     let script = Script { runbooks, through, door, ..Script::default() };
     let stage = Stage::open(script).await;
     stage.type_dr(ANTOINE, "start pin").await;
-    stage.press(ANTOINE, &stage.button("run", STEP).await).await;
+    stage.press(ANTOINE, &stage.button("approve", STEP).await).await;
     let approve = stage.button("approve", STEP).await;
     let events = stage.events().await;
 

@@ -92,10 +92,10 @@ async fn at_home(door: Door) {
             .find(|button| button.action == action)
             .unwrap_or_else(|| panic!("no {action}: {home}"))
     };
-    stage.press_at_home(MIA, "1.1", &find(&home, "run")).await;
-    stage.recorded("she ran it", |event| matches!(event, Event::ApprovalGiven { .. })).await;
+    stage.press_at_home(MIA, "1.1", &find(&home, "approve")).await;
+    stage.recorded("she approved it", |event| matches!(event, Event::ApprovalGiven { .. })).await;
     // A refusal is put before her eyes: there is no channel to whisper in.
-    stage.press_at_home(MIA, "1.2", &find(&home, "run")).await;
+    stage.press_at_home(MIA, "1.2", &find(&home, "approve")).await;
     stage.put_before_their_eyes("Not counted twice").await;
     stage.home_says(MIA, "Nothing waits for you now").await;
     let home = stage.home_says(ANTOINE, "1 étape vous attend").await;

@@ -10,17 +10,6 @@ use crate::harness::{Door, Fault, eventually, fake_slack};
 
 const STEP: &str = "pin-dns";
 
-async fn told(stage: &Stage, user: &str, text: &str, words: &str) {
-    let before = stage.slack.ephemeral_to(user, ROOM).await.len();
-    stage.type_dr(user, text).await;
-    let answer = eventually(&format!("an answer to `{text}`"), 20, || async {
-        stage.slack.ephemeral_to(user, ROOM).await.into_iter().nth(before)
-    })
-    .await
-    .to_string();
-    assert!(answer.contains(words), "{user} typed `{text}`: {answer}");
-}
-
 #[tokio::test]
 async fn who_chooses_a_language_is_answered_in_it() {
     chosen(Door::Http).await;
@@ -34,26 +23,26 @@ async fn by_socket_mode_as_well() {
 async fn chosen(door: Door) {
     let runbooks = vec![("pin.yaml", excerpt("pin", &[STEP]))];
     let stage = Stage::open(Script { runbooks, door, ..Script::default() }).await;
-    told(&stage, MIA, "status", "No run is open").await;
-    told(&stage, MIA, "lang", "/dr lang fr|en").await;
-    told(&stage, MIA, "lang de", "I do not speak `de`").await;
-    told(&stage, MIA, "lang fr", "Je vous réponds désormais en français").await;
-    told(&stage, MIA, "status", "Aucune exécution ouverte").await;
-    told(&stage, ANTOINE, "lang english", "I answer you in English from now on").await;
-    told(&stage, LEO, "status", "Aucune exécution ouverte").await;
-    told(&stage, STRANGER, "lang fr", "I do not know you").await;
+    stage.told(MIA, "status", "No run is open").await;
+    stage.told(MIA, "lang", "/dr lang fr|en").await;
+    stage.told(MIA, "lang de", "I do not speak `de`").await;
+    stage.told(MIA, "lang fr", "Je vous réponds désormais en français").await;
+    stage.told(MIA, "status", "Aucune exécution ouverte").await;
+    stage.told(ANTOINE, "lang english", "I answer you in English from now on").await;
+    stage.told(LEO, "status", "Aucune exécution ouverte").await;
+    stage.told(STRANGER, "lang fr", "I do not know you").await;
     stage.kill();
     stage.start().await;
-    told(&stage, MIA, "resume", "Aucune exécution ouverte").await;
-    told(&stage, ANTOINE, "start pin", "Starting has changed nothing").await;
+    stage.told(MIA, "resume", "Aucune exécution ouverte").await;
+    stage.told(ANTOINE, "start pin", "Starting has changed nothing").await;
 
     // Forms and refusals are hers; the card everybody sees is the room's.
-    let run = stage.button("run", STEP).await;
+    let run = stage.button("approve", STEP).await;
     stage.in_the_room("Started by").await;
     let hold = stage.button("ask-hold", "").await;
     stage.press(MIA, &hold).await;
     let form = eventually("the form opens", 15, || stage.slack.modal()).await;
-    assert_eq!(form["submit"]["text"], "Envoyer", "{form}");
+    assert_eq!(form["submit"]["text"], "Suspendre l’exécution", "{form}");
     stage.press(ANTOINE, &run).await;
     stage.button("approve", STEP).await;
     stage.press(ANTOINE, &run).await;

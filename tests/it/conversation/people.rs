@@ -97,7 +97,7 @@ impl Stage {
 
     /// Antoine runs a step and Mia approves it, each on the card as it is then.
     pub(super) async fn agree(&self, step: &str) {
-        self.press(ANTOINE, &self.button("run", step).await).await;
+        self.press(ANTOINE, &self.button("approve", step).await).await;
         self.press(MIA, &self.button("approve", step).await).await;
     }
 

@@ -56,7 +56,7 @@ async fn only_named_workspaces_and_channels_drive_runs() {
     }
     assert!(stage.record().await.is_none(), "nothing was started");
     command(&stage, MIA, OURS, "C0SIDEROOM", "start pin").await;
-    let button = stage.button("run", "pin-dns").await;
+    let button = stage.button("approve", "pin-dns").await;
     clicks(&stage, &button).await;
     assert!(stage.log().contains("Refused a place"));
 }

@@ -135,7 +135,7 @@ async fn what_slack_did_not_send_changes_nothing_and_what_it_sent_oddly_counts()
     assert!(!log.contains("panicked"), "{log}");
 
     stage.type_dr(ANTOINE, "start pin").await;
-    let button = stage.button("run", "pin-dns").await;
+    let button = stage.button("approve", "pin-dns").await;
     let click = |user: Value, team: Value| {
         json!({
             "type": "block_actions", "user": user, "team": team, "enterprise": { "id": "E1" },

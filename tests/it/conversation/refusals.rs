@@ -44,9 +44,9 @@ async fn refused(door: Door) {
     let runbooks = vec![("promotion.yaml", excerpt("promotion", &[STEP]))];
     let stage = Stage::open(Script { runbooks, door, ..Script::default() }).await;
     stage.type_dr(ANTOINE, "start promotion").await;
-    let old = stage.button("run", STEP).await;
+    let old = stage.button("approve", STEP).await;
     stage.press(ANTOINE, &stage.button("look-again", STEP).await).await;
-    let now = stage.newer(&old, "run", STEP).await;
+    let now = stage.newer(&old, "approve", STEP).await;
     stage.press(ANTOINE, &now).await;
     let approve = stage.button("approve", STEP).await;
     let run = stage.run().await;

@@ -33,7 +33,7 @@ async fn a_click_whose_acknowledgement_was_lost_counts_once() {
     let stage = open(Door::Socket).await;
     let sockets = stage.sockets.as_ref().expect("there are some");
     stage.type_dr(ANTOINE, "start pin").await;
-    let run = stage.button("run", STEP).await;
+    let run = stage.button("approve", STEP).await;
     let before = stage.events().await;
     let first = click(ANTOINE, &run, "1.1");
     let cut = sockets.open()[0];
@@ -65,7 +65,7 @@ async fn told_to_end_it_finishes_what_is_in_hand_and_comes_back() {
     let stage = open(Door::Socket).await;
     let sockets = stage.sockets.as_ref().expect("there are some");
     stage.type_dr(ANTOINE, "start pin").await;
-    let run = stage.button("run", STEP).await;
+    let run = stage.button("approve", STEP).await;
     let open = sockets.open();
     let sent = sockets.send(open[0], "interactive", &click(ANTOINE, &run, "1.1"));
     let told = Command::new("kill").args(["-TERM", &stage.pid().to_string()]).status();
@@ -89,7 +89,7 @@ async fn a_slack_that_gives_each_envelope_to_every_socket_is_served_once() {
     let stage = open(Door::Native).await;
     stage.type_dr(ANTOINE, "start pin").await;
     stage.whispered(ANTOINE, "OPS-DR-SHOP").await;
-    stage.press(LEO, &stage.button("run", STEP).await).await;
+    stage.press(LEO, &stage.button("approve", STEP).await).await;
     stage.press(MIA, &stage.button("approve", STEP).await).await;
     stage.slack.mention(MIA, ROOM, "note by mention").await;
     stage.recorded("it is done", |event| matches!(event, Event::StepDone { .. })).await;

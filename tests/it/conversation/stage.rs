@@ -12,8 +12,9 @@ use tempfile::TempDir;
 use super::people::{ANTOINE, LEO, MIA, ROOM, STRANGER};
 use super::shop::{self, Shop};
 use crate::harness::{
-    AppPaths, AwsWorld, Child, Door, FakeSockets, Kube, Kubelet, LocalSlack, Ministack, SlackSetup,
-    eventually, fake_sockets, free_port, http, judge, kube, kubelet, local_slack, ministack, ready,
+    AppPaths, AwsWorld, Child, Door, FakeGroups, FakeSockets, Kube, Kubelet, LocalSlack, Ministack,
+    SlackSetup, eventually, fake_sockets, free_port, http, judge, kube, kubelet, local_slack,
+    ministack, ready,
 };
 
 /// Antoine's token for the war room in the browser.
@@ -37,6 +38,8 @@ pub(super) struct Script {
     pub(super) chat: &'static str,
     /// Another Web API than local-slack's.
     pub(super) api_url: Option<String>,
+    /// User groups in the environment: `[{id: S0DB, roles: [db]}]`.
+    pub(super) groups: Option<&'static str>,
     /// Where the database is, if not in the stage's folder.
     pub(super) database: Option<PathBuf>,
     /// More settings of the product.
@@ -54,6 +57,8 @@ pub(super) struct Stage {
     pub(super) slack: LocalSlack,
     /// Slack's side of Socket Mode, if it is used.
     pub(super) sockets: Option<Arc<FakeSockets>>,
+    /// The user groups, if there are any.
+    pub(super) groups: Option<FakeGroups>,
     /// `http://127.0.0.1:PORT`, the same after a restart.
     pub(super) base: String,
     pub(super) database: PathBuf,
@@ -93,6 +98,8 @@ impl Stage {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let environment = shop.environment(&world, &namespace);
         let environment = environment.replace("chat: {", &format!("chat: {{{}", script.chat));
+        let groups = script.groups.map(|groups| format!("groups: {groups}\n"));
+        let environment = environment + &groups.unwrap_or_default();
         for part in ["environments", "prompts/runbooks"] {
             fs::create_dir_all(folder.path().join(part)).expect("a folder");
         }
@@ -106,7 +113,13 @@ impl Stage {
         }
         let base = format!("http://127.0.0.1:{}", free_port());
         slack.connect(&base, AppPaths::default());
-        let api_url = script.api_url.unwrap_or_else(|| slack.api_url());
+        let mut api_url = script.api_url.unwrap_or_else(|| slack.api_url());
+        let mut groups = None;
+        if script.groups.is_some() {
+            let before = FakeGroups::before(&api_url).await;
+            api_url.clone_from(&before.api_url);
+            groups = Some(before);
+        }
         let sockets = match script.door {
             Door::Http | Door::Native => None,
             Door::Socket | Door::Both => {
@@ -122,6 +135,7 @@ impl Stage {
             more: script.more,
             api_url: sockets.as_ref().map_or(api_url, |sockets| sockets.api_url.clone()),
             sockets,
+            groups,
             database: script.database.unwrap_or_else(|| folder.path().join("dr.db")),
             aws,
             world,
@@ -252,6 +266,18 @@ impl Stage {
     pub(super) fn log(&self) -> String {
         let now = self.process.borrow().as_ref().map(Child::said).unwrap_or_default();
         format!("{}{now}", self.said.borrow())
+    }
+
+    /// Somebody types `/dr …`, and is answered this alone.
+    pub(super) async fn told(&self, user: &str, text: &str, words: &str) {
+        let before = self.slack.ephemeral_to(user, ROOM).await.len();
+        self.type_dr(user, text).await;
+        let answer = eventually(&format!("an answer to `{text}`"), 20, || async {
+            self.slack.ephemeral_to(user, ROOM).await.into_iter().nth(before)
+        })
+        .await
+        .to_string();
+        assert!(answer.contains(words), "{user} typed `{text}`: {answer}");
     }
 
     /// Every message and form the product has sent to local-slack, each once, for the judges.

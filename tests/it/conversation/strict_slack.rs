@@ -92,7 +92,7 @@ async fn a_strict_slack_with_bad_minutes_gets_every_message_once_and_within_limi
     spoil(&room.slack);
     let fence = room.button("run", "fence-primary").await;
     assert_eq!(room.press(LEO, &fence, "").await, 200);
-    room.button("run", "promote-database").await;
+    room.button("approve", "promote-database").await;
     room.stage
         .recorded("the fence is proven", |event| {
             matches!(event, Event::StepDone { step, .. } if step.as_str() == "fence-primary")

@@ -197,6 +197,17 @@ async fn forward(
     let Some(behind) = lock(inner).behind.clone() else {
         return axum::Json(json!({ "ok": false, "error": "unknown_method" })).into_response();
     };
+    pass_on(&behind, method, query, headers, body).await
+}
+
+/// Has another Web API answer.
+pub(super) async fn pass_on(
+    behind: &str,
+    method: &str,
+    query: Option<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let mut request = match query {
         Some(query) => super::http().get(format!("{behind}/{method}?{query}")),
         None => super::http().post(format!("{behind}/{method}")).body(body),

@@ -8,6 +8,7 @@ mod aws;
 mod aws_world;
 mod certificates;
 mod child;
+mod fake_groups;
 mod fake_slack;
 mod fake_sockets;
 mod judge;
@@ -29,6 +30,7 @@ pub(crate) use self::{
     aws::{Ministack, Moto, ministack, moto, ready, sdk_config},
     aws_world::{ALIAS_ZONE, AwsWorld, alias},
     child::{Child, free_port},
+    fake_groups::FakeGroups,
     fake_slack::{Call, FakeSlack, Fault, fake_slack},
     fake_sockets::{Ack, FakeSockets, Meeting, Say, fake_sockets},
     judge::{findings, judge},

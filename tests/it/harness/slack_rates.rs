@@ -14,6 +14,7 @@ fn tier(method: &str) -> usize {
     match method {
         "chat.postMessage" => usize::MAX,
         "chat.postEphemeral" | "views.open" | "views.update" | "users.info" | "auth.test" => 100,
+        "usergroups.users.list" => 20,
         _ => 50,
     }
 }

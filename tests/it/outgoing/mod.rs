@@ -1,6 +1,7 @@
 //! What goes out to the war room: the engine on a real store, before a Slack that is as strict as Slack and fails as it
 //! is told. The clock is moved by hand; a process is "killed" by dropping it where it stands.
 
+mod groups;
 mod lost;
 mod many;
 mod order;
@@ -31,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::harness::{FakeSlack, crypto, eventually, fake_slack};
 
-pub(super) const ROOM: &str = "#demo-war-room";
+pub(super) const ROOM: &str = "C0DEMOWARROOM";
 const TOKEN: &str = "xoxb-test-token";
 
 /// What a runbook of these tests begins with. Mostly it has nothing but questions: four at once, and one after them.
@@ -84,7 +85,7 @@ struct Bed {
     store: Arc<dyn Store>,
     clock: Arc<MovedClock>,
     catalog: Arc<Catalog>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// A process; dropped, it is killed.
@@ -104,13 +105,26 @@ impl Bed {
 
     /// With another runbook, whose id is `questions`.
     async fn with(runbook: &str) -> Self {
+        Self::with_groups(runbook, None).await
+    }
+
+    /// With these user groups in the environment as well: `[{id: S0DB, roles: [db]}]`.
+    async fn with_groups(runbook: &str, groups: Option<&str>) -> Self {
         crypto();
         let folder = tempfile::tempdir().expect("a folder");
         let runbooks = folder.path().join("prompts/runbooks");
         fs::create_dir_all(&runbooks).expect("a folder");
         fs::write(runbooks.join("questions.yaml"), runbook).expect("it can be written");
+        let environments = groups.map(|groups| {
+            let demo = include_str!("../../../deploy/environments/demo.yaml");
+            let environments = folder.path().join("environments");
+            fs::create_dir_all(&environments).expect("a folder");
+            let text = format!("{demo}\ngroups: {groups}\n");
+            fs::write(environments.join("demo.yaml"), text).expect("it can be written");
+            environments
+        });
         let prompts = Some(folder.path().join("prompts"));
-        let sources = CatalogSources { prompts, environments: None };
+        let sources = CatalogSources { prompts, environments };
         let catalog = Catalog::load(&sources).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
         let store = SqliteStore::open(&folder.path().join("dr.db")).await.expect("it opens");
         Self {
@@ -118,7 +132,7 @@ impl Bed {
             store: Arc::new(store),
             clock: Arc::default(),
             catalog: Arc::new(catalog),
-            _folder: folder,
+            folder,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use dr_buddy::domain::run::{Kind, Request};
 use dr_buddy::domain::time::Span;
+use serde_json::Value;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use super::{Bed, has_buttons, says};
 use crate::harness::{Fault, eventually};
@@ -20,13 +22,25 @@ impl Bed {
             (scheduled.len() == 1).then_some(id)
         })
         .await;
-        self.remembered().await;
+        self.remembered(&armed).await;
         armed
     }
 
-    /// Slack's answer is on its way into the database; nothing outside tells when it is there.
-    async fn remembered(&self) {
-        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    /// Waits until the database has this warning and no other: Slack's answer is on its way into it.
+    async fn remembered(&self, id: &str) {
+        let file = SqliteConnectOptions::new().filename(self.folder.path().join("dr.db"));
+        let db = SqlitePool::connect_lazy_with(file.read_only(true));
+        eventually("the warning is remembered", 30, || async {
+            let notes: Vec<Option<String>> =
+                sqlx::query_scalar("select note from outbox where key = 'watch' and lease is null")
+                    .fetch_all(&db)
+                    .await
+                    .expect("it can be read");
+            let note: Value = serde_json::from_str(notes.first()?.as_deref()?).ok()?;
+            let warnings = note["warnings"].as_array()?;
+            (warnings.len() == 1 && warnings[0]["id"] == id).then_some(())
+        })
+        .await;
     }
 
     fn now_s(&self) -> i64 {
@@ -70,7 +84,7 @@ async fn it_is_moved_on_while_the_bot_lives_and_ends_with_the_run() {
             (scheduled.len() == 1 && *id != before).then(|| id.clone())
         })
         .await;
-        bed.remembered().await;
+        bed.remembered(&id).await;
         before = id;
     }
     bed.never_without();

@@ -49,7 +49,7 @@ async fn a_tick_taken_before_the_clock_went_back_comes_again_in_its_time() {
     let engine = rig.process();
     let due = START.plus(Span::minutes(10));
     rig.clock.set(due);
-    let tick = outbox::take(&engine, 9).await.remove(0);
+    let tick = outbox::take(&engine, 9, 9).await.remove(0);
     assert_eq!(tick.effect, Effect::WakeAt(due));
     rig.clock.set(Timestamp(due.0 - 1000));
     outbox::perform(&engine, tick).await;

@@ -243,7 +243,7 @@ pub(super) fn who(person: &str) -> Actor {
 /// Takes all that is due, and hands over the calls; the rest is performed.
 pub(super) async fn acts(engine: &Arc<Engine>) -> Vec<Claimed> {
     let mut acts = Vec::new();
-    for claimed in outbox::take(engine, 99).await {
+    for claimed in outbox::take(engine, 99, 99).await {
         if matches!(claimed.effect, Effect::Act { .. }) {
             acts.push(claimed);
         } else {
@@ -257,7 +257,7 @@ pub(super) async fn acts(engine: &Arc<Engine>) -> Vec<Claimed> {
 pub(super) async fn settle(engine: &Arc<Engine>) -> Vec<Effect> {
     let mut performed = Vec::new();
     loop {
-        let claimed = outbox::take(engine, 99).await;
+        let claimed = outbox::take(engine, 99, 99).await;
         if claimed.is_empty() {
             return performed;
         }

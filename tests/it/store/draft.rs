@@ -57,6 +57,12 @@ impl Draft {
         Self::next(stored, Event::NoteAdded { text: text.to_owned() })
     }
 
+    /// What is stored once it is.
+    pub(super) fn stored(&self) -> Stored {
+        let last = self.events.last().expect("a draft has an event");
+        Stored { run: self.run.clone(), head: last.hash.clone() }
+    }
+
     pub(super) fn with(mut self, effects: &[Effect]) -> Self {
         self.effects = effects.to_vec();
         self

@@ -7,7 +7,7 @@ use dr_buddy::domain::run::log::{VERSION, verify};
 use dr_buddy::domain::run::{Effect, Event, Kind, MessageKey};
 use dr_buddy::domain::time::{Span, Timestamp};
 use dr_buddy::domain::value::Language;
-use dr_buddy::store::{Committed, Fate, Posted, Store, StoreError};
+use dr_buddy::store::{Committed, Fate, Posted, Room, Store, StoreError};
 use serde_json::json;
 
 use super::draft::{Draft, NOW, begun, show};
@@ -17,6 +17,8 @@ on_both![
     a_commit_is_all_or_nothing,
     the_same_key_is_committed_once,
     who_decided_on_an_older_state_loses_the_race,
+    who_decided_on_a_state_that_never_was_loses_the_race,
+    what_was_decided_on_what_is_on_its_way_follows_it,
     one_run_of_a_kind_is_open_in_an_environment,
     events_are_neither_changed_nor_removed,
     a_state_of_another_version_follows_from_the_record,
@@ -69,6 +71,33 @@ async fn who_decided_on_an_older_state_loses_the_race(bed: Bed) {
     assert!(!store.is_known("slow").await.unwrap());
     let again = Draft::new("begin", Kind::Tabletop);
     assert_eq!(again.commit(&*store, "another key").await, Committed::LostRace);
+}
+
+async fn who_decided_on_a_state_that_never_was_loses_the_race(bed: Bed) {
+    let store = bed.open().await;
+    let stored = begun(&*store).await;
+    let on_it = Draft::note(&Draft::note(&stored, "never recorded").stored(), "on it");
+    let faster = Draft::note(&stored, "of another process");
+    assert_eq!(faster.commit(&*store, "faster").await, Committed::Done);
+    // As many events, another last one.
+    assert_eq!(on_it.commit(&*store, "on it").await, Committed::LostRace);
+    assert_eq!(store.run(&stored.run.id).await.unwrap(), Some(faster.stored()));
+}
+
+async fn what_was_decided_on_what_is_on_its_way_follows_it(bed: Bed) {
+    let store = bed.open().await;
+    let stored = begun(&*store).await;
+    let drafts = (0..20).fold(Vec::<Draft>::new(), |mut drafts, n| {
+        let last = drafts.last().map_or_else(|| stored.clone(), Draft::stored);
+        drafts.push(Draft::note(&last, &format!("note {n}")));
+        drafts
+    });
+    let keys: Vec<String> = (0..20).map(|n| format!("key {n}")).collect();
+    let all = drafts.iter().zip(&keys).map(|(draft, key)| draft.commit(&*store, key));
+    let all = futures_util::future::join_all(all).await;
+    assert!(all.iter().all(|one| *one == Committed::Done), "{all:?}");
+    let last = drafts.last().map(Draft::stored);
+    assert_eq!(store.run(&stored.run.id).await.unwrap(), last);
 }
 
 async fn one_run_of_a_kind_is_open_in_an_environment(bed: Bed) {
@@ -216,11 +245,11 @@ async fn numbers_are_kept_to_the_last_digit(bed: Bed) {
     verify(&stored.run.id, &record).unwrap();
     assert_eq!(store.record(&stored.run.id, u64::MAX, 9).await.unwrap(), []);
 
-    let card = store.claim("card", NOW, Span::seconds(1), 9).await.unwrap();
-    store.settle(&card[0], NOW).await.unwrap();
+    let card = store.claim("card", NOW, Span::seconds(1), Room::each(9)).await.unwrap();
+    store.settle(&card[0]).await.unwrap();
     assert_eq!(store.next_due().await.unwrap(), Some(late));
-    assert_eq!(store.claim("a", Timestamp(late.0 - 1), Span(1), 9).await.unwrap(), []);
-    assert_eq!(store.claim("b", late, Span(u64::MAX), 9).await.unwrap().len(), 1);
+    assert_eq!(store.claim("a", Timestamp(late.0 - 1), Span(1), Room::each(9)).await.unwrap(), []);
+    assert_eq!(store.claim("b", late, Span(u64::MAX), Room::each(9)).await.unwrap().len(), 1);
     assert_eq!(store.next_due().await.unwrap(), Some(Timestamp(i64::MAX)));
 }
 
@@ -264,7 +293,10 @@ async fn what_was_committed_is_there_after_opening_again(bed: Bed) {
     drop(store);
     let store = bed.open().await;
     assert_eq!(store.run(&stored.run.id).await.unwrap(), Some(stored));
-    assert_eq!(store.claim("a", NOW, Span::seconds(1), 9).await.unwrap()[0].effect, show());
+    assert_eq!(
+        store.claim("a", NOW, Span::seconds(1), Room::each(9)).await.unwrap()[0].effect,
+        show()
+    );
 }
 
 async fn messages_are_found_where_they_were_put_last(bed: Bed) {

@@ -10,7 +10,7 @@ use dr_buddy::domain::run::log::verify;
 use dr_buddy::domain::time::Span;
 use dr_buddy::engine::{Asked, Engine, SubmitError, Submitted};
 use dr_buddy::store::postgres::PostgresStore;
-use dr_buddy::store::{Committed, Store, StoreError};
+use dr_buddy::store::{Committed, Room, Store, StoreError};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -161,7 +161,7 @@ async fn a_standby_that_takes_no_writes_is_an_error_until_it_is_promoted() {
     let (server, database) = url.rsplit_once('/').unwrap();
     let store = open(&url).await;
     let stored = begun(&*store).await;
-    let claimed = store.claim("a", NOW, Span::seconds(60), 9).await.unwrap().remove(0);
+    let claimed = store.claim("a", NOW, Span::seconds(60), Room::each(9)).await.unwrap().remove(0);
     // As after a fail-over to the wrong side: sessions end, and new ones may only read.
     let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
     let turn = async |admin: &mut PgConnection, read_only: &str| {
@@ -180,8 +180,8 @@ async fn a_standby_that_takes_no_writes_is_an_error_until_it_is_promoted() {
     for error in [
         draft.try_commit(&*store, "x", None).await.unwrap_err(),
         store.want(&stored.run.id, &show(), NOW).await.unwrap_err(),
-        store.settle(&claimed, NOW).await.unwrap_err(),
-        store.claim("b", NOW, Span::seconds(60), 9).await.unwrap_err(),
+        store.settle(&claimed).await.unwrap_err(),
+        store.claim("b", NOW, Span::seconds(60), Room::each(9)).await.unwrap_err(),
     ] {
         assert!(says_read_only(&error), "{error:?}");
     }
@@ -192,7 +192,7 @@ async fn a_standby_that_takes_no_writes_is_an_error_until_it_is_promoted() {
     turn(&mut admin, "off").await;
     eventually("it takes writes again", 10, || async { store.check().await.ok() }).await;
     assert_eq!(draft.commit(&*store, "x").await, Committed::Done);
-    store.settle(&claimed, NOW).await.unwrap();
+    store.settle(&claimed).await.unwrap();
     // The line to the other replicas is up again.
     let other = open(&url).await;
     eventually("one hears the other", 10, || async {

@@ -213,8 +213,7 @@ impl Asked<'_> {
     fn others<'a>(&self, run: &Run, said: impl Iterator<Item = &'a PersonId>) -> Vec<PersonId> {
         let said: Vec<&PersonId> = said.collect();
         let roles = self.step.gate.roles(self.step.owner);
-        run.environment
-            .holders(&roles)
+        run.holders(&roles)
             .filter(|person| !said.contains(&&person.id))
             .map(|person| person.id.clone())
             .collect()

@@ -34,6 +34,7 @@ pub fn agrees_to(request: &Request) -> Option<&StepId> {
         | Request::TakeRole { .. }
         | Request::Note { .. }
         | Request::Chat { .. }
+        | Request::FollowGroup { .. }
         | Request::Close { .. }
         | Request::CodesLocked { .. }
         | Request::Report(_)

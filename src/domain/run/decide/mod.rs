@@ -1,13 +1,14 @@
 //! What follows from a request. Changes nothing; may refuse.
 //!
 //! One file per kind of request: [`start`], what people `answers`, how they steer a step (`steering`), what
-//! concerns the whole run (`run_wide`), what is asked besides a press (`codes`) and what the engine `reports`. Whatever was asked, `follow` then opens
-//! the steps that may open now.
+//! concerns the whole run (`run_wide`), what is asked besides a press (`codes`) and what the engine `reports`. Whatever
+//! was asked, `follow` then opens the steps that may open now.
 
 mod answers;
 mod chat;
 mod codes;
 mod follow;
+mod groups;
 mod reports;
 mod rights;
 mod run_wide;
@@ -92,6 +93,7 @@ fn asked(run: &Run, request: &Request, by: &Actor, now: Timestamp) -> Result<Vec
         Request::Attach { runbook } => run_wide::attach(run, runbook, by)?,
         Request::Note { text } => run_wide::note(run, text, by)?,
         Request::Chat { source, ask } => chat::decide(run, source, ask, by)?,
+        Request::FollowGroup { group, reading } => groups::follow(run, group, reading, by)?,
         Request::Close { reason } => run_wide::close(run, reason, by)?,
         // One within another: nobody makes that.
         Request::SteppedUp { .. } => return Err(Refusal::EngineOnly),

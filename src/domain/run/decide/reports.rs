@@ -4,7 +4,6 @@
 use serde_json::Map;
 
 use super::{codes, rights};
-use crate::domain::action::Danger;
 use crate::domain::actor::Actor;
 use crate::domain::run::limits;
 use crate::domain::run::preview::{Difference, Direction, Preview, differences, digest};
@@ -154,7 +153,7 @@ fn not_proved(
     saw: &str,
 ) -> Event {
     let (id, saw) = (step.id.clone(), saw.to_owned());
-    if step.action.spec().is_some_and(|spec| spec.danger == Danger::Reads) {
+    if step.action.only_reads() {
         return Event::StepFailed { step: id, error: saw, unreachable: false, facts };
     }
     let (why, evidence) = (Doubt::NotProven { saw }, serde_json::Value::Null);
@@ -261,11 +260,11 @@ fn out_of_order(run: &Run, step: &Step, at: &StepRun) -> Vec<Difference> {
     }
 }
 
-/// Whether enough different people who hold the roles now agreed, or one broke the glass.
+/// Whether enough different people who hold the roles, or did when they agreed, agreed, or one broke the glass.
 fn has_quorum(run: &Run, step: &Step, at: &StepRun) -> bool {
     let roles = step.gate.roles(step.owner);
     let holds = |id| {
-        run.environment.person(id).is_some_and(|person| person.holds_one_of(&roles))
+        run.environment.person(id).is_some_and(|person| run.held(person, &roles))
             && codes::counts(step, at, id)
     };
     let agreed: std::collections::BTreeSet<_> =

@@ -7,7 +7,7 @@ use crate::domain::run::limits;
 use crate::domain::run::preview::Direction;
 use crate::domain::run::protocol::Request;
 use crate::domain::run::refusal::Refusal;
-use crate::domain::run::state::{Run, Status, StepRun};
+use crate::domain::run::state::{Run, Status, StepRun, StepState};
 use crate::domain::runbook::Step;
 
 /// The person who asks, if the environment knows them and a role of theirs gives the right. `step`: the one it is
@@ -29,7 +29,7 @@ pub(super) fn check<'a>(
         Right::Start | Right::Note | Right::Hold | Right::Command => false,
     });
     if !took {
-        allow(&run.environment, person, roles)?;
+        allow(run, person, roles)?;
     }
     Ok(person)
 }
@@ -48,8 +48,36 @@ pub(super) fn person<'a>(
     }
 }
 
-/// Whether the person holds one of the roles (`None`: everybody may).
-pub(super) fn allow(
+/// Whether the person holds one of the roles in this run (`None`: everybody may).
+pub(super) fn allow(run: &Run, person: &Person, roles: Option<Vec<Role>>) -> Result<(), Refusal> {
+    match roles {
+        Some(needs) if !run.holds(person, &needs) => {
+            let gone = gone(run, person, &needs);
+            let who = run.holders(&needs).map(|person| person.id.clone()).collect();
+            Err(gone.unwrap_or(Refusal::NotAllowed { needs, who }))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Why somebody does not hold these roles whom a user group may have given one: they left it, or it was never read.
+pub(super) fn gone(run: &Run, person: &Person, needs: &[Role]) -> Option<Refusal> {
+    let who = || run.holders(needs).map(|person| person.id.clone()).collect();
+    let left = run.groups_for(needs).find_map(|(group, members)| {
+        let (group, at) = (group.id.clone(), *members?.left.get(&person.id)?);
+        Some(Refusal::LeftGroup { group, person: person.id.clone(), at, who: who() })
+    });
+    let unread = run.groups_for(needs).find_map(|(group, members)| {
+        let is_read = members.is_some_and(|members| members.read_at.is_some());
+        let why = members.and_then(|members| members.unread.clone());
+        let (group, needs) = (group.id.clone(), needs.to_vec());
+        (!is_read).then(|| Refusal::GroupUnread { group, why, needs, who: who() })
+    });
+    left.or(unread)
+}
+
+/// Whether the person holds one of the roles by the environment file alone: no run is open.
+pub(super) fn allow_by_file(
     environment: &crate::domain::environment::Environment,
     person: &Person,
     roles: Option<Vec<Role>>,
@@ -94,6 +122,7 @@ pub(super) fn not_full(run: &Run, request: &Request) -> Result<(), Refusal> {
         | Request::Attach { .. }
         | Request::SteppedUp { .. }
         | Request::CodesLocked { .. }
+        | Request::FollowGroup { .. }
         | Request::Resume => limits::EVENTS + limits::RESERVE,
     };
     if run.seq >= most { Err(Refusal::Full { most }) } else { Ok(()) }
@@ -158,5 +187,7 @@ pub(super) fn bounded(text: &str) -> Result<String, Refusal> {
 
 /// The step is not in a state for that.
 pub(super) fn not_now(step: &Step, at: &StepRun) -> Refusal {
-    Refusal::NotNow { step: step.title.clone(), state: at.state.name() }
+    let decided = step.action.is_decision() && matches!(at.state, StepState::Done { .. });
+    let state = if decided { "decided" } else { at.state.name() };
+    Refusal::NotNow { step: step.title.clone(), state }
 }

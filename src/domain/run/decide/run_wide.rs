@@ -26,8 +26,9 @@ pub(super) fn resume(run: &Run, by: &Actor) -> Result<Vec<Event>, Refusal> {
 }
 
 pub(super) fn attach(run: &Run, runbook: &Runbook, by: &Actor) -> Result<Vec<Event>, Refusal> {
-    rights::going(run)?;
+    rights::not_closed(run)?;
     rights::check(run, by, Right::Command, None)?;
+    rights::going(run)?;
     if let Some(has) = run.runbook.shared_with(runbook) {
         return Err(Refusal::AlreadyHas { runbook: runbook.title.clone(), has });
     }

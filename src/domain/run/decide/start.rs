@@ -17,7 +17,7 @@ use crate::domain::time::Timestamp;
 /// Why not.
 pub fn may_start(environment: &Environment, by: &Actor) -> Result<(), Refusal> {
     let person = rights::person(environment, by)?;
-    rights::allow(environment, person, roles_for(Right::Start, &[], Role::Ic))
+    rights::allow_by_file(environment, person, roles_for(Right::Start, &[], Role::Ic))
 }
 
 /// Whether there may be a run of this kind in this environment.

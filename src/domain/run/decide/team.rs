@@ -1,7 +1,8 @@
 //! Who is on duty: taking a role, giving it, handing it over; and calling for the people a step waits for.
 //!
 //! Being on duty is being the one who is called. It gives no right to approve what the environment file does not
-//! give: the roles that gates ask for can be taken only by the people whom that file names for them.
+//! give: the roles that gates ask for can be taken only by the people whom that file names for them, or a group it
+//! names.
 
 use super::rights;
 use crate::domain::actor::{Actor, Right, Role, roles_for};
@@ -36,13 +37,18 @@ pub(super) fn take(
         return Err(Refusal::OnDuty { role, person: next.id.clone() });
     }
     if next.id != asker.id && present != Some(&asker.id) {
-        rights::allow(environment, asker, roles_for(Right::Command, &[], Role::Ic))?;
+        rights::allow(run, asker, roles_for(Right::Command, &[], Role::Ic))?;
     }
-    qualified(environment, role, next)?;
+    if role.is_given_by_the_file() && !run.holds(next, &[role]) {
+        let why = rights::gone(run, next, &[role]);
+        let who = run.holders(&[role]).map(|person| person.id.clone()).collect();
+        return Err(why.unwrap_or(Refusal::NotQualified { role, person: next.id.clone(), who }));
+    }
     Ok(vec![Event::RoleTaken { role, person: next.id.clone(), from: present.cloned() }])
 }
 
-/// The environment file gives this person the role, if it is one that only the file gives.
+/// The environment file gives this person the role, if it is one that only the file gives. Before a run is open: no
+/// group has been read yet.
 pub(super) fn qualified(
     environment: &Environment,
     role: Role,

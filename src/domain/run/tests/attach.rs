@@ -78,6 +78,7 @@ fn only_the_commander_attaches_and_nothing_twice() {
     assert_eq!(variant(&attach(&mut world, "U0").unwrap_err()), "Stranger");
     world.ask("mia", &Request::Hold { reason: "wait".into() }).unwrap();
     assert_eq!(variant(&attach(&mut world, "antoine").unwrap_err()), "Held");
+    assert_eq!(variant(&attach(&mut world, "U0").unwrap_err()), "Stranger", "told nothing more");
     world.ask("antoine", &Request::Resume).unwrap();
     attach(&mut world, "antoine").unwrap();
     assert_eq!(variant(&attach(&mut world, "antoine").unwrap_err()), "AlreadyHas");

@@ -18,7 +18,12 @@ use crate::domain::time::Span;
 fn asks(message: &Message) -> Vec<Press> {
     let buttons = message.blocks.iter().filter_map(|block| match block {
         Block::Buttons(buttons) => Some(buttons),
-        Block::Heading(_) | Block::Lines(_) | Block::Small(_) | Block::Rule => None,
+        Block::Banner(_)
+        | Block::Heading(_)
+        | Block::Lines(_)
+        | Block::Small(_)
+        | Block::Rule
+        | Block::Views(_) => None,
     });
     buttons.flatten().map(|button| button.press.clone()).collect()
 }

@@ -163,7 +163,7 @@ fn cards_keep_their_buttons_and_the_form_repeats_what_is_agreed_to() {
     let world = World::ready("pin");
     let card = comms::step_card(&world.run, &id("pin"), world.now).unwrap();
     let shown = format!("{card:?}");
-    assert!(shown.contains("ask: Run") && shown.contains("ask: BreakGlass"), "{shown}");
+    assert!(shown.contains("ask: Approve") && shown.contains("ask: BreakGlass"), "{shown}");
     let digest = world.digest("pin");
     for ask in Ask::ALL {
         let press = Press::of_step(ask, &world.run.id, &id("pin"), Some(&digest));
@@ -175,7 +175,11 @@ fn cards_keep_their_buttons_and_the_form_repeats_what_is_agreed_to() {
         };
         assert_eq!((form.code.is_some(), form.words.is_some()), (agrees, ask.wants_words()));
         let intro = format!("{:?}", form.intro);
-        assert_eq!(intro.contains(digest.short()) && intro.contains("writer: "), agrees, "{intro}");
+        assert_eq!(
+            intro.contains(digest.short()) && intro.contains("step.change.plain"),
+            agrees,
+            "{intro}"
+        );
     }
 }
 

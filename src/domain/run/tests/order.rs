@@ -6,7 +6,7 @@ use crate::domain::run::limits;
 use crate::domain::run::log::verify;
 use crate::domain::run::protocol::{Effect, Event, MessageKey, Report, Request, Returned};
 use crate::domain::run::refusal::Refusal;
-use crate::domain::run::state::{Proof, Skip, StepState};
+use crate::domain::run::state::{Kind, Proof, Skip, StepState};
 use crate::domain::runbook::OnFailure;
 use crate::domain::time::Span;
 
@@ -45,6 +45,34 @@ fn steps_open_when_what_they_need_is_settled_and_not_before() {
     assert_eq!(variants(&close(&mut world, "").unwrap()), ["RunClosed"]);
     assert_eq!(verify(&world.run.id, &world.record), Ok(()));
     assert_eq!(replay(world.record.iter().map(|one| &one.entry)), Some(world.run));
+}
+
+#[test]
+fn the_clock_stops_when_the_service_is_back_or_the_run_is_over() {
+    let mut world = World::new();
+    let before = Span::minutes(5);
+    assert_eq!(world.run.outage(world.now), before);
+    world.wait(Span::minutes(10));
+    close(&mut world, "a false alarm").unwrap();
+    let closed = world.now;
+    world.wait(Span::minutes(600));
+    assert_eq!((world.run.ended_at(), world.run.restored_at), (Some(closed), None));
+    assert_eq!(world.run.outage(world.now), Span::minutes(15));
+}
+
+#[test]
+fn an_exercise_is_measured_against_its_own_target() {
+    let mut run = World::new().run;
+    let mut rto = |kind, own| {
+        run.kind = kind;
+        std::sync::Arc::make_mut(&mut run.environment).objectives.exercise_rto = own;
+        run.rto()
+    };
+    let (long, short) = (Span::minutes(60), Span::minutes(40));
+    assert_eq!(rto(Kind::Exercise, Some(short)), short);
+    assert_eq!(rto(Kind::Exercise, None), long);
+    assert_eq!(rto(Kind::Incident, Some(short)), long);
+    assert_eq!(rto(Kind::Tabletop, Some(short)), long);
 }
 
 #[test]

@@ -202,11 +202,8 @@ struct Shown {
 
 impl Model {
     fn note(&mut self, world: &World, by: &Actor, event: &Event) {
-        for shown in self.shown.values_mut() {
-            for (_, latest) in &mut shown.given {
-                *latest = world.now.max(*latest);
-            }
-        }
+        let given = self.shown.values_mut().flat_map(|shown| &mut shown.given);
+        given.for_each(|(_, latest)| *latest = world.now.max(*latest));
         let Some(step) = event.step() else { return };
         let shown = self.shown.entry(step.clone()).or_default();
         match event {
@@ -257,6 +254,8 @@ impl Model {
             | Event::RunResumed {}
             | Event::NoteAdded { .. }
             | Event::Chat { .. }
+            | Event::GroupSeen { .. }
+            | Event::GroupUnread { .. }
             | Event::RunClosed { .. } => {}
         }
     }

@@ -80,7 +80,11 @@ pub(super) fn environment(cache: Option<bool>) -> Environment {
         kind: EnvironmentKind::Production,
         account: "111111111111".to_owned(),
         regions: Regions { primary: "eu-west-1".to_owned(), dr: "us-east-1".to_owned() },
-        objectives: Objectives { rto: Span::minutes(60), rpo: Span::minutes(5) },
+        objectives: Objectives {
+            rto: Span::minutes(60),
+            rpo: Span::minutes(5),
+            exercise_rto: Some(Span::minutes(40)),
+        },
         chat: from_value(json!({
             "war_room": "C1", "time_zone": "Europe/Paris", "run_prefix": "OPS",
         }))
@@ -91,6 +95,8 @@ pub(super) fn environment(cache: Option<bool>) -> Environment {
             person("leo", &[Platform, App]),
             person("clara", &[Comms]),
         ],
+        // For a role that no gate asks for.
+        groups: from_value(json!([{"id": "S0SUPPORT", "roles": ["support"]}])).unwrap(),
         document: json!({"cache": {"present": cache}}),
     }
 }

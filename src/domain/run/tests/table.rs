@@ -7,9 +7,10 @@ use super::sample::{World, after, id, preview, who};
 use super::words::{accepted, column, refused, row};
 use crate::domain::actor::Role;
 use crate::domain::code::Confirmation;
-use crate::domain::ids::{Digest, PersonId, StepId};
+use crate::domain::ids::{Digest, GroupId, PersonId, StepId};
 use crate::domain::run::chat::{ChatAsk, Source};
 use crate::domain::run::decide::decide;
+use crate::domain::run::groups::Reading;
 use crate::domain::run::preview::Direction;
 use crate::domain::run::protocol::{Event, Report, Request, Returned};
 use crate::domain::run::state::{Choice, Doubt, Happened, Proof, Seen, Skip, Status, StepState};
@@ -66,6 +67,10 @@ fn requests(step: &StepId, digest: &Digest, number: u32, attempt: u32) -> Vec<Re
     reports.push(Report::Proved { step: step(), attempt, facts: after() });
     reports.push(Report::NotProved { step: step(), attempt, facts: Map::new(), saw: saw() });
     all.extend(reports.into_iter().map(Request::Report));
+    let group = || GroupId::parse("S0SUPPORT").unwrap();
+    let readings =
+        [Reading::Members(vec!["U-leo".to_owned()]), Reading::Unread { why: why(), read_at: None }];
+    all.extend(readings.map(|reading| Request::FollowGroup { group: group(), reading }));
     let (person, until) = (PersonId::parse("mia").unwrap(), super::sample::START);
     all.push(Request::CodesLocked { step: step(), person, until });
     let answer = Box::new(Request::Approve { step: step(), digest: digest() });

@@ -174,7 +174,12 @@ fn the_card_offers_what_nobody_has_taken() {
         let buttons =
             run_card(&world.run, world.now).blocks.into_iter().filter_map(|block| match block {
                 Block::Buttons(buttons) => Some(buttons),
-                Block::Heading(_) | Block::Lines(_) | Block::Small(_) | Block::Rule => None,
+                Block::Banner(_)
+                | Block::Heading(_)
+                | Block::Lines(_)
+                | Block::Small(_)
+                | Block::Rule
+                | Block::Views(_) => None,
             });
         let all = buttons.flatten().map(|button| button.press);
         all.filter(|press| press.ask == Ask::Take).collect()

@@ -5,6 +5,7 @@
 //! new table.
 
 use crate::domain::run::chat::ChatAsk;
+use crate::domain::run::groups::Reading;
 use crate::domain::run::preview::Direction;
 use crate::domain::run::protocol::{Event, Report, Request, Returned};
 use crate::domain::run::refusal::Refusal;
@@ -33,6 +34,8 @@ pub(super) fn column(request: &Request) -> (&'static str, bool) {
         Request::Chat { ask: ChatAsk::Mark(_), .. } => ("mark-chat", true),
         Request::Chat { ask: ChatAsk::Unmark, .. } => ("unmark", true),
         Request::Chat { ask: ChatAsk::Follow(_), .. } => ("follow", false),
+        Request::FollowGroup { reading: Reading::Members(_), .. } => ("group", false),
+        Request::FollowGroup { reading: Reading::Unread { .. }, .. } => ("no-group", false),
         Request::Close { .. } => ("close", true),
         Request::SteppedUp { .. } => ("code", true),
         Request::CodesLocked { .. } => ("locked", false),
@@ -135,6 +138,8 @@ pub(super) fn accepted(event: &Event) -> &'static str {
         Event::RunResumed {} => "Resumed",
         Event::NoteAdded { .. } => "Noted",
         Event::Chat { .. } => "Marked",
+        Event::GroupSeen { .. } => "Group",
+        Event::GroupUnread { .. } => "No-group",
         Event::RunClosed { .. } => "Closed",
     }
 }
@@ -152,6 +157,8 @@ pub(super) fn refused(refusal: &Refusal) -> &'static str {
         Refusal::CodesSealed => "sealed",
         Refusal::Stranger { .. } => "stranger",
         Refusal::NotAllowed { .. } => "role",
+        Refusal::LeftGroup { .. } => "left",
+        Refusal::GroupUnread { .. } => "no-group",
         Refusal::NotQualified { .. } => "no-role",
         Refusal::OnDuty { .. } => "on-duty",
         Refusal::NoSuchPerson { .. } => "no-person",

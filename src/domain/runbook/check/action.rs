@@ -3,14 +3,14 @@
 
 use serde_json::Value;
 
-use super::diagnostic::{Problems, near, quoted};
-use super::reader::{self, At, Mapping};
 use crate::domain::action::{self, ActionSpec};
 use crate::domain::environment::Environment;
 use crate::domain::runbook::document::ActionCall;
-use crate::domain::runbook::shape::{Field, Shape};
 use crate::domain::runbook::template;
-use crate::domain::runbook::tree::{Node, Place, Tree};
+use crate::domain::yaml::reader::{self, At, Mapping};
+use crate::domain::yaml::shape::{Field, Shape};
+use crate::domain::yaml::tree::{Node, Place, Tree};
+use crate::domain::yaml::{Problems, near, quoted};
 
 /// An action whose name is known.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(super) fn read(
         return None;
     };
     let Some(spec) = action::find(&entry.key) else {
-        let known = near(&entry.key, action::ALL.iter().map(|spec| spec.name));
+        let known = near(&entry.key, action::all().map(|spec| spec.name));
         problems.add(entry.at, format!("unknown action {}", quoted(&entry.key)), known);
         return None;
     };

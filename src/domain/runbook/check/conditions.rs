@@ -2,15 +2,15 @@
 //! wrong would not fail at night; it would be unknown for ever, and the step would wait.
 
 use super::action::defined;
-use super::diagnostic::{Problems, near, quoted};
 use super::graph::Graph;
-use super::reader::At;
 use super::step::Draft;
 use crate::domain::environment::Environment;
 use crate::domain::ids::StepId;
 use crate::domain::runbook::condition::{self, Reference};
 use crate::domain::runbook::template;
-use crate::domain::runbook::tree::Place;
+use crate::domain::yaml::reader::At;
+use crate::domain::yaml::tree::Place;
+use crate::domain::yaml::{Problems, near, quoted};
 
 /// Which condition of a step.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::diagnostic::{Problems, near};
-use super::reader::At;
 use super::step::Draft;
 use crate::domain::ids::{PhaseId, StepId};
+use crate::domain::yaml::reader::At;
+use crate::domain::yaml::{Problems, near};
 
 /// The steps by name, and what each waits for.
 #[derive(Debug)]

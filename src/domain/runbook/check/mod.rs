@@ -3,20 +3,18 @@
 
 mod action;
 mod conditions;
-mod diagnostic;
 mod graph;
-pub mod reader;
 mod step;
 
-pub use self::diagnostic::{Diagnostic, Problems, near, quoted};
 use self::graph::Graph;
-use self::reader::{At, Mapping};
 use super::document::{MAX_STEPS, Phase, Runbook};
 use super::fields;
-use super::shape::Shape;
-use super::tree::{self, Node};
 use crate::domain::environment::Environment;
 use crate::domain::ids::{PhaseId, RunbookId, StepId};
+use crate::domain::yaml::reader::{self, At, Mapping};
+use crate::domain::yaml::shape::Shape;
+use crate::domain::yaml::tree::{self, Node};
+use crate::domain::yaml::{Diagnostic, Problems};
 
 /// Checks the text of a runbook against the actions there are and the environments it may run in. Without
 /// environments, what its templates name is not checked.

@@ -2,17 +2,17 @@
 //! name is `conditions`'.
 
 use super::action::{self, ReadAction};
-use super::diagnostic::{Problems, quoted};
-use super::reader::{self, At, Mapping};
 use crate::domain::action::Danger;
 use crate::domain::actor::Role;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{PhaseId, StepId};
 use crate::domain::runbook::document::{self, Code, Gate, OnFailure, Step, Verify};
 use crate::domain::runbook::fields;
-use crate::domain::runbook::shape::Shape;
-use crate::domain::runbook::tree::{Node, Place, Tree};
 use crate::domain::time::Span;
+use crate::domain::yaml::reader::{self, At, Mapping};
+use crate::domain::yaml::shape::Shape;
+use crate::domain::yaml::tree::{Node, Place, Tree};
+use crate::domain::yaml::{Problems, quoted};
 
 /// A step as far as it could be read; its parts keep their places for the checks that follow.
 #[derive(Debug)]
@@ -242,15 +242,19 @@ fn held(
     for environment in environments {
         let name = &environment.id;
         if let Gate::People { .. } = gate {
-            for role in roles.iter().filter(|role| environment.holders(&[**role]).next().is_none())
-            {
+            let nobody = |role: &&Role| {
+                let role = [**role];
+                environment.holders(&role).next().is_none() && !environment.has_group_for(&role)
+            };
+            for role in roles.iter().filter(nobody) {
                 let message =
                     format!("nobody in environment `{name}` holds gate role `{}`", role.name());
                 problems.add(at, message, "give somebody the role, or name another one");
             }
         }
         let (have, want) = (environment.holders(&roles).count(), gate.people() as usize);
-        if have < want {
+        // How many a group adds is known only while a run is open.
+        if have < want && !environment.has_group_for(&roles) {
             let message = format!(
                 "the gate wants {want} people, and environment `{name}` has {have} who may"
             );

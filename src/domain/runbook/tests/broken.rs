@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::read::environments;
 use crate::domain::environment;
-use crate::domain::runbook::Diagnostic;
 use crate::domain::runbook::check::check;
+use crate::domain::yaml::Diagnostic;
 
 /// The documents of a folder, by their names.
 fn documents(folder: &str) -> Vec<(String, String)> {

@@ -128,7 +128,6 @@ fn what_slack_and_run_ids_cannot_hold_is_refused() {
         (", run_prefix: ABCDEFGHIJKLMNOPQRSTU", "`ABCDEFGHIJKLMNOPQRSTU` cannot begin a run id"),
         (", timeline_reaction: \":clock:\"", "`:clock:` is not a reaction"),
         (", timeline_reaction: \"a b\"", "`a b` is not a reaction"),
-        (", channels: [C0]", "`C0` is not one of Slack's ids"),
         (", channels: [C0a]", "`C0a` is not one of Slack's ids"),
         (", teams: [C01]", "`C01` is not one of Slack's ids"),
         (", teams: [T01, T01]", "`T01` is named twice"),

@@ -7,6 +7,10 @@
     reason = "triggers expire, and it ends with the value that holds it"
 )]
 
+mod messages;
+mod methods;
+mod views;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -20,8 +24,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use self::methods::{perform, refuse};
 use crate::harness::signing::now_s;
-use crate::harness::slack_limits::{Surface, violations};
 use crate::harness::slack_rates::Rates;
 use crate::harness::slack_schedule::{Schedule, Scheduled};
 
@@ -72,6 +76,11 @@ struct Inner {
     ahead: i64,
     messages: BTreeMap<(String, String), Value>,
     pins: Vec<(String, String)>,
+    groups: BTreeMap<String, Vec<String>>,
+    /// How many members of a group it tells at once.
+    group_page: Option<usize>,
+    /// What the app was not given.
+    lacks: BTreeSet<String>,
     triggers: BTreeMap<String, Instant>,
     views: BTreeSet<String>,
     next: u64,
@@ -134,6 +143,25 @@ impl FakeSlack {
     /// Says in which language somebody has set up their Slack (`fr-FR`).
     pub(crate) fn speaks(&self, user: &str, locale: &str) {
         self.with(|inner| inner.locales.insert(user.to_owned(), locale.to_owned()));
+    }
+
+    /// Says who is in a user group from now on.
+    pub(crate) fn group(&self, id: &str, users: &[&str]) {
+        let users = users.iter().map(|&user| user.to_owned()).collect();
+        self.with(|inner| inner.groups.insert(id.to_owned(), users));
+    }
+
+    /// Tells so many members of a group at once.
+    pub(crate) fn pages_groups(&self, by: usize) {
+        self.with(|inner| inner.group_page = Some(by));
+    }
+
+    /// The app was installed without this scope, or with it after all.
+    pub(crate) fn lacks(&self, scope: &str, is_so: bool) {
+        self.with(|inner| match is_so {
+            true => inner.lacks.insert(scope.to_owned()),
+            false => inner.lacks.remove(scope),
+        });
     }
 
     /// Every call so far, in order.
@@ -291,62 +319,6 @@ async fn handle(
     axum::Json(answer).into_response()
 }
 
-fn refuse(error: &str) -> Value {
-    json!({ "ok": false, "error": error })
-}
-
-fn perform(inner: &mut Inner, bearer: Option<&str>, method: &str, arguments: &Value) -> Value {
-    match bearer {
-        None => return refuse("not_authed"),
-        Some(token) if token != inner.token => return refuse("invalid_auth"),
-        Some(_) => {}
-    }
-    match method {
-        "auth.test" => json!({
-            "ok": true, "url": "https://shop.slack.test/", "team": "Shop", "user": "dr-buddy",
-            "team_id": "T01TEST", "user_id": "U0BOT", "bot_id": "B0BOT",
-        }),
-        "users.info" => {
-            match arguments["user"].as_str().and_then(|id| inner.users.get_key_value(id)) {
-                Some((id, name)) => json!({ "ok": true, "user": {
-                    "id": id, "team_id": "T01TEST", "name": name, "real_name": name, "deleted": false,
-                    "is_bot": false, "tz": "Europe/Paris", "locale": inner.locales.get(id).map_or("en-US", String::as_str),
-                    "profile": { "real_name": name, "display_name": name },
-                }}),
-                None => refuse("user_not_found"),
-            }
-        }
-        "chat.postMessage" | "chat.update" | "chat.postEphemeral" => {
-            message(inner, method, arguments)
-        }
-        "views.open" => view(inner, arguments),
-        "views.update" => refilled(inner, arguments),
-        "pins.add" => pin(inner, arguments),
-        "chat.scheduleMessage" => match content(arguments) {
-            Ok(()) => {
-                let now = inner.now_s();
-                inner.schedule.schedule(arguments, now)
-            }
-            Err(refused) => refused,
-        },
-        "chat.deleteScheduledMessage" => {
-            let now = inner.now_s();
-            inner.schedule.delete(arguments, now)
-        }
-        "chat.scheduledMessages.list" => inner.schedule.list(arguments),
-        "conversations.history" => history(inner, arguments),
-        "conversations.replies" => replies(inner, arguments),
-        "chat.getPermalink" => {
-            let part = |name: &str| arguments[name].as_str().unwrap_or_default().to_owned();
-            let (channel, ts) = (part("channel"), part("message_ts"));
-            let link =
-                format!("https://shop.slack.test/archives/{channel}/p{}", ts.replace('.', ""));
-            json!({ "ok": true, "channel": channel, "permalink": link })
-        }
-        _ => refuse("unknown_method"),
-    }
-}
-
 fn system_s() -> i64 {
     i64::try_from(now_s()).expect("it is a time of this age")
 }
@@ -373,180 +345,6 @@ impl Inner {
             self.messages.insert((due.channel, ts), message);
         }
     }
-}
-
-/// The newest messages first; metadata only where they are asked for.
-fn history(inner: &Inner, arguments: &Value) -> Value {
-    let channel = arguments["channel"].as_str().unwrap_or_default();
-    let limit = arguments["limit"].as_str().and_then(|limit| limit.parse().ok()).unwrap_or(100);
-    let before = arguments["cursor"].as_str().filter(|cursor| !cursor.is_empty());
-    let in_thread =
-        |message: &Value| message.get("thread_ts").is_some_and(|ts| *ts != message["ts"]);
-    let here = inner.messages.iter().filter(|((at, _), one)| at == channel && !in_thread(one));
-    let bound = |name: &str| arguments[name].as_str().map(str::to_owned);
-    let here = here.filter(|((_, ts), _)| {
-        bound("oldest").is_none_or(|oldest| **ts >= *oldest)
-            && bound("latest").is_none_or(|latest| **ts <= *latest)
-    });
-    let older = here.filter(|((_, ts), _)| before.is_none_or(|before| ts.as_str() < before));
-    let mut found: Vec<Value> = older.map(|(_, message)| message.clone()).rev().collect();
-    let more = found.len() > limit;
-    found.truncate(limit);
-    if arguments["include_all_metadata"] != "true" {
-        for message in found.iter_mut().filter_map(Value::as_object_mut) {
-            message.remove("metadata");
-        }
-    }
-    let last = found.last().map(|message| message["ts"].clone()).unwrap_or_default();
-    let next = if more { last } else { json!("") };
-    json!({ "ok": true, "messages": found, "has_more": more,
-        "response_metadata": { "next_cursor": next } })
-}
-
-/// A message with its answers, or one answer, by its `ts`.
-fn replies(inner: &Inner, arguments: &Value) -> Value {
-    let part = |name: &str| arguments[name].as_str().unwrap_or_default().to_owned();
-    let (channel, ts) = (part("channel"), part("ts"));
-    let Some(first) = inner.messages.get(&(channel.clone(), ts.clone())) else {
-        return refuse("thread_not_found");
-    };
-    let here = inner.messages.iter().filter(|((at, _), _)| *at == channel);
-    let answers = here.filter(|((_, own), one)| *own != ts && one["thread_ts"] == *ts);
-    let mut found: Vec<Value> = vec![first.clone()];
-    found.extend(answers.map(|(_, message)| message.clone()));
-    if arguments["include_all_metadata"] != "true" {
-        for message in found.iter_mut().filter_map(Value::as_object_mut) {
-            message.remove("metadata");
-        }
-    }
-    json!({ "ok": true, "messages": found, "has_more": false })
-}
-
-/// The error of a message's content, if Slack would refuse it.
-fn content(arguments: &Value) -> Result<(), Value> {
-    let text = arguments["text"].as_str().unwrap_or_default();
-    // Slack only warns about blocks without text; here it is an error, as every message needs its fallback.
-    if text.is_empty() {
-        return Err(refuse("no_text"));
-    }
-    if text.chars().count() > 40_000 {
-        return Err(refuse("msg_too_long"));
-    }
-    blocks(&arguments["blocks"], Surface::Message)
-}
-
-fn blocks(blocks: &Value, surface: Surface) -> Result<(), Value> {
-    if blocks.is_null() {
-        return Ok(());
-    }
-    let Some(blocks) = blocks.as_array() else { return Err(refuse("invalid_blocks_format")) };
-    let found = violations(blocks, surface);
-    if found.is_empty() {
-        return Ok(());
-    }
-    let mut error = refuse("invalid_blocks");
-    error["response_metadata"] = json!({ "messages": found });
-    Err(error)
-}
-
-fn message(inner: &mut Inner, method: &str, arguments: &Value) -> Value {
-    if let Err(refused) = content(arguments) {
-        return refused;
-    }
-    let Some(channel) = arguments["channel"].as_str() else { return refuse("channel_not_found") };
-    if method == "chat.postEphemeral" {
-        let known = arguments["user"].as_str().is_some_and(|user| inner.users.contains_key(user));
-        if !known {
-            return refuse("user_not_in_channel");
-        }
-    }
-    let ts = if method == "chat.update" {
-        let ts = arguments["ts"].as_str().unwrap_or_default().to_owned();
-        if !inner.messages.contains_key(&(channel.to_owned(), ts.clone())) {
-            return refuse("message_not_found");
-        }
-        ts
-    } else {
-        inner.new_ts()
-    };
-    if method == "chat.postEphemeral" {
-        return json!({ "ok": true, "message_ts": ts });
-    }
-    let mut message = json!({
-        "type": "message", "user": "U0BOT", "bot_id": "B0BOT", "ts": ts, "text": arguments["text"],
-    });
-    for name in ["blocks", "thread_ts", "metadata"] {
-        if let Some(value) = arguments.get(name) {
-            message[name] = value.clone();
-        }
-    }
-    let at = (channel.to_owned(), ts.clone());
-    // An edit that names no metadata leaves them as they are, and a message in its thread.
-    for name in ["metadata", "thread_ts"] {
-        if let Some(kept) = inner.messages.get(&at).and_then(|before| before.get(name))
-            && message.get(name).is_none()
-        {
-            message[name] = kept.clone();
-        }
-    }
-    inner.messages.insert(at, message.clone());
-    json!({ "ok": true, "channel": channel, "ts": ts, "text": arguments["text"], "message": message })
-}
-
-/// A channel takes a hundred.
-fn pin(inner: &mut Inner, arguments: &Value) -> Value {
-    let text = |name: &str| arguments[name].as_str().unwrap_or_default().to_owned();
-    let at = (text("channel"), text("timestamp"));
-    if !inner.messages.contains_key(&at) {
-        return refuse("message_not_found");
-    }
-    if inner.pins.contains(&at) {
-        return refuse("already_pinned");
-    }
-    if inner.pins.iter().filter(|(channel, _)| *channel == at.0).count() >= 100 {
-        return refuse("too_many_pins");
-    }
-    inner.pins.push(at);
-    json!({ "ok": true })
-}
-
-fn view(inner: &mut Inner, arguments: &Value) -> Value {
-    let trigger = arguments["trigger_id"].as_str().unwrap_or_default();
-    match inner.triggers.remove(trigger) {
-        None => return refuse("invalid_trigger_id"),
-        Some(made) if made.elapsed() > Duration::from_secs(3) => {
-            return refuse("expired_trigger_id");
-        }
-        Some(_) => {}
-    }
-    inner.next += 1;
-    let id = format!("V{}", inner.next);
-    let shown = shown(&id, arguments);
-    if shown["ok"] == true {
-        inner.views.insert(id);
-    }
-    shown
-}
-
-fn refilled(inner: &mut Inner, arguments: &Value) -> Value {
-    let id = arguments["view_id"].as_str().unwrap_or_default();
-    if inner.views.contains(id) { shown(id, arguments) } else { refuse("not_found") }
-}
-
-fn shown(id: &str, arguments: &Value) -> Value {
-    let mut view = arguments["view"].clone();
-    let title = view["title"]["text"].as_str().unwrap_or_default().chars().count();
-    if !(1..=24).contains(&title)
-        || view["private_metadata"].as_str().unwrap_or_default().len() > 3000
-    {
-        return refuse("invalid_arguments");
-    }
-    if let Err(refused) = blocks(&view["blocks"], Surface::View) {
-        return refused;
-    }
-    view["id"] = json!(id);
-    view["state"] = json!({ "values": {} });
-    json!({ "ok": true, "view": view })
 }
 
 #[cfg(test)]

@@ -1,20 +1,22 @@
 //! A store with a place before and after everything it writes. Places have names that are the same in every run: what is
 //! written and of which step, never an id or a number.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod codes;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::place;
+use super::{Claimed, Commit, Committed, Posted, Room, Store, StoreError, Stored};
 use crate::domain::ids::{PersonId, RunId};
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::value::Language;
-use crate::store::{Claimed, Commit, Committed, Posted, Store, StoreError, Stored};
+use crate::faults::{message, place, writing};
 
 /// The store, with a place before and after everything it writes.
-pub fn watch_store(store: Arc<dyn Store>) -> Arc<dyn Store> {
+pub fn watch(store: Arc<dyn Store>) -> Arc<dyn Store> {
     Arc::new(WatchedStore(store))
 }
 
@@ -46,51 +48,22 @@ fn effect(effect: &Effect) -> String {
         Effect::Prove { step, .. } => format!("prove {step}"),
         Effect::Probe { step, .. } => format!("probe {step}"),
         Effect::Read(_) => "read a message".to_owned(),
+        Effect::ReadGroup(_) => "read a group".to_owned(),
         Effect::WakeAt(_) => "wake".to_owned(),
         Effect::Watch => "watch".to_owned(),
     }
 }
 
-/// Names a message: the same in every run, so without numbers.
-pub fn message(key: &MessageKey) -> String {
-    match key {
-        MessageKey::Run | MessageKey::Step(_) => key.to_string(),
-        MessageKey::Notice(_) => "notice".to_owned(),
-        MessageKey::Back(_) => "back".to_owned(),
-        MessageKey::Details(_) => "details".to_owned(),
-    }
-}
-
-/// What is being written, and what of it people wait for.
-static WRITING: Mutex<(String, String)> = Mutex::new((String::new(), String::new()));
-
-fn writing() -> MutexGuard<'static, (String, String)> {
-    WRITING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A place inside the transaction that was begun last: written, but not committed.
-pub fn inside() {
-    let what = writing().0.clone();
-    place(format_args!("in the transaction of {what}"));
-}
-
-/// A place between what was recorded last of what people asked and its acknowledgement.
-pub async fn answering<R>(response: R) -> R {
-    let what = writing().1.clone();
-    place(format_args!("before an answer, after {what}"));
-    response
-}
-
-pub(super) fn before(what: &str) {
+fn before(what: &str) {
     place(format_args!("before {what}"));
 }
 
-pub(super) fn after(what: &str) {
+fn after(what: &str) {
     place(format_args!("after {what}"));
 }
 
 #[derive(Debug)]
-pub(super) struct WatchedStore(pub(super) Arc<dyn Store>);
+struct WatchedStore(Arc<dyn Store>);
 
 #[async_trait]
 impl Store for WatchedStore {
@@ -100,12 +73,9 @@ impl Store for WatchedStore {
             some => format!("commit of {}", events(some)),
         };
         before(&what);
-        writing().0.clone_from(&what);
-        if commit.key.starts_with("slack/") {
-            writing().1.clone_from(&what);
-        }
+        writing(&what, commit.key.starts_with("slack/"));
         let committed = self.0.commit(commit).await;
-        "something else".clone_into(&mut writing().0);
+        writing("something else", false);
         if matches!(committed, Ok(Committed::Done)) {
             after(&what);
         }
@@ -146,9 +116,9 @@ impl Store for WatchedStore {
         holder: &str,
         now: Timestamp,
         lease: Span,
-        limit: u32,
+        room: Room,
     ) -> Result<Vec<Claimed>, StoreError> {
-        let claimed = self.0.claim(holder, now, lease, limit).await?;
+        let claimed = self.0.claim(holder, now, lease, room).await?;
         for one in &claimed {
             after(&format!("claim of {}", effect(&one.effect)));
         }
@@ -174,10 +144,10 @@ impl Store for WatchedStore {
         Ok(claimed)
     }
 
-    async fn settle(&self, claimed: &Claimed, now: Timestamp) -> Result<bool, StoreError> {
+    async fn settle(&self, claimed: &Claimed) -> Result<bool, StoreError> {
         let what = format!("settling of {}", effect(&claimed.effect));
         before(&what);
-        let done = self.0.settle(claimed, now).await;
+        let done = self.0.settle(claimed).await;
         after(&what);
         done
     }

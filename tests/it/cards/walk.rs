@@ -1,33 +1,25 @@
-//! Every card in every state, every line for the room and every form, as Slack would get them: runs are led through
-//! everything a run can go through by people who press whatever is offered and a world that answers as it likes. Two
-//! judges of other people's making look at what is sent, and the limits Slack states are held by all of it.
+//! A run led through everything a run can go through, and looked at after every step.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dr_buddy::catalog::{Catalog, CatalogSources, Opening, Voice};
 use dr_buddy::domain::actor::{Actor, Surface as Via};
-use dr_buddy::domain::comms::{self, Ask, Block, Message, Press};
-use dr_buddy::domain::ids::{EnvironmentId, PersonId, StepId};
+use dr_buddy::domain::comms::{self, Ask, Message};
+use dr_buddy::domain::ids::{Digest, PersonId, StepId};
 use dr_buddy::domain::run::decide::{agrees_to, decide, start};
 use dr_buddy::domain::run::log::{Recorded, record, root};
 use dr_buddy::domain::run::preview::{Change, Preview, Remark};
 use dr_buddy::domain::run::protocol::Returned;
 use dr_buddy::domain::run::state::{Happened, Seen};
-use dr_buddy::domain::run::{
-    Entry, Event, Kind, Refusal, Report, Request, Run, Start, StepState, apply,
-};
+use dr_buddy::domain::run::{Entry, Event, Refusal, Report, Request, Run, Start, StepState, apply};
 use dr_buddy::domain::time::{Span, Timestamp};
-use dr_buddy::domain::value::{Language, Localized};
+use dr_buddy::domain::value::Language;
 use dr_buddy::slack::render;
 use serde_json::{Map, Value, json};
 
-use crate::harness::{Surface, judge, violations};
-
-const START: Timestamp = Timestamp(1_795_184_300_000);
-/// What somebody hostile, or a talkative cloud, could write.
-const HOSTILE: &str =
-    "<!channel> <@U0ANTOINE> <https://evil.example|here> *b* _i_ ~s~ `c` & \"q\" \u{202e}";
+use super::check::{buttons, check, form, presses};
+use super::{HOSTILE, START, catalog};
+use crate::harness::Surface;
 
 /// Dice that fall the same way every time.
 struct Dice(u64);
@@ -45,10 +37,10 @@ impl Dice {
 }
 
 /// A run, the dice, and what was seen of it.
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     run: Run,
     now: Timestamp,
-    head: dr_buddy::domain::ids::Digest,
+    head: Digest,
     dice: Dice,
     is_hostile: bool,
     album: &'a mut Album,
@@ -56,12 +48,12 @@ struct Walk<'a> {
 
 /// Everything that was shown, one of each kind.
 #[derive(Default)]
-struct Album {
-    payloads: BTreeMap<String, Value>,
-    states: BTreeSet<String>,
-    asks: BTreeSet<&'static str>,
-    notices: BTreeSet<String>,
-    shown: usize,
+pub(super) struct Album {
+    pub(super) payloads: BTreeMap<String, Value>,
+    pub(super) states: BTreeSet<String>,
+    pub(super) asks: BTreeSet<&'static str>,
+    pub(super) notices: BTreeSet<String>,
+    pub(super) shown: usize,
 }
 
 /// The word a value's `Debug` begins with.
@@ -74,7 +66,7 @@ fn person(id: &PersonId) -> Actor {
 }
 
 impl<'a> Walk<'a> {
-    fn new(opening: Start, seed: u64, is_hostile: bool, album: &'a mut Album) -> Self {
+    pub(super) fn new(opening: Start, seed: u64, is_hostile: bool, album: &'a mut Album) -> Self {
         let by = person(&PersonId::parse("antoine").unwrap());
         let events = start(&opening, &by, START).unwrap();
         let first = Entry { at: START, by: by.clone(), event: events[0].clone() };
@@ -132,7 +124,7 @@ impl<'a> Walk<'a> {
         Ok(events)
     }
 
-    fn step_on(&mut self) {
+    pub(super) fn step_on(&mut self) {
         let ids: Vec<StepId> = self.run.runbook.steps.iter().map(|step| step.id.clone()).collect();
         let opened = |id: &&StepId| self.run.steps[*id].state != StepState::Waiting;
         let mut opened: Vec<StepId> = ids.iter().filter(opened).cloned().collect();
@@ -323,9 +315,8 @@ impl<'a> Walk<'a> {
         for language in Language::ALL {
             let voice = catalog.texts.voice(language, Some(&self.run.environment));
             let kind = format!("{kind} {} {}", language.code(), self.is_hostile);
-            let payload = json!({
-                "text": render::summary(&voice, message), "blocks": render::blocks(&voice, message),
-            });
+            let blocks = render::in_channel(&voice, message, Some("https://dr.example.com"));
+            let payload = json!({ "text": render::summary(&voice, message), "blocks": blocks });
             self.album.shown += 1;
             if payload["blocks"].as_array().is_some_and(|blocks| blocks.len() == 48) {
                 self.album.states.insert("more blocks than go".to_owned());
@@ -349,159 +340,4 @@ impl<'a> Walk<'a> {
             self.album.payloads.entry(kind).or_insert(payload);
         }
     }
-}
-
-fn catalog() -> &'static Catalog {
-    static CATALOG: std::sync::OnceLock<Catalog> = std::sync::OnceLock::new();
-    CATALOG.get_or_init(|| Catalog::load(&CatalogSources::default()).unwrap())
-}
-
-fn presses(message: Option<&Message>) -> Vec<Press> {
-    let rows =
-        message.into_iter().flat_map(|message| &message.blocks).filter_map(|block| match block {
-            Block::Buttons(row) => Some(row),
-            Block::Heading(_) | Block::Lines(_) | Block::Small(_) | Block::Rule => None,
-        });
-    rows.flatten().map(|button| button.press.clone()).collect()
-}
-
-/// The buttons of a payload, read back from what they carry.
-fn buttons(payload: &Value) -> Vec<Press> {
-    let rows = payload["blocks"].as_array().unwrap().iter().filter(|b| b["type"] == "actions");
-    let all = rows.flat_map(|row| row["elements"].as_array().unwrap());
-    let read = |b: &Value| Press::parse(b["action_id"].as_str()?, b["value"].as_str()?).ok();
-    all.map(|button| read(button).expect("our own button reads back")).collect()
-}
-
-fn form(voice: &Voice<'_>, run: &Run, press: &Press, now: Timestamp) -> Option<Value> {
-    let asks_code = comms::form::agrees(press);
-    let form = comms::form::form(run, press, asks_code, now);
-    assert_eq!(form.is_some(), press.ask.wants_words() || asks_code);
-    let view = render::view(voice, &form?);
-    let read = Press::parse(view["callback_id"].as_str()?, view["private_metadata"].as_str()?);
-    assert_eq!(read.as_ref(), Ok(press));
-    Some(view)
-}
-
-/// Slack's limits; ids once; and nothing from outside is a mention, a link or half an escape.
-fn check(kind: &str, payload: &Value, run: &Run, surface: Surface) {
-    let blocks = payload["blocks"].as_array().unwrap();
-    assert_eq!(violations(blocks, surface), [""; 0], "{kind}");
-    if surface == Surface::Message {
-        assert!(!payload["text"].as_str().unwrap().trim().is_empty(), "{kind} can be read aloud");
-    }
-    let mut ids = BTreeSet::new();
-    let mut texts = vec![payload["text"].as_str().unwrap_or_default().to_owned()];
-    walk(payload, &mut |value| {
-        if let Some(id) = value["action_id"].as_str() {
-            assert!(ids.insert(id.to_owned()), "{kind}: `{id}` twice");
-        }
-        if value["type"] == "mrkdwn" {
-            texts.push(value["text"].as_str().unwrap().to_owned());
-        }
-        if value["type"] == "plain_text" {
-            assert!(!value["text"].as_str().unwrap().trim().is_empty(), "{kind}: an empty text");
-        }
-    });
-    let known = run.environment.people.iter().filter_map(|person| person.slack.as_ref());
-    let mentions: Vec<String> = known.map(|slack| format!("<@{slack}>")).collect();
-    for text in texts {
-        let mut rest = text.clone();
-        for mention in &mentions {
-            rest = rest.replace(mention.as_str(), "");
-        }
-        assert!(!rest.contains(['<', '>']), "{kind}: {rest}");
-        let escapes = rest.matches('&').count();
-        let good = ["&amp;", "&lt;", "&gt;"].map(|good| rest.matches(good).count());
-        assert_eq!(escapes, good.iter().sum::<usize>(), "{kind}: half an escape in {rest}");
-    }
-}
-
-fn walk(value: &Value, look: &mut impl FnMut(&Value)) {
-    look(value);
-    match value {
-        Value::Object(map) => map.values().for_each(|value| walk(value, look)),
-        Value::Array(list) => list.iter().for_each(|value| walk(value, look)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-fn opening(kind: Kind, seed: u64) -> Start {
-    let environment = EnvironmentId::parse("demo").unwrap();
-    let key = format!("test/{seed}");
-    let impact_at = Timestamp(START.0 - 300_000);
-    let opening = Opening { key: &key, runbook: None, environment: &environment, kind, impact_at };
-    catalog().start(opening).unwrap()
-}
-
-/// The same with everything that people or documents say hostile or as long as it may be, and as many steps as may be.
-fn hostile(mut opening: Start) -> Start {
-    let said = |long: usize| {
-        let text = format!("{HOSTILE}{}", "é<".repeat(long / 2));
-        Localized { en: text.clone(), fr: text }
-    };
-    for person in &mut opening.environment.people {
-        person.name = HOSTILE.to_owned();
-        if person.id.as_str() == "leo" {
-            person.slack = None;
-        }
-    }
-    opening.runbook.title = said(200);
-    for phase in &mut opening.runbook.phases {
-        phase.title = said(120);
-    }
-    for (at, step) in opening.runbook.steps.iter_mut().enumerate() {
-        step.title = said([0, 100, 3000][at % 3]);
-        step.note = Some(said(3000));
-    }
-    let template = opening.runbook.steps[0].clone();
-    while opening.runbook.steps.len() < 200 {
-        let id = StepId::parse(&format!("more-{}", opening.runbook.steps.len())).unwrap();
-        opening.runbook.steps.push(dr_buddy::domain::runbook::Step { id, ..template.clone() });
-    }
-    opening
-}
-
-#[test]
-fn every_card_in_every_state_is_good_block_kit() {
-    let mut album = Album::default();
-    for seed in 0..48 {
-        let kind = Kind::ALL[usize::try_from(seed).unwrap() % 3];
-        let mut walk = Walk::new(opening(kind, seed), seed, false, &mut album);
-        (0..260).for_each(|_| walk.step_on());
-    }
-    for seed in 0..3 {
-        let mut walk = Walk::new(hostile(opening(Kind::Incident, seed)), seed, true, &mut album);
-        (0..220).for_each(|_| walk.step_on());
-    }
-    let states = [
-        "Previewing",
-        "Ready",
-        "Blind",
-        "Declined",
-        "Approved",
-        "Calling",
-        "Proving",
-        "InDoubt",
-        "Done",
-        "Failed",
-        "Skipped",
-        "Undone",
-        "Ready, guard True",
-        "Ready, guard False",
-        "Ready, guard Unknown",
-        "InDoubt, Never",
-        "InDoubt, Running",
-        "InDoubt, Unknown",
-        "more blocks than go",
-    ];
-    let missing: Vec<_> = states.iter().filter(|state| !album.states.contains(**state)).collect();
-    assert!(missing.is_empty(), "never shown: {missing:?}");
-    let asks: Vec<_> =
-        Ask::ALL.iter().map(|ask| ask.name()).filter(|n| !album.asks.contains(n)).collect();
-    assert!(asks.is_empty(), "never offered: {asks:?}");
-    assert!(album.notices.len() >= 8, "{:?}", album.notices);
-    let payloads: Vec<Value> = album.payloads.into_values().collect();
-    println!("{} messages shown, {} kinds of them judged", album.shown, payloads.len());
-    judge("every card", &payloads);
 }

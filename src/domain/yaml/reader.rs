@@ -1,14 +1,13 @@
 //! Reads mappings by their tables: unknown keys, missing ones, wrong types, each with its place. Every method returns
 //! `None` both for what is absent and for what is wrong; the wrong has been added to the problems by then.
 
-use super::diagnostic::{Problems, near, quoted};
+use super::{MAX_TEXT, Problems, near, quoted};
 use crate::domain::actor::Role;
 use crate::domain::ids::BadId;
-use crate::domain::runbook::document::MAX_TEXT;
-use crate::domain::runbook::shape::{Field, Shape};
-use crate::domain::runbook::tree::{Entry, Node, Place, Tree};
 use crate::domain::time::Span;
 use crate::domain::value::{Language, Localized};
+use crate::domain::yaml::shape::{Field, Shape};
+use crate::domain::yaml::tree::{Entry, Node, Place, Tree};
 
 /// A value and its place.
 pub type At<T> = (T, Place);

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::watched::{WatchedStore, after, before};
+use super::{WatchedStore, after, before};
 use crate::domain::ids::{EnvironmentId, PersonId};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;

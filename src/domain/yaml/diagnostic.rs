@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::domain::runbook::tree::{Fault, Place};
+use super::tree::{Fault, Place};
 
 /// Most problems listed for one document; a file that is not a runbook at all should not print a thousand lines.
 const MAX_DIAGNOSTICS: usize = 200;

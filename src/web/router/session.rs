@@ -6,12 +6,12 @@ use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
-use super::access;
-use super::frame::{Frame, Message, Tone};
-use super::page;
-use super::router::{Fields, Guest, SPEEDS, Web, field, own, see};
+use super::guest::{Fields, Guest, field, own, see};
+use super::{SPEEDS, Web};
 use crate::domain::ids::PersonId;
 use crate::domain::value::Language;
+use crate::web::frame::{Frame, Message, Tone};
+use crate::web::{access, page};
 
 /// `?lang=fr` is kept in a cookie.
 pub(super) fn keep_language(web: &Web, query: &Fields, mut response: Response) -> Response {

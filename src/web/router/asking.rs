@@ -2,15 +2,16 @@
 
 use axum::response::{Html, IntoResponse, Response};
 
-use super::blockkit::Surface;
-use super::form::Form;
-use super::page;
-use super::router::{Guest, Web, by};
+use super::Web;
+use super::guest::{Guest, by};
 use crate::desk::Answer;
 use crate::domain::comms::{self, Press, Written};
 use crate::domain::run::Run;
 use crate::domain::text::Text;
 use crate::slack::render;
+use crate::web::blockkit::Surface;
+use crate::web::form::Form;
+use crate::web::page;
 
 /// The name of an input, as the form writes it.
 pub(super) fn input(id: &str) -> String {

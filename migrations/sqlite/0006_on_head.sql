@@ -1,0 +1,2 @@
+-- In lockstep with PostgreSQL, where a function changes; here the statements are the program's.
+select 1;

@@ -1,0 +1,112 @@
+//! What the actions need to be allowed, as the files an administrator applies: `deploy/aws/`, `deploy/kubernetes/`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{Actions, Permission, Purpose};
+
+/// The IAM policy of a purpose, as `deploy/aws/` holds it. `sts:GetCallerIdentity` needs no permission.
+pub fn aws_policy(actions: &Actions, purpose: Purpose) -> Value {
+    let mut by_resource: BTreeMap<&[&str], Vec<&str>> = BTreeMap::new();
+    for permission in actions.permissions(purpose) {
+        if let Permission::Aws(name, on) = permission {
+            by_resource.entry(on).or_default().push(name);
+        }
+    }
+    let statements: Vec<Value> = by_resource
+        .into_iter()
+        .map(|(resources, actions)| {
+            let only_upsert = actions == ["route53:ChangeResourceRecordSets"];
+            let base = json!({"Effect": "Allow", "Action": actions, "Resource": resources});
+            let mut statement = base.as_object().cloned().unwrap_or_default();
+            if only_upsert {
+                statement.insert("Condition".into(), one_upsert());
+            }
+            Value::from(statement)
+        })
+        .collect();
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+/// Nothing but an UPSERT of the one name, of the types that are pinned.
+fn one_upsert() -> Value {
+    json!({"ForAllValues:StringEquals": {
+        "route53:ChangeResourceRecordSetsNormalizedRecordNames": ["RECORD_NAME"],
+        "route53:ChangeResourceRecordSetsRecordTypes": ["A", "AAAA"],
+        "route53:ChangeResourceRecordSetsActions": ["UPSERT"],
+    }})
+}
+
+/// The cluster roles of both purposes, as `deploy/kubernetes/rbac.yaml` holds them.
+pub fn kubernetes_roles(actions: &Actions) -> String {
+    let mut text = String::from(
+        "# Made from what the actions say they need; a test compares. Bind each role in the namespaces of the runbooks.\n",
+    );
+    for (purpose, name) in [(Purpose::Look, "dr-buddy-look"), (Purpose::Act, "dr-buddy-act")] {
+        text.push_str("---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\n");
+        text.push_str(&format!("metadata:\n  name: {name}\nrules:\n"));
+        let mut rules: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
+        for permission in actions.permissions(purpose) {
+            let Permission::Kube(rule) = permission else { continue };
+            let Some((verb, resource)) = rule.split_once(' ') else { continue };
+            let (path, sub) = resource.split_once('/').unwrap_or((resource, ""));
+            let (plural, group) = path.split_once('.').unwrap_or((path, ""));
+            let resource = if sub.is_empty() { plural.into() } else { format!("{plural}/{sub}") };
+            rules.entry((group, resource)).or_default().push(verb);
+        }
+        for ((group, resource), verbs) in rules {
+            text.push_str(&format!(
+                "  - apiGroups: [\"{group}\"]\n    resources: [{resource}]\n    verbs: [{}]\n",
+                verbs.join(", ")
+            ));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::ActionSettings;
+
+    fn actions() -> Actions {
+        Actions::new(ActionSettings::default())
+    }
+
+    #[test]
+    fn policies_never_hold_a_wildcard_action_and_star_only_for_describing() {
+        for purpose in [Purpose::Look, Purpose::Act] {
+            let policy = aws_policy(&actions(), purpose);
+            for statement in policy["Statement"].as_array().unwrap() {
+                for action in statement["Action"].as_array().unwrap() {
+                    let action = action.as_str().unwrap();
+                    assert!(!action.contains('*'), "{action}");
+                    let describes = action.contains(":Describe") || action.contains(":List");
+                    let star = statement["Resource"].as_array().unwrap().contains(&json!("*"));
+                    assert!(!star || describes, "{action}");
+                }
+            }
+        }
+        let look = aws_policy(&actions(), Purpose::Look).to_string();
+        for writes in ["Failover", "Switchover", "Put", "Update", "Change"] {
+            assert!(!look.contains(&format!(":{writes}")), "{writes}");
+        }
+    }
+
+    #[test]
+    fn the_files_in_deploy_are_what_the_actions_need() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
+        let pretty = |purpose| {
+            format!("{}\n", serde_json::to_string_pretty(&aws_policy(&actions(), purpose)).unwrap())
+        };
+        for (file, wanted) in [
+            ("aws/look-policy.json", pretty(Purpose::Look)),
+            ("aws/act-policy.json", pretty(Purpose::Act)),
+            ("kubernetes/rbac.yaml", kubernetes_roles(&actions())),
+        ] {
+            let found = std::fs::read_to_string(root.join(file)).unwrap_or_default();
+            assert_eq!(found, wanted, "deploy/{file} should be:\n{wanted}");
+        }
+    }
+}

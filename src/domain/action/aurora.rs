@@ -1,0 +1,48 @@
+//! Aurora global databases.
+
+use super::{ActionSpec, Danger, Repeat, Undo};
+use crate::domain::yaml::shape::{Shape, field};
+
+const FACTS: &[&str] = &[
+    "writer_arn",
+    "writer_region",
+    "operation",
+    "operation_target",
+    "target_status",
+    "target_instances",
+    "target_is_writer",
+];
+
+pub(super) const ALL: &[ActionSpec] = &[
+    ActionSpec {
+        name: "aurora.failover",
+        about: "Fail an Aurora global database over to another region, accepting the loss of what was not replicated",
+        parameters: &[
+            field("global_cluster", Shape::Text).required().doc("identifier of the global cluster"),
+            field("target", Shape::Text)
+                .required()
+                .doc("ARN of the cluster that becomes the writer"),
+            field("allow_data_loss", Shape::Flag).required().doc(
+                "must be true: without it AWS does a switchover, which hangs in a real outage",
+            ),
+        ],
+        facts: FACTS,
+        danger: Danger::Grave,
+        repeat: Repeat::NamesState,
+        undo: Undo::None("undo.none.aurora_failover"),
+    },
+    ActionSpec {
+        name: "aurora.switchover",
+        about: "Move the writer of a healthy Aurora global database to another region without loss",
+        parameters: &[
+            field("global_cluster", Shape::Text).required().doc("identifier of the global cluster"),
+            field("target", Shape::Text)
+                .required()
+                .doc("ARN of the cluster that becomes the writer"),
+        ],
+        facts: FACTS,
+        danger: Danger::Grave,
+        repeat: Repeat::NamesState,
+        undo: Undo::Possible,
+    },
+];

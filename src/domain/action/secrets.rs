@@ -1,0 +1,19 @@
+//! Secrets Manager.
+
+use super::{ActionSpec, Danger, Repeat, Undo};
+use crate::domain::yaml::shape::{Shape, field};
+
+pub(super) const ALL: &[ActionSpec] = &[ActionSpec {
+    name: "secretsmanager.replace_host",
+    about: "Replace the host in a connection URL held in Secrets Manager; the rest stays, and is never shown",
+    parameters: &[
+        field("region", Shape::Text).required().doc("where the secret is changed"),
+        field("secret", Shape::Text).required().doc("name or ARN of the secret"),
+        field("host", Shape::Text).required().doc("the new host name"),
+        field("key", Shape::Text).doc("the key of the URL when the secret is a JSON object"),
+    ],
+    facts: &["host", "version", "is_replica", "token_present"],
+    danger: Danger::Grave,
+    repeat: Repeat::Token,
+    undo: Undo::Possible,
+}];

@@ -1,0 +1,196 @@
+//! What every try begins and ends with: the step with all its action needs, every look kept within its time, and the
+//! report that settles the effect. From here things are looked at, never changed.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::deadline::Deadline;
+use crate::actions::{Action, Call, LookError, Probe};
+use crate::domain::actor::Actor;
+use crate::domain::ids::{Digest, RunId, StepId};
+use crate::domain::run::preview::Preview;
+use crate::domain::run::state::Happened;
+use crate::domain::run::{Report, Request, Run, StepRun, StepState};
+use crate::domain::runbook::{Step, template};
+use crate::domain::text::{told, trouble};
+use crate::domain::time::Timestamp;
+use crate::engine::clock::Clock;
+use crate::engine::effect::EffectError;
+use crate::engine::patience::Patience;
+use crate::engine::submit::Submitted;
+use crate::engine::{Asked, Engine};
+use crate::faults::{self, Mistake, place};
+use crate::store::Claimed;
+
+/// A step with everything its action needs.
+pub(super) struct Work {
+    pub(super) run: Run,
+    pub(super) step: Step,
+    pub(super) at: StepRun,
+    pub(super) action: Arc<dyn Action>,
+    with: Map<String, Value>,
+    now: Timestamp,
+    pub(super) patience: Patience,
+    clock: Arc<dyn Clock>,
+}
+
+impl Work {
+    pub(super) fn call(&self) -> Call<'_> {
+        Call {
+            run: &self.run.id,
+            step: &self.step.id,
+            environment: &self.run.environment,
+            with: &self.with,
+            direction: self.at.direction,
+            before: self.at.done_as.as_ref().map(|done| &done.preview),
+            opened_at: self.at.opened_at,
+            token: token(&self.run.id, &self.step.id, self.approval()),
+            attempt: self.attempt(),
+            now: self.now,
+            past: &self.run.evidence,
+        }
+    }
+
+    fn attempt(&self) -> u32 {
+        self.at.attempts + u32::from(matches!(self.at.state, StepState::Approved { .. }))
+    }
+
+    /// What a token stands for: the preview that people agreed to.
+    fn approval(&self) -> u32 {
+        if faults::makes(Mistake::TokenFromAttempt) { self.attempt() } else { self.at.previews }
+    }
+
+    /// `work`, unless it takes too long. Time is looked at first: work that was stopped past its time, in whatever
+    /// state, does not go on.
+    pub(super) async fn within<T>(
+        &self,
+        most: Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let deadline = Deadline::new(&*self.clock, most);
+        let (mut timer, mut work) = (pin!(self.clock.wait(most)), pin!(work));
+        poll_fn(|cx| {
+            if deadline.is_over(&*self.clock) || timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            work.as_mut().poll(cx).map(Some)
+        })
+        .await
+    }
+
+    pub(super) async fn preview(&self) -> Result<Preview, LookError> {
+        place(format_args!("before the look for a preview of {}", self.step.id));
+        let look = self.within(self.patience.look, self.action.preview(&self.call())).await;
+        place(format_args!("after the look for a preview of {}", self.step.id));
+        look.unwrap_or_else(|| {
+            Err(LookError::Unreachable {
+                system: self.step.action.name.clone(),
+                detail: self.no_time(),
+            })
+        })
+    }
+
+    fn no_time(&self) -> String {
+        told("told.no_time", &[&self.patience.look.as_secs().to_string()])
+    }
+
+    /// How it is right before the call.
+    pub(super) async fn measure(&self) -> Result<Preview, LookError> {
+        match &self.at.shown {
+            Some(shown) if faults::makes(Mistake::KeepApprovals) => Ok(shown.preview.clone()),
+            Some(_) | None => self.preview().await,
+        }
+    }
+
+    pub(super) async fn probe(&self, request: &Value) -> Probe {
+        place(format_args!("before the probe of {}", self.step.id));
+        let look = self.within(self.patience.look, self.action.probe(&self.call(), request)).await;
+        place(format_args!("after the probe of {}", self.step.id));
+        look.unwrap_or_else(|| Probe {
+            happened: Happened::Unknown,
+            facts: Map::new(),
+            saw: self.no_time(),
+        })
+    }
+}
+
+/// The idempotency token of what is approved: from run, step and preview, never from the attempt.
+fn token(run: &RunId, step: &StepId, preview: u32) -> uuid::Uuid {
+    let digest = Digest::of(format!("{run}/{step}/{preview}").as_bytes());
+    let mut bytes = [0_u8; 16];
+    for (byte, pair) in bytes.iter_mut().zip(digest.as_str().as_bytes().chunks(2)) {
+        *byte = std::str::from_utf8(pair)
+            .ok()
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok())
+            .unwrap_or_default();
+    }
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// Loads the step of an effect; `None` (and the effect settled) if the run or step is gone. `Err(text)` inside:
+/// the step cannot be worked on, and why.
+pub(super) async fn load(
+    engine: &Engine,
+    claimed: &Claimed,
+    step: &StepId,
+) -> Result<Option<Result<Work, (Run, String)>>, EffectError> {
+    let stored = engine.store.run(&claimed.run).await?;
+    let Some(run) = stored.map(|stored| stored.run) else {
+        engine.store.settle(claimed).await?;
+        return Ok(None);
+    };
+    let Some((found, at)) = run.step(step) else {
+        engine.store.settle(claimed).await?;
+        return Ok(None);
+    };
+    let (found, at) = (found.clone(), at.clone());
+    let action = engine.actions.find(run.kind, &found.action.name);
+    let with = fill(&run, &found);
+    Ok(Some(match (action, with) {
+        (Some(action), Ok(with)) => {
+            let (now, patience) = (engine.clock.now(), engine.patience);
+            let clock = Arc::clone(&engine.clock);
+            Ok(Work { run, step: found, at, action, with, now, patience, clock })
+        }
+        (None, _) => {
+            let name = &found.action.name;
+            Err((run, trouble("trouble.no_action", name, "")))
+        }
+        (_, Err(why)) => Err((run, why)),
+    }))
+}
+
+/// The action's parameters with every `${…}` filled from the run's environment.
+fn fill(run: &Run, step: &Step) -> Result<Map<String, Value>, String> {
+    let scope = template::scope(&run.environment, run.id.as_str(), run.kind.name());
+    let filled = template::fill(&Value::Object(step.action.with.clone()), &scope);
+    let filled = filled.map_err(|missing| {
+        let missing: Vec<_> =
+            missing.iter().map(|missing| format!("{} {}", missing.template, missing.why)).collect();
+        missing.join("; ")
+    })?;
+    let Some(spec) = step.action.spec() else {
+        return Err(trouble("trouble.no_action", &step.action.name, ""));
+    };
+    template::checked(spec, &filled).map_err(|wrong| wrong.join("; "))
+}
+
+pub(super) async fn report(
+    engine: &Engine,
+    claimed: &Claimed,
+    report: Report,
+) -> Result<Submitted, EffectError> {
+    let key = format!("{}/{}/{}", claimed.run, claimed.key, claimed.lease);
+    let request = Request::Report(report);
+    let asked = Asked { key: &key, request: &request, by: &Actor::Engine, settles: Some(claimed) };
+    Ok(engine.submit(&claimed.run, asked).await?)
+}
+
+pub(super) fn said(error: &LookError) -> (String, bool) {
+    (error.said(), matches!(error, LookError::Unreachable { .. }))
+}
