@@ -21,7 +21,7 @@ use super::channel::Channel;
 use super::clock::Clock;
 use super::patience::Patience;
 use super::seal::Seal;
-use super::{Asked, Engine, SubmitError, Submitted, outbox};
+use super::{Asked, Engine, SubmitError, Submitted, effect, outbox};
 use crate::actions::{Action, Actions};
 use crate::domain::actor::{Actor, Surface};
 use crate::domain::environment::{self, Environment};
@@ -158,7 +158,7 @@ impl Rig {
             if is_it(&claimed.effect) {
                 found.push(claimed);
             } else {
-                crate::engine::effect::hand_back(&self.engine, &claimed).await.unwrap();
+                effect::hand_back(&self.engine, &claimed).await.unwrap();
             }
         }
         assert_eq!(found.len(), 1, "{found:?}");

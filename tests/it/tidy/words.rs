@@ -41,7 +41,9 @@ const NO_KEYS: [&str; 3] = ["run.id", "demo.db", "timeline.md"];
 #[test]
 fn every_sentence_said_is_written_and_every_sentence_written_is_said() {
     let texts = Catalog::load(&CatalogSources::default()).unwrap().texts;
-    let code: String = sources("src").iter().map(|source| code(&source.text)).collect();
+    let all = sources("src");
+    let product = all.iter().filter(|source| !source.path.contains("/tests/"));
+    let code: String = product.map(|source| code(&source.text)).collect();
     let mut found = Vec::new();
     for language in Language::ALL {
         let known: BTreeSet<&str> = texts.keys(language).collect();
