@@ -7,7 +7,7 @@ use super::sample::{START, World, environment, facts, id, runbook};
 use crate::domain::actor::Role;
 use crate::domain::comms::form::form;
 use crate::domain::comms::{
-    Ask, Block, Message, Press, Style, clock, details, ending, run_card, step_card,
+    Ask, Block, Button, Message, Press, Style, clock, details, ending, run_card, step_card,
 };
 use crate::domain::report::timeline::line;
 use crate::domain::run::Refusal;
@@ -201,6 +201,10 @@ fn who_can_get_a_step_out_of_trouble_is_named() {
     world.fails("pin");
     let lines = of_step(&world, "pin");
     assert_eq!(one(&lines, "step.failed.next"), "step.failed.next(who=[@antoine, @leo])");
+    let card = step_card(&world.run, &id("pin"), world.now).unwrap();
+    let is_skip = |button: &Button| button.press.ask == Ask::Skip;
+    let skips = |block: &Block| matches!(block, Block::Buttons(row) if row.iter().any(is_skip));
+    assert!(card.blocks.iter().any(skips), "one way out is to leave it out");
     let mut world = World::ready("promote");
     world.do_until_called("promote");
     world.unknown("promote");
