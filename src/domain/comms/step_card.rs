@@ -37,7 +37,7 @@ pub(super) fn message(run: &Run, step: &StepId, now: Timestamp) -> Option<Messag
         StepState::Skipped { why } => card.skipped(why),
         StepState::Undone => card.stopped("step.undone", vec![], &[Ask::Retry, Ask::Skip]),
     };
-    if !run.is_settled(&step.id) && !run.is_closed() {
+    if !run.is_settled(&step.id) {
         blocks.insert(0, Block::Banner(banner(run)));
     }
     Some(marked(run, summary, blocks))
