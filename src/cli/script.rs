@@ -122,6 +122,7 @@ impl Stage {
         let offer = self.offer("leo", room).await?;
         for (action, value) in &offer.buttons {
             let people: &[&str] = match action.as_str() {
+                "approve" if self.is_first(room, value).await? => &["antoine"],
                 "run" if value.contains("|fence-primary|") || value.contains("|restart-api|") => {
                     &["leo"]
                 }
@@ -142,6 +143,15 @@ impl Stage {
             }
         }
         Ok(false)
+    }
+
+    /// Whether nobody has agreed to the step of this button yet.
+    async fn is_first(&self, room: &str, value: &str) -> io::Result<bool> {
+        let run = room.rsplit('/').next().unwrap_or_default();
+        let run = self.state(&RunId::parse(run).map_err(io::Error::other)?).await?;
+        let step = value.split('|').nth(1).unwrap_or_default();
+        let mut steps = run.each_step();
+        Ok(steps.any(|(one, at)| one.id.as_str() == step && at.approvals.is_empty()))
     }
 
     async fn all_settled(&self, room: &str) -> io::Result<bool> {
@@ -165,7 +175,7 @@ impl Stage {
         let recorded = answer.starts_with("/runs/");
         if !recorded {
             writeln!(out, "    ✋ {person} ({action}): {answer}")?;
-        } else if action == "run" && person == "antoine" && !self.has_pressed_twice {
+        } else if action == "approve" && person == "antoine" && !self.has_pressed_twice {
             self.has_pressed_twice = true;
             let again = self.post(person, &format!("{room}/act"), &form).await?;
             writeln!(out, "    ✋ {person} ({action}): {again}")?;

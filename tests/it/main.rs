@@ -12,6 +12,7 @@ mod prompts;
 mod recovery;
 mod runbook_check;
 mod screens;
+mod script;
 mod sockets;
 mod spoken;
 mod store;

@@ -187,13 +187,19 @@ fn a_world_that_changed_before_the_call_strikes_the_approvals() {
 
 #[test]
 fn a_guard_that_fell_before_the_call_strikes_the_approvals() {
-    let mut world = World::ready("promote");
-    world.agreed("promote");
-    let mut moved = super::sample::preview("promote", "eu-west-1");
-    moved.facts.insert("writer_region".into(), "us-east-1".into());
-    let step = id("promote");
-    let events = world.report(Report::Begin { step, attempt: 1, preview: moved }).unwrap();
-    assert!(matches!(&events[..], [Event::ApprovalsVoided { why: Voided::Guard { .. }, .. }]));
+    for seen in [Some("us-east-1"), None] {
+        let mut world = World::ready("promote");
+        world.agreed("promote");
+        let mut moved = super::sample::preview("promote", "eu-west-1");
+        match seen {
+            Some(region) => drop(moved.facts.insert("writer_region".into(), region.into())),
+            // Unknown is no yes.
+            None => drop(moved.facts.remove("writer_region")),
+        }
+        let step = id("promote");
+        let events = world.report(Report::Begin { step, attempt: 1, preview: moved }).unwrap();
+        assert!(matches!(&events[..], [Event::ApprovalsVoided { why: Voided::Guard { .. }, .. }]));
+    }
 }
 
 #[test]
