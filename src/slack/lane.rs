@@ -152,6 +152,11 @@ impl Lanes {
     pub(super) fn stop_edits(&mut self, until: Instant) {
         self.no_edit_before = self.no_edit_before.max(Some(until));
     }
+
+    /// How long nothing may be edited: Slack may have asked to wait since a turn was given.
+    pub(super) fn no_edit_for(&self, now: Instant) -> Option<Duration> {
+        self.no_edit_before.filter(|until| *until > now).map(|until| until - now)
+    }
 }
 
 #[cfg(test)]
@@ -212,7 +217,10 @@ mod tests {
         assert_eq!(lanes.next("C1", asked_again, second(start, 30)), Next::Go);
         let elsewhere = lanes.enter("C2", ASK);
         assert_eq!(lanes.next("C2", elsewhere, start), Next::Go);
+        assert_eq!(lanes.no_edit_for(start), None);
         lanes.stop_edits(second(start, 60));
+        assert_eq!(lanes.no_edit_for(second(start, 59)), Some(Duration::from_secs(1)));
+        assert_eq!(lanes.no_edit_for(second(start, 60)), None);
         let edit = lanes.enter("C2", TELL);
         assert_eq!(lanes.next("C2", edit, second(start, 1)), Next::At(second(start, 60)));
         let post = lanes.enter("C2", ASK);

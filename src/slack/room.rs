@@ -135,6 +135,10 @@ impl SlackClientHandle {
             content,
             at.ts.as_str().into(),
         );
+        if let Some(left) = self.lanes(|lanes| lanes.no_edit_for(Instant::now())) {
+            let ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+            return Err(ChannelError::Wait { wait: Span(ms) });
+        }
         let session = self.client.open_session(&self.token);
         // While it is on its way, nobody knows what the message says.
         self.forget(at);
