@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::aws::{Aurora, Aws, AwsSettings, Pin, ReplaceHost};
-use super::http::{Check, HttpSettings};
+use super::http::{Canary, Check, HttpSettings};
 use super::human::Human;
 use super::kube::{KubeSettings, Restart, Scale};
 use super::simulated::{self, Pretend};
@@ -66,7 +66,8 @@ impl Actions {
             line("secretsmanager.replace_host", ReplaceHost::new(aws()), secrets::ReplaceHost),
             line("k8s.scale", Scale::new(clusters()), kube::Scale),
             line("k8s.restart", Restart::new(clusters()), kube::Restart),
-            line("http.check", Check::new(settings.http), http::Check),
+            line("http.check", Check::new(settings.http.clone()), http::Check),
+            line("http.canary", Canary::new(settings.http), http::Canary),
             people("human.task", "task"),
             people("human.decide", "decide"),
         ]);

@@ -8,7 +8,7 @@ use crate::tidy::{Source, code, nothing, sources};
 const OTHERS: [(&str, &str); 26] = [
     ("src/actions/aws/", "operators: why an action touches nothing, beside the words of AWS"),
     ("src/actions/fence.rs", "operators: what lies outside the environment"),
-    ("src/actions/http.rs", "operators: why a check asks nothing"),
+    ("src/actions/http/", "operators: why an endpoint is not asked"),
     (
         "src/actions/kube/",
         "operators: why an action touches nothing, beside the words of Kubernetes",

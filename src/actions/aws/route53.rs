@@ -260,12 +260,12 @@ impl Action for Pin {
                 (Ok(zone), Ok(name)) => {
                     (zone, name, optional_text(call, "record_type").unwrap_or("A"))
                 }
-                (Err(error), _) | (_, Err(error)) => return blind(&error),
+                (Err(error), _) | (_, Err(error)) => return Probe::blind(&error),
             },
         };
         let world = match self.look(zone, name, kind).await {
             Ok(world) => world,
-            Err(error) => return blind(&error),
+            Err(error) => return Probe::blind(&error),
         };
         let mut facts = world.facts();
         let mut happened = Happened::Unknown;
@@ -340,8 +340,4 @@ fn has_happened(world: &World, asked: &Request, status: Option<&str>) -> Happene
         Some(now) if now.is_equal(&asked.before) => Happened::Never,
         _ => Happened::Unknown,
     }
-}
-
-fn blind(error: &LookError) -> Probe {
-    Probe { happened: Happened::Unknown, facts: Map::new(), saw: error.said() }
 }
