@@ -46,14 +46,16 @@ pub enum Standing {
     Running,
     /// Started, outcome unknown.
     InDoubt,
-    /// It failed and somebody must choose.
+    /// It failed: before it is settled, somebody must choose.
     Failed,
     /// Nothing answered: a risk, and no failure of the step.
     Unreachable,
-    /// It cannot be seen what it would change.
+    /// It cannot be seen what it would change: nothing was tried, and nothing failed.
     Blind,
-    /// Somebody said no.
+    /// Somebody said no: nothing was tried, and somebody must choose.
     Declined,
+    /// It was put back, and somebody must choose.
+    Undone,
     /// Done, and its effect was proven: the only green there is.
     Proven,
     /// Done or decided by people's word.
@@ -75,6 +77,7 @@ impl Standing {
             Self::Unreachable => ("unreachable", Some("page.state.unreachable")),
             Self::Blind => ("blind", Some("page.state.blind")),
             Self::Declined => ("declined", Some("page.state.declined")),
+            Self::Undone => ("undone", Some("page.state.undone")),
             Self::Proven => ("proven", Some("page.state.proven")),
             Self::Done => ("done", Some("page.state.done")),
             Self::Skipped => ("skipped", Some("page.state.skipped")),
@@ -88,7 +91,10 @@ impl Standing {
             Self::Waiting => "○ ",
             Self::Running => "▶\u{fe0e} ",
             Self::InDoubt => "? ",
-            Self::Failed | Self::Blind | Self::Declined => "✖\u{fe0e} ",
+            Self::Failed => "✖\u{fe0e} ",
+            Self::Blind => "∅ ",
+            Self::Declined => "⊘ ",
+            Self::Undone => "↩\u{fe0e} ",
             Self::Unreachable => "⚠\u{fe0e} ",
             Self::Proven => "✔\u{fe0e} ",
             Self::Done | Self::Skipped | Self::Said => "",
@@ -376,6 +382,32 @@ fn timeline(room: Room<'_>) -> Markup {
             }
             p.quiet #no-entry hidden[!shown.entries.is_empty()] { (say("page.no_entry")) }
             @if let Some(older) = shown.older { p { a href=(older) { (say("page.older")) } } }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_must_tell_apart_has_a_word_and_a_sign_of_its_own() {
+        let all = [
+            Standing::Waiting,
+            Standing::Running,
+            Standing::InDoubt,
+            Standing::Failed,
+            Standing::Unreachable,
+            Standing::Blind,
+            Standing::Declined,
+            Standing::Undone,
+            Standing::Proven,
+        ];
+        for (index, one) in all.iter().enumerate() {
+            for other in &all[..index] {
+                assert_ne!(one.sign(), other.sign(), "{one:?} {other:?}");
+                assert_ne!(one.words(), other.words(), "{one:?} {other:?}");
+            }
         }
     }
 }

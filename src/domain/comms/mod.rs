@@ -20,6 +20,7 @@ mod step_card;
 pub use button::{Ask, Press};
 pub use form::{Form, Written};
 pub use home::home;
+pub use run_card::urgency;
 pub use silence::{back, silence};
 
 use crate::domain::actor::{Right, roles_for};
