@@ -23,7 +23,7 @@ pub(super) async fn first_page(
     headers: HeaderMap,
     Query(query): Query<Fields>,
 ) -> Response {
-    let guest = match web.guest(&headers) {
+    let guest = match web.guest(&headers).await {
         Ok(guest) => in_language(guest, &query),
         Err(response) => return *response,
     };
@@ -91,7 +91,7 @@ fn demo_facts(web: &Web, voice: &Voice<'_>) -> Vec<(String, String)> {
 
 /// Only the demo starts runs from the page, and only tabletops.
 pub(super) async fn start(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
-    let (guest, _) = match web.sent(&headers, &body) {
+    let (guest, _) = match web.sent(&headers, &body).await {
         Ok(sent) => sent,
         Err(response) => return *response,
     };

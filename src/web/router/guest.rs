@@ -42,25 +42,29 @@ pub(super) fn own(back: &str) -> &str {
 }
 
 impl Web {
-    pub(super) fn guest(&self, headers: &HeaderMap) -> Result<Guest, Box<Response>> {
-        let environment = &self.desk.environment;
-        match self.access.visitor(headers, environment) {
-            Some(visitor) => {
-                let room = environment.chat.language;
-                let language = access::language(headers, Some(&visitor), room);
-                Ok(Guest { visitor, language })
+    /// Spoken to in the language chosen on this page; else in theirs, as on every other surface.
+    pub(super) async fn guest(&self, headers: &HeaderMap) -> Result<Guest, Box<Response>> {
+        let Some(visitor) = self.access.visitor(headers, &self.desk.environment) else {
+            return Err(Box::new(see("/sign-in")));
+        };
+        let language = match access::language(headers) {
+            Some(language) => language,
+            None => {
+                let by = Desk::actor(&visitor.person, Surface::Web);
+                self.desk.recall(&by).await;
+                self.desk.language_of(&by)
             }
-            None => Err(Box::new(see("/sign-in"))),
-        }
+        };
+        Ok(Guest { visitor, language })
     }
 
     /// The guest and the fields of a form that really is one of ours.
-    pub(super) fn sent(
+    pub(super) async fn sent(
         &self,
         headers: &HeaderMap,
         body: &Bytes,
     ) -> Result<(Guest, Fields), Box<Response>> {
-        let guest = self.guest(headers)?;
+        let guest = self.guest(headers).await?;
         let fields: Fields = url::form_urlencoded::parse(body).into_owned().collect();
         if access::same(field(&fields, "token"), &guest.visitor.form_token) {
             Ok((guest, fields))
