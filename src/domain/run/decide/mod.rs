@@ -16,7 +16,7 @@ mod start;
 mod steering;
 mod team;
 
-pub use codes::agrees_to;
+pub use codes::{agrees_to, may_enrol};
 pub use reports::is_proven;
 pub(super) use run_wide::due_at;
 pub use start::{may_be, may_start, start};
