@@ -19,7 +19,7 @@ mod team;
 pub use codes::{agrees_to, may_enrol};
 pub use reports::is_proven;
 pub(super) use run_wide::due_at;
-pub use start::{may_be, may_start, start};
+pub use start::{may_be, may_start, start, starters};
 
 use super::protocol::{Event, Request};
 use super::refusal::Refusal;
