@@ -6,7 +6,7 @@ use super::value::Localized;
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
-const OURS: [(&str, &[&str]); 33] = [
+const OURS: [(&str, &[&str]); 41] = [
     ("trouble.unreachable", &["what", "detail"]),
     ("trouble.refused", &["what", "detail"]),
     ("trouble.no_action", &["what"]),
@@ -16,6 +16,14 @@ const OURS: [(&str, &[&str]); 33] = [
     ("trouble.no_answer", &["what"]),
     ("trouble.cut", &[]),
     ("trouble.no_return", &["what"]),
+    ("trouble.other_region", &["region", "environment", "primary", "dr"]),
+    ("trouble.other_account", &["what", "account", "environment", "ours"]),
+    ("trouble.no_arn", &["what"]),
+    ("trouble.no_arn_of", &["what", "service"]),
+    ("trouble.no_parameter", &["name"]),
+    ("trouble.no_list", &["name"]),
+    ("trouble.no_number", &["name"]),
+    ("trouble.no_request", &["why"]),
     ("told.replicas", &["what"]),
     ("told.restarted_at", &["what"]),
     ("told.pods", &["what"]),
