@@ -1,4 +1,4 @@
-//! The war room: run card, open steps, what was said, timeline.
+//! The war room: run card, open steps, settled ones, timeline.
 //!
 //! One element, `#live`, holds all that changes; [`live`] renders it alone, and the script swaps it when the server
 //! says that something happened. What waits for people comes before everything that is settled, in the document as on
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::domain::time::Span;
 use crate::web::blockkit::{self, Surface};
-use crate::web::frame::{Frame, Message, clock_text, document, message};
+use crate::web::frame::{Frame, clock_text, document};
 use crate::web::mrkdwn;
 
 pub use crate::domain::run::Kind;
@@ -62,26 +62,23 @@ pub enum Standing {
     Done,
     /// Left out, with a reason.
     Skipped,
-    /// Not a step: something that was said.
-    Said,
 }
 
 impl Standing {
     /// Class and message key.
-    fn words(self) -> (&'static str, Option<&'static str>) {
+    fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Waiting => ("waiting", Some("page.state.waiting")),
-            Self::Running => ("running", Some("page.state.running")),
-            Self::InDoubt => ("in-doubt", Some("page.state.in_doubt")),
-            Self::Failed => ("failed", Some("page.state.failed")),
-            Self::Unreachable => ("unreachable", Some("page.state.unreachable")),
-            Self::Blind => ("blind", Some("page.state.blind")),
-            Self::Declined => ("declined", Some("page.state.declined")),
-            Self::Undone => ("undone", Some("page.state.undone")),
-            Self::Proven => ("proven", Some("page.state.proven")),
-            Self::Done => ("done", Some("page.state.done")),
-            Self::Skipped => ("skipped", Some("page.state.skipped")),
-            Self::Said => ("said", None),
+            Self::Waiting => ("waiting", "page.state.waiting"),
+            Self::Running => ("running", "page.state.running"),
+            Self::InDoubt => ("in-doubt", "page.state.in_doubt"),
+            Self::Failed => ("failed", "page.state.failed"),
+            Self::Unreachable => ("unreachable", "page.state.unreachable"),
+            Self::Blind => ("blind", "page.state.blind"),
+            Self::Declined => ("declined", "page.state.declined"),
+            Self::Undone => ("undone", "page.state.undone"),
+            Self::Proven => ("proven", "page.state.proven"),
+            Self::Done => ("done", "page.state.done"),
+            Self::Skipped => ("skipped", "page.state.skipped"),
         }
     }
 
@@ -97,7 +94,7 @@ impl Standing {
             Self::Undone => "↩\u{fe0e} ",
             Self::Unreachable => "⚠\u{fe0e} ",
             Self::Proven => "✔\u{fe0e} ",
-            Self::Done | Self::Skipped | Self::Said => "",
+            Self::Done | Self::Skipped => "",
         }
     }
 }
@@ -180,13 +177,11 @@ pub struct Room<'a> {
     pub place: &'a str,
     /// Its clock; absent before impact is known.
     pub clock: Option<Clock>,
-    /// What only this person is told, such as a refusal.
-    pub notice: Option<Message<'a>>,
     /// The run card.
     pub run_card: &'a [Value],
     /// What is open, most urgent first.
     pub open: &'a [Card<'a>],
-    /// What is settled or was said, newest first.
+    /// What is settled, newest first.
     pub stream: &'a [Card<'a>],
     /// The timeline.
     pub timeline: Timeline<'a>,
@@ -217,7 +212,6 @@ pub fn live(room: Room<'_>) -> Markup {
     html! {
         div #live class=(class(room.kind)) {
             (strip(room))
-            @if let Some(said) = room.notice { div.aside { (message(room.frame, said)) } }
             main #main.areas {
                 section #open aria-labelledby="open-title" {
                     h2 #open-title { (say("page.open_steps")) }
@@ -297,10 +291,8 @@ fn ticking(room: Room<'_>, since_ms: i64) -> Markup {
 fn state(room: Room<'_>, standing: Standing) -> Markup {
     let (class, word) = standing.words();
     html! {
-        @if let Some(word) = word {
-            span class={ "state " (class) } {
-                span aria-hidden="true" { (standing.sign()) } ((room.frame.say)(word))
-            }
+        span class={ "state " (class) } {
+            span aria-hidden="true" { (standing.sign()) } ((room.frame.say)(word))
         }
     }
 }

@@ -49,15 +49,10 @@ pub(super) async fn first_page(
     let button = voice.plain(&Text::key("demo.button"));
     let facts = demo_facts(&web, &voice);
     let page = web.framed(&guest, "dr-buddy", "/", |frame| {
-        let scene = Scene {
-            kind: Kind::Tabletop,
-            headline: &headline,
-            facts: &facts,
-            button: &button,
-            fields: &[],
-        };
+        let scene =
+            Scene { kind: Kind::Tabletop, headline: &headline, facts: &facts, button: &button };
         let scene = web.access.is_demo().then_some(scene);
-        page::start(Start { frame, scene, notice: None, open: &open, closed: &closed })
+        page::start(Start { frame, scene, open: &open, closed: &closed })
     });
     keep_language(&web, &query, Html(page.into_string()).into_response())
 }

@@ -11,7 +11,7 @@ use crate::desk::{Answer, Desk};
 use crate::domain::actor::{Actor, Surface};
 use crate::domain::ids::RunId;
 use crate::domain::run::Run;
-use crate::domain::text::Text;
+use crate::domain::text::{Text, cut};
 use crate::domain::value::Language;
 use crate::store::StoreError;
 use crate::web::access::{self, Visitor};
@@ -142,7 +142,7 @@ impl Web {
     pub(super) fn refuse(&self, guest: &Guest, back: &str, text: &Text) -> Response {
         let said = self.voice(guest).mrkdwn(text);
         let page = self.framed(guest, "dr-buddy", back, |frame| {
-            let message = Message { tone: Tone::Refusal, what: &said, why: "", next: "" };
+            let message = Message { tone: Tone::Refusal, what: &said };
             page::message(frame, message, back)
         });
         (StatusCode::OK, Html(page.into_string())).into_response()
@@ -152,15 +152,15 @@ impl Web {
         tracing::error!(error = %crate::telemetry::Chain(error), "A page could not be read");
         let said = self.voice(guest).mrkdwn(&Text::key("refused.not_stored"));
         let page = self.framed(guest, "dr-buddy", "/", |frame| {
-            page::message(frame, Message { tone: Tone::Fault, what: &said, why: "", next: "" }, "/")
+            page::message(frame, Message { tone: Tone::Fault, what: &said }, "/")
         });
         (StatusCode::SERVICE_UNAVAILABLE, Html(page.into_string())).into_response()
     }
 
     pub(super) async fn run(&self, guest: &Guest, run: &str) -> Result<Run, Box<Response>> {
         let missing = || {
-            let run = run.chars().take(60).collect::<String>();
-            let text = Text::Key("refused.no_such_run", vec![("run", Text::raw(run))]);
+            let run = Text::raw(cut(run, 60));
+            let text = Text::Key("refused.no_such_run", vec![("run", run)]);
             Box::new(self.refuse(guest, "/", &text))
         };
         let id = RunId::parse(run).map_err(|_| missing())?;

@@ -77,7 +77,7 @@ fn signing_in(web: &Web, headers: &HeaderMap, refused: bool) -> Response {
         token: "",
         bar: None,
     };
-    let refusal = Message { tone: Tone::Refusal, what: &said, why: "", next: "" };
+    let refusal = Message { tone: Tone::Refusal, what: &said };
     let page = page::sign_in(frame, "/", refused.then_some(refusal));
     let status = if refused { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
     (status, Html(page.into_string())).into_response()

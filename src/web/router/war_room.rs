@@ -99,7 +99,6 @@ async fn draw(
             title: &title,
             place: &place,
             clock: Some(clock(web, &run, now)),
-            notice: None,
             run_card: &run_card,
             open: &open,
             stream: &stream,
