@@ -1,8 +1,9 @@
 //! What follows from a request. Changes nothing; may refuse.
 //!
-//! One file per kind of request: [`start`], what people `answers`, how they steer a step (`steering`), what
-//! concerns the whole run (`run_wide`), what is asked besides a press (`codes`) and what the engine `reports`. Whatever
-//! was asked, `follow` then opens the steps that may open now.
+//! One file per kind of request: [`start`], what people `answers`, how they steer a step (`steering`), who is on duty
+//! (`team`), what concerns the whole run (`run_wide`), messages of the `chat`, user `groups`, what is asked besides a
+//! press (`codes`) and what the engine `reports`. Whatever was asked, `follow` then opens the steps that may open now.
+//! What every request of a person passes is in `rights`.
 
 mod answers;
 mod chat;
