@@ -37,6 +37,7 @@ async fn chosen(door: Door) {
     stage.kill();
     stage.start().await;
     stage.told(MIA, "resume", "Aucune exécution ouverte").await;
+    assert_eq!(page(&stage, "").await, "en", "over a restart, and though he asks here first");
     stage.told(ANTOINE, "start pin", "Starting has changed nothing").await;
 
     // Forms and refusals are hers; the card everybody sees is the room's.
