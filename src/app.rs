@@ -21,15 +21,17 @@ use crate::actions::{ActionSettings, Actions};
 use crate::catalog::Catalog;
 use crate::config::{Config, Database, Local, SealKey};
 use crate::desk::Desk;
+use crate::domain::back_off::BackOff;
 use crate::domain::environment::Environment;
 use crate::domain::ids::EnvironmentId;
 use crate::domain::run::{Effect, Run};
 use crate::domain::text::Text;
+use crate::domain::time::Span;
 use crate::engine::channel::{Channel, Silent};
 use crate::engine::clock::{Clock, FastClock, SystemClock};
 use crate::engine::patience::Patience;
 use crate::engine::seal::Seal;
-use crate::engine::supervise::{BackOff, Supervisor};
+use crate::engine::supervise::Supervisor;
 use crate::engine::{Engine, outbox, recover};
 use crate::faults;
 use crate::slack::client::SlackClientHandle;
@@ -49,7 +51,7 @@ const GRACE: Duration = Duration::from_secs(25);
 /// How long open connections may take to close after that.
 const CLOSING: Duration = Duration::from_secs(2);
 /// The longest wait before a database that does not answer is tried again.
-const ASK_AGAIN: Duration = Duration::from_secs(10);
+const ASK_AGAIN: Span = Span::seconds(10);
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,7 +161,7 @@ impl App {
         folder: &Path,
         catalog: Catalog,
         speed: u32,
-    ) -> anyhow::Result<(Self, Desk, Arc<FastClock>)> {
+    ) -> anyhow::Result<(Self, Desk)> {
         let catalog = Arc::new(catalog);
         let id = EnvironmentId::parse("demo").context("`demo` is an id")?;
         let environment = find(&catalog, &id)?;
@@ -174,12 +176,12 @@ impl App {
         let seal = uuid::Uuid::new_v4().simple().to_string();
         let access = Arc::new(Access::Demo { seal });
         let stop = front.work.token().clone();
-        let web = Web { desk: desk.clone(), access, stop, clock: Some(Arc::clone(&fast)) };
+        let web = Web { desk: desk.clone(), access, stop, clock: Some(fast) };
         let engine = Arc::clone(&desk.engine);
         look_back(&front, &desk).await?;
         let_in(&front, &desk, router::routes(web), None);
         let app = Self { address: front.address, front, engine, grace: GRACE };
-        Ok((app, desk, fast))
+        Ok((app, desk))
     }
 
     /// The desk alone, on the database of a process that may be running: nothing is performed here.
@@ -359,7 +361,7 @@ fn let_in(front: &Front, desk: &Desk, routes: Router, sockets: Option<Arc<Status
 
 /// Looks at what was under way, however long the database is away.
 async fn look_back(front: &Front, desk: &Desk) -> anyhow::Result<()> {
-    let mut back_off = BackOff::up_to(ASK_AGAIN);
+    let mut back_off = BackOff::new(Span::seconds(1), ASK_AGAIN);
     loop {
         match try_to_look_back(front, desk).await {
             Ok(None) => return Ok(()),
@@ -370,7 +372,7 @@ async fn look_back(front: &Front, desk: &Desk) -> anyhow::Result<()> {
                 desk.environment.id
             ),
             Err(error) if error.is_passing() => {
-                again_later(front, &error, back_off.after(Duration::ZERO)).await;
+                again_later(front, &error, back_off.failed()).await;
             }
             Err(error) => return Err(error).context("could not take over the work"),
         }
@@ -388,8 +390,9 @@ async fn try_to_look_back(front: &Front, desk: &Desk) -> Result<Option<Run>, Sto
     Ok(foreign)
 }
 
-async fn again_later(front: &Front, error: &StoreError, wait: Duration) {
+async fn again_later(front: &Front, error: &StoreError, wait: Span) {
     front.door.come_to(Phase::Unreachable);
+    let wait = Duration::from_millis(wait.ms());
     let seconds = wait.as_secs();
     error!(error = %Chain(error), "The database cannot be reached; trying again in {seconds} s");
     tokio::time::sleep(wait).await;
@@ -398,12 +401,12 @@ async fn again_later(front: &Front, error: &StoreError, wait: Duration) {
 /// Opens the database. A PostgreSQL server that is not there (yet) is waited for, however long it takes.
 async fn wait_for(database: &Database, front: &Front) -> anyhow::Result<Arc<dyn Store>> {
     let Database::Postgres(url) = database else { return open(database).await };
-    let mut back_off = BackOff::up_to(ASK_AGAIN);
+    let mut back_off = BackOff::new(Span::seconds(1), ASK_AGAIN);
     loop {
         match PostgresStore::open(url).await {
             Ok(store) => return Ok(Arc::new(store)),
             Err(error) if error.is_passing() => {
-                again_later(front, &error, back_off.after(Duration::ZERO)).await;
+                again_later(front, &error, back_off.failed()).await;
             }
             Err(error) => return Err(error).context("could not open the database of DATABASE_URL"),
         }

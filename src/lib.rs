@@ -72,7 +72,9 @@
 //! *An action*: a row in its system's file under [`domain::action`] → its file in `actions/` and what a tabletop
 //! pretends, in `actions/simulated` → one line for both in `actions/registry` → its remarks in `prompts/messages`.
 //! Tests demand each of these, and print what `deploy/` must hold then.
-//! *A command*: a variant in [`slack::command`]. *A language*: a folder in `prompts/messages`. *A runbook*: YAML only.
+//! *A command*: a word and a variant in [`slack::command`]. *A language*: a variant of [`domain::value::Language`], its
+//! texts in [`domain::value::Localized`] and in every document, and its folder in `prompts/messages`; the compiler and
+//! tests list the rest. *A runbook*: YAML only.
 
 pub mod domain;
 

@@ -61,9 +61,9 @@ async fn run(args: Args, out: &mut dyn Write) -> io::Result<Ended> {
             demo::demo(listen, keep, speed.unwrap_or(1), out).await
         }
         Command::Serve => serve::serve(&config::variable, &mut io::stderr()).await,
-        Command::Run { verb, step, run, digest, words } => {
+        Command::Run { verb, step, role, run, digest, words } => {
             at_terminal();
-            let wish = run::Wish { verb, step, words: words.join(" "), run, digest };
+            let wish = run::Wish { verb, step, role, words: words.join(" "), run, digest };
             local::run(&config::variable, &wish, out).await
         }
         Command::Enrol { person, remove, list } => {

@@ -1,7 +1,9 @@
 //! What a step names must lie inside the environment it acts on: its account, its two regions.
 
 use super::LookError;
+use super::params::unsafe_because;
 use crate::domain::environment::Environment;
+use crate::domain::text::told;
 
 /// Refuses a region that is not one of the environment's two.
 pub(super) fn region_inside(environment: &Environment, region: &str) -> Result<(), LookError> {
@@ -9,12 +11,8 @@ pub(super) fn region_inside(environment: &Environment, region: &str) -> Result<(
     if region == regions.primary || region == regions.dr {
         return Ok(());
     }
-    Err(LookError::Unsafe {
-        detail: format!(
-            "region `{region}` is neither of the regions of environment `{}` ({}, {})",
-            environment.id, regions.primary, regions.dr
-        ),
-    })
+    let id = environment.id.as_str();
+    Err(unsafe_because(told("trouble.other_region", &[region, id, &regions.primary, &regions.dr])))
 }
 
 /// The parts of an ARN that we need.
@@ -41,18 +39,15 @@ pub(super) fn arn_inside(
 ) -> Result<Arn, LookError> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     let [prefix, _partition, of_service, region, account, resource] = parts.as_slice() else {
-        return Err(LookError::Unsafe { detail: format!("`{text}` is not an ARN") });
+        return Err(unsafe_because(told("trouble.no_arn", &[text])));
     };
     if *prefix != "arn" || *of_service != service || resource.is_empty() {
-        return Err(LookError::Unsafe { detail: format!("`{text}` is not an ARN of {service}") });
+        return Err(unsafe_because(told("trouble.no_arn_of", &[text, service])));
     }
     if *account != environment.account {
-        return Err(LookError::Unsafe {
-            detail: format!(
-                "`{text}` belongs to account {account}, environment `{}` is account {}",
-                environment.id, environment.account
-            ),
-        });
+        let id = environment.id.as_str();
+        let args = [text, account, id, &environment.account];
+        return Err(unsafe_because(told("trouble.other_account", &args)));
     }
     region_inside(environment, region)?;
     Ok(Arn { region: (*region).to_owned(), resource: (*resource).to_owned() })
@@ -61,6 +56,7 @@ pub(super) fn arn_inside(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::text::Text;
 
     #[test]
     fn a_context_of_another_account_or_region_is_refused() {
@@ -73,5 +69,11 @@ mod tests {
         assert!(of("us-east-1", "111111111111").is_err());
         assert!(of("ap-south-1", "000000000000").is_err());
         assert_eq!(context_inside(&demo, "kind-local"), Ok(()));
+        let said = of("us-east-1", "111111111111").unwrap_err().said();
+        let Text::Key(key, args) = Text::seen(&said) else { panic!("no sentence of ours: {said}") };
+        assert_eq!(key, "trouble.other_account");
+        assert!(args.contains(&("ours", Text::raw("000000000000"))), "{args:?}");
+        let said = of("ap-south-1", "000000000000").unwrap_err().said();
+        assert!(matches!(Text::seen(&said), Text::Key("trouble.other_region", _)), "{said}");
     }
 }

@@ -1,7 +1,7 @@
 //! `human.task` and `human.decide`: nothing outside happens; people do, or decide, and say so.
 //!
-//! The request holds what is asked, so that people agree to these words and not to later ones. The facts of the steps
-//! that a decision looks at are added by the engine, which knows them and their age.
+//! The request holds what is asked, so that people agree to these words and not to later ones. What the steps saw that a
+//! decision looks at is not in it: the run knows that and its age ([`crate::domain::run::decision`]).
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};

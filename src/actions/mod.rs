@@ -128,6 +128,13 @@ pub struct Probe {
     pub saw: String,
 }
 
+impl Probe {
+    /// Nothing could be seen.
+    fn blind(error: &LookError) -> Self {
+        Self { happened: Happened::Unknown, facts: Map::new(), saw: error.said() }
+    }
+}
+
 /// A kind of thing a step does, at one outside system.
 #[async_trait]
 pub trait Action: Send + Sync + std::fmt::Debug {

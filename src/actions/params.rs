@@ -8,18 +8,14 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{Call, LookError, Outcome};
+use crate::domain::text::{cut, told};
 
 /// Longest text of somebody else's error that we keep.
 const LONGEST: usize = 300;
 
 /// `text` on one line, cut at a length that fits a message.
 pub(super) fn clip(text: &str) -> String {
-    let mut clean: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        clean.push('…');
-    }
-    clean
+    cut(&text.replace(char::is_control, " "), LONGEST)
 }
 
 pub(super) fn unsafe_because(detail: impl Into<String>) -> LookError {
@@ -27,8 +23,7 @@ pub(super) fn unsafe_because(detail: impl Into<String>) -> LookError {
 }
 
 pub(super) fn text<'a>(call: &Call<'a>, name: &str) -> Result<&'a str, LookError> {
-    optional_text(call, name)
-        .ok_or_else(|| unsafe_because(format!("parameter `{name}` is missing")))
+    optional_text(call, name).ok_or_else(|| unsafe_because(told("trouble.no_parameter", &[name])))
 }
 
 pub(super) fn optional_text<'a>(call: &Call<'a>, name: &str) -> Option<&'a str> {
@@ -42,7 +37,7 @@ pub(super) fn texts<'a>(call: &Call<'a>, name: &str) -> Result<Vec<&'a str>, Loo
         .and_then(Value::as_array)
         .and_then(|list| list.iter().map(Value::as_str).collect());
     list.filter(|list| !list.is_empty())
-        .ok_or_else(|| unsafe_because(format!("parameter `{name}` is not a list of texts")))
+        .ok_or_else(|| unsafe_because(told("trouble.no_list", &[name])))
 }
 
 pub(super) fn flag(call: &Call<'_>, name: &str) -> bool {
@@ -63,13 +58,13 @@ pub(super) fn whole(call: &Call<'_>, name: &str) -> Result<u32, LookError> {
     };
     number
         .and_then(|number| u32::try_from(number).ok())
-        .ok_or_else(|| unsafe_because(format!("parameter `{name}` is not a whole number")))
+        .ok_or_else(|| unsafe_because(told("trouble.no_number", &[name])))
 }
 
 /// The request as the preview wrote it; what `run` sends comes from here and nowhere else.
 pub(super) fn request<T: DeserializeOwned>(value: &Value) -> Result<T, LookError> {
     serde_json::from_value(value.clone())
-        .map_err(|error| unsafe_because(format!("this is not a request of this action: {error}")))
+        .map_err(|error| unsafe_because(told("trouble.no_request", &[&error.to_string()])))
 }
 
 pub(super) fn json_of(request: &impl Serialize) -> Value {

@@ -9,7 +9,7 @@ use super::aws::{
     Aurora, Aws, AwsSettings, Detach, FailoverGlobal, Pin, PromoteReplica, ReplaceHost, SetTtl,
     SwapRoles,
 };
-use super::http::{Check, HttpSettings};
+use super::http::{Canary, Check, HttpSettings};
 use super::human::Human;
 use super::kube::{KubeSettings, Restart, Scale};
 use super::simulated::{self, Pretend};
@@ -82,7 +82,8 @@ impl Actions {
             line("secretsmanager.replace_host", ReplaceHost::new(aws()), secrets::ReplaceHost),
             line("k8s.scale", Scale::new(clusters()), kube::Scale),
             line("k8s.restart", Restart::new(clusters()), kube::Restart),
-            line("http.check", Check::new(settings.http), http::Check),
+            line("http.check", Check::new(settings.http.clone()), http::Check),
+            line("http.canary", Canary::new(settings.http), http::Canary),
             people("human.task", "task"),
             people("human.decide", "decide"),
         ]);

@@ -6,7 +6,7 @@ use crate::domain::ids::{Digest, EnvironmentId, RunId};
 use crate::domain::run::declared::Declared;
 use crate::domain::run::{Kind, Start};
 use crate::domain::runbook::Runbook;
-use crate::domain::text::Text;
+use crate::domain::text::{Text, cut, nearest};
 use crate::domain::time::Timestamp;
 
 /// The runbook that is meant when none is named.
@@ -73,13 +73,8 @@ pub fn run_id(environment: &Environment, key: &str, at: Timestamp) -> RunId {
 }
 
 fn nothing_like(key: &'static str, name: &str, all: Vec<&str>) -> Text {
-    let near = all
-        .iter()
-        .map(|id| (strsim::damerau_levenshtein(id, name), *id))
-        .min()
-        .filter(|(distance, _)| *distance <= 3)
-        .map_or("", |(_, id)| id);
-    let name: String = name.chars().take(60).collect();
+    let near = nearest(name, all.iter().copied()).unwrap_or_default();
+    let name = cut(name, 60);
     Text::Key(
         key,
         vec![

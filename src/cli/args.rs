@@ -39,11 +39,14 @@ pub enum Command {
     Serve,
     /// Drive a run from here, for the hour in which Slack is down; `DR_BUDDY_TOKEN` says who you are
     Run {
-        /// list, show, run, approve, reject, go, no-go, skip, retry, look-again, done, note, hold, resume, close …
+        /// list, show, run, approve, reject, go, no-go, skip, retry, look-again, done, take, note, hold, resume, close …
         verb: String,
         /// The step it is about
         #[arg(long)]
         step: Option<String>,
+        /// The role it is about, for `take`
+        #[arg(long)]
+        role: Option<String>,
         /// The run; the open one unless told
         #[arg(long)]
         run: Option<String>,

@@ -34,7 +34,7 @@ pub async fn demo(
         }
     };
     match App::demo(listen, folder.path(), catalog, speed).await {
-        Ok((app, _, _)) => {
+        Ok((app, _)) => {
             writeln!(
                 out,
                 "Open http://{} — the incident is happening. Ctrl-C ends the demo.",

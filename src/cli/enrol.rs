@@ -7,13 +7,15 @@ use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use tracing::{info, warn};
 
-use super::run::ask_code;
+use super::run::{ask_code, key};
 use super::serve::Ended;
-use crate::desk::Desk;
-use crate::domain::actor::{Actor, Role, Surface};
+use crate::desk::{Answer, Desk};
+use crate::domain::actor::{Actor, Surface};
 use crate::domain::code::{self, Secret};
 use crate::domain::environment::Person;
 use crate::domain::ids::PersonId;
+use crate::domain::run::Request;
+use crate::domain::run::decide::may_enrol;
 use crate::domain::text::Text;
 use crate::engine::seal::new_secret;
 use crate::store::codes::Enrolment;
@@ -54,7 +56,7 @@ pub async fn enrol(
         let text = Text::Key("cli.enrol.unknown", vec![("name", Text::raw(name))]);
         return refused(desk, &by, &text, out);
     };
-    if person.id != me.id && !me.roles.contains(&Role::Ic) {
+    if may_enrol(&desk.environment, &by, &person.id).is_err() {
         return refused(desk, &by, &Text::key("cli.enrol.only"), out);
     }
     let whose = |key| {
@@ -62,13 +64,7 @@ pub async fn enrol(
     };
     let (store, environment) = (&desk.engine.store, &desk.environment.id);
     if wish == Wish::Remove {
-        let ended = store.end_enrolment(environment, &person.id).await.map_err(io::Error::other)?;
-        if !ended {
-            return refused(desk, &by, &whose("cli.enrol.none"), out);
-        }
-        warn!(actor = ?by, "Ended the enrolment of `{}`", person.id);
-        say(desk, &by, &whose("cli.enrol.removed"), out)?;
-        return Ok(Ended::Well);
+        return remove(desk, &by, &person.id, whose, out).await;
     }
     let Some(seal) = &desk.engine.seal else {
         return refused(desk, &by, &Text::key("cli.enrol.no_key"), out);
@@ -91,6 +87,38 @@ pub async fn enrol(
     }
     info!(actor = ?by, "Enrolled `{}`", person.id);
     say(desk, &by, &whose("cli.enrol.done"), out)?;
+    Ok(Ended::Well)
+}
+
+/// Takes the codes of this person away. An open run asks for one code fewer from then on: so that comes onto its record
+/// before, or does not happen.
+async fn remove(
+    desk: &Desk,
+    by: &Actor,
+    person: &PersonId,
+    whose: impl Fn(&'static str) -> Text,
+    out: &mut dyn Write,
+) -> io::Result<Ended> {
+    let (store, environment) = (&desk.engine.store, &desk.environment.id);
+    if !store.is_enrolled(environment, person).await.map_err(io::Error::other)? {
+        return refused(desk, by, &whose("cli.enrol.none"), out);
+    }
+    if desk.open_run().await.map_err(io::Error::other)?.is_some() {
+        let text = desk.room_voice().plain(&whose("cli.enrol.noted"));
+        match desk.ask_open_run(&key(), by, &Request::Note { text }).await {
+            Answer::Done { .. } => {}
+            Answer::CodeAsked(text) | Answer::Refused(text) => {
+                return refused(desk, by, &text, out);
+            }
+            Answer::Failed(text) => {
+                say(desk, by, &text, out)?;
+                return Ok(Ended::Badly);
+            }
+        }
+    }
+    warn!(actor = ?by, "Takes the one-time codes of `{person}` away");
+    store.end_enrolment(environment, person).await.map_err(io::Error::other)?;
+    say(desk, by, &whose("cli.enrol.removed"), out)?;
     Ok(Ended::Well)
 }
 

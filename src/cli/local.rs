@@ -50,9 +50,8 @@ pub async fn run(read: Read<'_>, wish: &Wish, out: &mut dyn Write) -> io::Result
         Ok(opened) => opened,
         Err(ended) => return Ok(ended),
     };
-    let Some(person) = me(&local, &desk, out)? else { return Ok(Ended::Refused) };
+    let Some(person) = me(&local, &desk, out).await? else { return Ok(Ended::Refused) };
     let by: Actor = Desk::actor(person, Surface::Cli);
-    desk.recall(&by).await;
     let mut input = io::BufReader::new(io::stdin());
     run::run(&desk, &by, wish, &mut input, out).await
 }
@@ -71,16 +70,21 @@ pub async fn enrol(
         Ok(opened) => opened,
         Err(ended) => return Ok(ended),
     };
-    let Some(person) = me(&local, &desk, out)? else { return Ok(Ended::Refused) };
+    let Some(person) = me(&local, &desk, out).await? else { return Ok(Ended::Refused) };
     let mut input = io::BufReader::new(io::stdin());
     enrol::enrol(&desk, person, whom, wish, &mut input, out).await
 }
 
-/// The person of the token, who is told so if there is none.
-fn me<'a>(local: &Local, desk: &'a Desk, out: &mut dyn Write) -> io::Result<Option<&'a Person>> {
+/// The person of the token, in whose language everything is said from now on; who is told so if there is none.
+async fn me<'a>(
+    local: &Local,
+    desk: &'a Desk,
+    out: &mut dyn Write,
+) -> io::Result<Option<&'a Person>> {
     let person = local.person.as_ref().and_then(|id| desk.environment.person(id));
-    if person.is_none() {
-        writeln!(out, "{}", desk.room_voice().plain(&Text::key("cli.no_token")))?;
+    match person {
+        Some(person) => drop(desk.recall(&Desk::actor(person, Surface::Cli)).await),
+        None => writeln!(out, "{}", desk.room_voice().plain(&Text::key("cli.no_token")))?,
     }
     Ok(person)
 }

@@ -7,8 +7,9 @@ use super::plain;
 use super::serve::Ended;
 use crate::desk::{Answer, Desk};
 use crate::domain::actor::Actor;
+use crate::domain::actor::Role;
 use crate::domain::code::Typed;
-use crate::domain::comms::{self, Ask, Press, Written};
+use crate::domain::comms::{self, Ask, Press, Written, form};
 use crate::domain::ids::{RunId, StepId};
 use crate::domain::run::{Run, StepState};
 use crate::domain::text::Text;
@@ -23,6 +24,8 @@ pub struct Wish {
     pub verb: String,
     /// About which step, if it is about one.
     pub step: Option<String>,
+    /// About which role, if it is about one.
+    pub role: Option<String>,
     /// The words it wants.
     pub words: String,
     /// In which run; the open one unless told.
@@ -79,7 +82,7 @@ pub async fn run(
 }
 
 /// A second press is a request of its own.
-fn key() -> String {
+pub(super) fn key() -> String {
     format!("cli/{}", uuid::Uuid::new_v4())
 }
 
@@ -155,7 +158,7 @@ fn press(
     input: &mut dyn BufRead,
     out: &mut dyn Write,
 ) -> io::Result<Option<Press>> {
-    let Some(name) = &wish.step else { return Ok(Some(Press::of_run(ask, &run.id))) };
+    let Some(name) = &wish.step else { return of_run(desk, by, run, ask, wish, out) };
     let found = StepId::parse(name).ok().filter(|step| run.steps.contains_key(step));
     let Some(step) = found else {
         let text = Text::Key("refused.no_such_step", vec![("step", Text::raw(name))]);
@@ -172,8 +175,8 @@ fn press(
     }
     let shown = run.steps.get(&step).and_then(|at| at.shown.as_ref());
     let digest = shown.map(|shown| &shown.digest);
-    let agrees = matches!(ask, Ask::Run | Ask::Approve | Ask::Go | Ask::BreakGlass);
-    if let (true, Some(digest)) = (agrees, digest) {
+    let press = Press::of_step(ask, &run.id, &step, digest);
+    if let (true, Some(digest)) = (form::agrees(&press), digest) {
         let typed = match &wish.digest {
             Some(typed) => typed.clone(),
             None => {
@@ -196,5 +199,41 @@ fn press(
             return Ok(None);
         }
     }
-    Ok(Some(Press::of_step(ask, &run.id, &step, digest)))
+    Ok(Some(press))
+}
+
+/// The press that is meant without a step: about the run, or about a role. What is missing is asked for.
+fn of_run(
+    desk: &Desk,
+    by: &Actor,
+    run: &Run,
+    ask: Ask,
+    wish: &Wish,
+    out: &mut dyn Write,
+) -> io::Result<Option<Press>> {
+    let role = wish.role.as_deref().and_then(Role::parse);
+    let press = match role {
+        Some(role) if ask == Ask::Take => Press::of_role(ask, &run.id, role),
+        Some(_) | None => Press::of_run(ask, &run.id),
+    };
+    if press.request("").is_ok() {
+        return Ok(Some(press));
+    }
+    let verb = ("verb", Text::raw(ask.name()));
+    let list = |names: Vec<&str>| Text::List(names.into_iter().map(Text::raw).collect());
+    let text = if ask == Ask::Take {
+        let roles = list(Role::ALL.map(Role::name).to_vec());
+        Text::Key("cli.which_role", vec![verb, ("roles", roles)])
+    } else {
+        let now = desk.engine.clock.now();
+        let offers = |step: &StepId| {
+            let card = comms::step_card(run, step, now);
+            card.is_some_and(|card| plain::verbs(&card).contains(&ask.name()))
+        };
+        let steps = run.runbook.steps.iter().map(|step| &step.id).filter(|step| offers(step));
+        let steps = list(steps.map(StepId::as_str).collect());
+        Text::Key("cli.which_step", vec![verb, ("steps", steps)])
+    };
+    refuse(desk, by, &text, out)?;
+    Ok(None)
 }

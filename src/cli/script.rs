@@ -39,7 +39,7 @@ pub async fn play(speed: u32, language: Language, out: &mut dyn Write) -> io::Re
     };
     let folder = Folder::new()?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let (app, desk, _) = match App::demo(listen, &folder.0, catalog, speed).await {
+    let (app, desk) = match App::demo(listen, &folder.0, catalog, speed).await {
         Ok(started) => started,
         Err(error) => {
             writeln!(out, "{error:#}")?;

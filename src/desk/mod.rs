@@ -1,5 +1,6 @@
 //! The desk: what every surface does with what people ask. It finds the person and the run, hands the request in, and
-//! says what came of it, in one text. The rules are in the domain; nothing is allowed or refused here.
+//! says what came of it, in one text. The rules are the domain's; refused here is only what never comes to one: no run is
+//! open, no runbook has that name, a button is not ours, nobody knows the person.
 
 mod language;
 

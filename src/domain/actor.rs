@@ -127,6 +127,8 @@ pub enum Right {
     Hold,
     /// Go on after a hold; close: the commander.
     Command,
+    /// Give somebody else one-time codes, or take theirs away: the commander.
+    Enrol,
 }
 
 /// The roles that give a right, given the roles of the step's gate and the step's owner.
@@ -138,7 +140,7 @@ pub fn roles_for(right: Right, gate: &[Role], owner: Role) -> Option<Vec<Role>> 
         Right::Answer => Some(gate.to_vec()),
         Right::Steer if owner == Role::Ic => Some(vec![Role::Ic]),
         Right::Steer => Some(vec![owner, Role::Ic]),
-        Right::Command => Some(vec![Role::Ic]),
+        Right::Command | Right::Enrol => Some(vec![Role::Ic]),
     }
 }
 

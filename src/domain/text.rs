@@ -6,7 +6,7 @@ use super::value::Localized;
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
-const OURS: [(&str, &[&str]); 36] = [
+const OURS: [(&str, &[&str]); 46] = [
     ("trouble.unreachable", &["what", "detail"]),
     ("trouble.refused", &["what", "detail"]),
     ("trouble.no_action", &["what"]),
@@ -16,6 +16,14 @@ const OURS: [(&str, &[&str]); 36] = [
     ("trouble.no_answer", &["what"]),
     ("trouble.cut", &[]),
     ("trouble.no_return", &["what"]),
+    ("trouble.other_region", &["region", "environment", "primary", "dr"]),
+    ("trouble.other_account", &["what", "account", "environment", "ours"]),
+    ("trouble.no_arn", &["what"]),
+    ("trouble.no_arn_of", &["what", "service"]),
+    ("trouble.no_parameter", &["name"]),
+    ("trouble.no_list", &["name"]),
+    ("trouble.no_number", &["name"]),
+    ("trouble.no_request", &["why"]),
     ("told.replicas", &["what"]),
     ("told.restarted_at", &["what"]),
     ("told.pods", &["what"]),
@@ -44,6 +52,8 @@ const OURS: [(&str, &[&str]); 36] = [
     ("told.no_time", &["seconds"]),
     ("told.timed_out", &["seconds"]),
 ];
+/// Longest word that is compared with names.
+const LONGEST_WORD: usize = 64;
 /// Between two arguments.
 const APART: &str = " | ";
 
@@ -57,6 +67,25 @@ pub fn told(key: &str, args: &[&str]) -> String {
     let args = args.join(APART);
     let args = args.trim_end().trim_end_matches(APART.trim()).trim_end();
     format!("{key} {args}").trim_end().to_owned()
+}
+
+/// At most so many characters, with an ellipsis where something was cut.
+pub fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut cut: String = text.chars().take(most.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+/// The one of these names that was perhaps meant. A word that is like none of them is left alone.
+pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Words of any length would do for strsim.
+    let word = Some(word.to_lowercase()).filter(|word| word.len() <= LONGEST_WORD)?;
+    let near = |name: &'a str| (strsim::damerau_levenshtein(&word, &name.to_lowercase()), name);
+    let (distance, name) = names.into_iter().map(near).min()?;
+    (distance <= 2.max(name.len() / 4)).then_some(name)
 }
 
 /// A piece of text that can be said in any language.
@@ -202,5 +231,22 @@ mod tests {
         ] {
             assert_eq!(Text::seen(text), Text::raw(shown));
         }
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_and_what_fits_is_left_whole() {
+        assert_eq!(cut("éléphant", 8), "éléphant");
+        assert_eq!(cut("éléphant", 4), "élé…");
+        assert_eq!(cut("ab", 0), "…");
+    }
+
+    #[test]
+    fn a_near_name_is_meant_and_a_far_one_is_not() {
+        let names = ["status", "start", "region-failover"];
+        assert_eq!(nearest("Statsu", names), Some("status"));
+        assert_eq!(nearest("regionfailovr", names), Some("region-failover"));
+        assert_eq!(nearest("format", names), None);
+        assert_eq!(nearest(&"s".repeat(LONGEST_WORD + 1), names), None);
+        assert_eq!(nearest("status", []), None);
     }
 }

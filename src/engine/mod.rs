@@ -1,11 +1,11 @@
 //! Drives the domain durably: in → decide → record → effect.
 //!
-//! [`Engine::submit`] is the only way anything changes: one transaction per request. Where the rules want more than a
-//! press, `codes` asks for it. The [`outbox`] performs what was recorded; [`attempt`] does the steps' own work (preview,
-//! call, proof, probe); `tell` shows messages, `chat` reads those that people marked, `groups` who is in a user group,
-//! `watch` keeps the warning of the bot's silence, all of them with one `effect` in hand. Whatever was interrupted is found in the outbox again and takes
-//! the same path; an attempt found open is probed, never repeated, and before any other work ([`recover`]). What runs for
-//! long is kept running by [`supervise`].
+//! [`Engine::start`] opens a run, and it changes by [`Engine::submit`] alone: one transaction per request. Where the
+//! rules want more than a press, `codes` asks for it. The [`outbox`] performs what was recorded; [`attempt`] does the
+//! steps' own work (preview, call, proof, probe); `tell` shows messages, `chat` reads those that people marked, `groups`
+//! who is in a user group, `watch` keeps the warning of the bot's silence, all of them with one `effect` in hand.
+//! Whatever was interrupted is found in the outbox again and takes the same path; an attempt found open is probed, never
+//! repeated, and before any other work ([`recover`]). What runs for long is kept running by [`supervise`].
 //!
 //! It decides nothing (that is the domain's), writes no SQL, and knows no surface: what people press and read is not
 //! known here.

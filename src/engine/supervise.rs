@@ -9,41 +9,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info};
 
-/// The first wait before something that failed is tried again; it doubles each time.
-const FIRST: Duration = Duration::from_secs(1);
-/// The longest wait.
-const LONGEST: Duration = Duration::from_secs(60);
+use super::patience::span;
+use crate::domain::back_off::BackOff;
+use crate::domain::time::Span;
 
-/// How long to wait before something that failed is tried again.
-#[derive(Debug, Clone, Copy)]
-pub struct BackOff {
-    longest: Duration,
-    failed: u32,
-}
-
-impl Default for BackOff {
-    fn default() -> Self {
-        Self::up_to(LONGEST)
-    }
-}
-
-impl BackOff {
-    /// With a longest wait of its own.
-    pub fn up_to(longest: Duration) -> Self {
-        Self { longest, failed: 0 }
-    }
-
-    /// The next wait, after it ran for so long. What ran well for longer than the longest wait starts from the
-    /// beginning.
-    pub fn after(&mut self, ran: Duration) -> Duration {
-        if ran > self.longest {
-            self.failed = 0;
-        }
-        let wait = FIRST.saturating_mul(1 << self.failed.min(6)).min(self.longest);
-        self.failed = self.failed.saturating_add(1);
-        wait
-    }
-}
+/// The first wait before a task that ended is started again; it doubles each time.
+const FIRST: Span = Span::seconds(1);
+/// The longest wait. A task that ran for longer ran well.
+const LONGEST: Span = Span::seconds(60);
 
 /// The tasks of a process.
 #[derive(Debug, Clone, Default)]
@@ -67,7 +40,7 @@ impl Supervisor {
     {
         let token = self.token.clone();
         self.tracker.spawn(async move {
-            let mut back_off = BackOff::default();
+            let mut back_off = BackOff::new(FIRST, LONGEST);
             while !token.is_cancelled() {
                 let began = Instant::now();
                 let mut task = JoinSet::new();
@@ -81,7 +54,10 @@ impl Supervisor {
                         info!(task = name, "Task `{name}` ended");
                     }
                 }
-                let wait = back_off.after(began.elapsed());
+                if span(began.elapsed()) > LONGEST {
+                    back_off.worked();
+                }
+                let wait = Duration::from_millis(back_off.failed().ms());
                 info!(task = name, "Starting task `{name}` again in {} s", wait.as_secs());
                 tokio::select! {
                     () = token.cancelled() => {}
@@ -113,16 +89,6 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
-
-    #[test]
-    fn what_keeps_failing_is_tried_ever_later_and_what_ran_well_starts_anew() {
-        let mut back_off = BackOff::default();
-        let waits: Vec<u64> = (0..9).map(|_| back_off.after(FIRST).as_secs()).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        assert_eq!(back_off.after(LONGEST), LONGEST);
-        assert_eq!(back_off.after(LONGEST * 2), FIRST);
-        assert_eq!(back_off.after(FIRST), FIRST * 2);
-    }
 
     #[tokio::test]
     async fn a_task_that_panics_or_ends_is_started_again_until_the_end() {

@@ -11,12 +11,12 @@ use crate::domain::ids::RunId;
 use crate::store::Stored;
 
 /// Runs that meet in one of these wait for each other, which costs little.
-const ROWS: usize = 16;
+const LOCKS: usize = 16;
 
 /// Who is next, and what the one before left.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    rows: [Row; ROWS],
+    rows: [Row; LOCKS],
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ impl Turns {
     pub(super) async fn wait(&self, run: &RunId) -> Turn<'_> {
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(run.as_str());
         let [first, rest @ ..] = &self.rows;
-        let index = usize::try_from(hash % ROWS as u64).unwrap_or_default();
+        let index = usize::try_from(hash % LOCKS as u64).unwrap_or_default();
         let row = index.checked_sub(1).and_then(|index| rest.get(index)).unwrap_or(first);
         Turn { left: row.left.lock().await, underway: &row.underway }
     }

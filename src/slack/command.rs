@@ -2,6 +2,7 @@
 
 use crate::domain::actor::Role;
 use crate::domain::run::Kind;
+use crate::domain::text::{cut, nearest};
 use crate::domain::value::Language;
 
 /// What somebody typed.
@@ -87,24 +88,99 @@ pub enum NotACommand {
     },
 }
 
-/// Every command: its word, how it is typed, the message key of what it does.
-pub const ALL: [(&str, &str, &str); 15] = [
-    ("start", "start [runbook] [incident|exercise|tabletop]", "command.help.start"),
-    ("status", "status", "command.help.status"),
-    ("next", "next", "command.help.next"),
-    ("note", "note <text>", "command.help.note"),
-    ("timeline", "timeline", "command.help.timeline"),
-    ("take", "take <role>", "command.help.take"),
-    ("assign", "assign <role> @somebody", "command.help.assign"),
-    ("handover", "handover @somebody", "command.help.handover"),
-    ("hold", "hold <reason>", "command.help.hold"),
-    ("resume", "resume", "command.help.resume"),
-    ("attach", "attach <runbook>", "command.help.attach"),
-    ("close", "close [reason]", "command.help.close"),
-    ("runbooks", "runbooks", "command.help.runbooks"),
-    ("lang", "lang fr|en", "command.help.lang"),
-    ("help", "help", "command.help.help"),
-];
+/// The first word of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// [`Command::Declare`], [`Command::Start`]
+    Start,
+    /// [`Command::Status`]
+    Status,
+    /// [`Command::Next`]
+    Next,
+    /// [`Command::Note`]
+    Note,
+    /// [`Command::Timeline`]
+    Timeline,
+    /// [`Command::Take`]
+    Take,
+    /// [`Command::Assign`]
+    Assign,
+    /// [`Command::Assign`]: of the commander
+    Handover,
+    /// [`Command::Hold`]
+    Hold,
+    /// [`Command::Resume`]
+    Resume,
+    /// [`Command::Attach`]
+    Attach,
+    /// [`Command::Close`]
+    Close,
+    /// [`Command::Runbooks`]
+    Runbooks,
+    /// [`Command::Lang`]
+    Lang,
+    /// [`Command::Help`]
+    Help,
+}
+
+impl Word {
+    /// All of them, as help lists them. What is not in here is not understood either.
+    pub const ALL: [Self; 15] = [
+        Self::Start,
+        Self::Status,
+        Self::Next,
+        Self::Note,
+        Self::Timeline,
+        Self::Take,
+        Self::Assign,
+        Self::Handover,
+        Self::Hold,
+        Self::Resume,
+        Self::Attach,
+        Self::Close,
+        Self::Runbooks,
+        Self::Lang,
+        Self::Help,
+    ];
+
+    /// How it is typed, and the message key of what it does.
+    pub fn help(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Start => ("start [runbook] [incident|exercise|tabletop]", "command.help.start"),
+            Self::Status => ("status", "command.help.status"),
+            Self::Next => ("next", "command.help.next"),
+            Self::Note => ("note <text>", "command.help.note"),
+            Self::Timeline => ("timeline", "command.help.timeline"),
+            Self::Take => ("take <role>", "command.help.take"),
+            Self::Assign => ("assign <role> @somebody", "command.help.assign"),
+            Self::Handover => ("handover @somebody", "command.help.handover"),
+            Self::Hold => ("hold <reason>", "command.help.hold"),
+            Self::Resume => ("resume", "command.help.resume"),
+            Self::Attach => ("attach <runbook>", "command.help.attach"),
+            Self::Close => ("close [reason]", "command.help.close"),
+            Self::Runbooks => ("runbooks", "command.help.runbooks"),
+            Self::Lang => ("lang fr|en", "command.help.lang"),
+            Self::Help => ("help", "command.help.help"),
+        }
+    }
+
+    /// As it is typed.
+    pub fn name(self) -> &'static str {
+        let (usage, _) = self.help();
+        usage.split_once(' ').map_or(usage, |(name, _)| name)
+    }
+
+    fn parse(typed: &str) -> Result<Self, NotACommand> {
+        let name = match typed.to_lowercase() {
+            aide if aide == "aide" => Self::Help.name().to_owned(),
+            name => name,
+        };
+        Self::ALL.into_iter().find(|word| word.name() == name).ok_or_else(|| NotACommand::Unknown {
+            word: shortened(typed),
+            near: nearest(&name, Self::ALL.map(Self::name)),
+        })
+    }
+}
 
 /// Reads what was typed after `/dr` or the mention.
 ///
@@ -112,53 +188,45 @@ pub const ALL: [(&str, &str, &str); 15] = [
 /// When it is no command, or not a whole one.
 pub fn parse(text: &str) -> Result<Command, NotACommand> {
     let text = text.trim();
-    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let (typed, rest) = (word.to_lowercase(), rest.trim());
-    let words = || needed(&typed, rest);
-    Ok(match typed.as_str() {
-        "" => Command::Menu,
-        "help" | "aide" => Command::Help,
-        "start" if rest.is_empty() => Command::Declare,
-        "start" => start(rest),
-        "status" => Command::Status,
-        "next" => Command::Next,
-        "timeline" => Command::Timeline,
-        "note" => Command::Note(words()?),
-        "take" => Command::Take(role(&words()?)?),
-        "assign" => {
+    if text.is_empty() {
+        return Ok(Command::Menu);
+    }
+    let (typed, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let (word, rest) = (Word::parse(typed)?, rest.trim());
+    let words = || needed(word, rest);
+    Ok(match word {
+        Word::Start if rest.is_empty() => Command::Declare,
+        Word::Start => start(rest),
+        Word::Status => Command::Status,
+        Word::Next => Command::Next,
+        Word::Note => Command::Note(words()?),
+        Word::Timeline => Command::Timeline,
+        Word::Take => Command::Take(role(&words()?)?),
+        Word::Assign => {
             let words = words()?;
             let (name, whom) = words.split_once(char::is_whitespace).unwrap_or((&words, ""));
             let role = role(name)?;
-            Command::Assign { role, whom: somebody(&needed(&typed, whom.trim())?) }
+            Command::Assign { role, whom: somebody(&needed(word, whom.trim())?) }
         }
-        "handover" => Command::Assign { role: Role::Ic, whom: somebody(&words()?) },
-        "hold" => Command::Hold(words()?),
-        "resume" => Command::Resume,
-        "attach" => Command::Attach(words()?),
-        "close" => Command::Close(rest.to_owned()),
-        "runbooks" => Command::Runbooks,
-        "lang" => {
+        Word::Handover => Command::Assign { role: Role::Ic, whom: somebody(&words()?) },
+        Word::Hold => Command::Hold(words()?),
+        Word::Resume => Command::Resume,
+        Word::Attach => Command::Attach(words()?),
+        Word::Close => Command::Close(rest.to_owned()),
+        Word::Runbooks => Command::Runbooks,
+        Word::Lang => {
             let words = words()?;
-            let language = Language::parse(&words);
-            Command::Lang(
-                language.ok_or_else(|| NotACommand::UnknownLanguage { word: shortened(&words) })?,
-            )
+            let unknown = || NotACommand::UnknownLanguage { word: shortened(&words) };
+            Command::Lang(Language::parse(&words).ok_or_else(unknown)?)
         }
-        other => {
-            let names = ALL.iter().map(|(name, ..)| *name);
-            return Err(NotACommand::Unknown {
-                word: shortened(word),
-                near: nearest(other, names),
-            });
-        }
+        Word::Help => Command::Help,
     })
 }
 
 /// What a command cannot do without.
-fn needed(typed: &str, rest: &str) -> Result<String, NotACommand> {
+fn needed(word: Word, rest: &str) -> Result<String, NotACommand> {
     if rest.is_empty() {
-        let usage =
-            ALL.iter().find(|(name, ..)| *name == typed).map_or("help", |(_, usage, _)| usage);
+        let (usage, _) = word.help();
         return Err(NotACommand::Incomplete { usage });
     }
     Ok(rest.to_owned())
@@ -182,12 +250,7 @@ fn somebody(text: &str) -> Whom {
 }
 
 fn shortened(word: &str) -> String {
-    word.chars().take(40).collect()
-}
-
-fn nearest(word: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    let near = names.map(|name| (strsim::damerau_levenshtein(name, word), name)).min();
-    near.filter(|(distance, _)| *distance <= 2).map(|(_, name)| name)
+    cut(word, 40)
 }
 
 /// The words of `start` in any order: a kind is a kind, anything else names the runbook.
@@ -222,6 +285,7 @@ mod tests {
         assert_eq!(parse(" "), Ok(Command::Menu));
         assert_eq!(parse("note  db is slow"), Ok(Command::Note("db is slow".into())));
         assert_eq!(parse("take DB"), Ok(Command::Take(Role::Db)));
+        assert_eq!(parse("AIDE"), Ok(Command::Help));
         assert_eq!(parse("lang FR"), Ok(Command::Lang(Language::Fr)));
         assert_eq!(parse("lang english"), Ok(Command::Lang(Language::En)));
         assert_eq!(parse("close"), Ok(Command::Close(String::new())));
@@ -264,8 +328,10 @@ mod tests {
 
     #[test]
     fn every_listed_command_is_understood() {
-        for (word, usage, _) in ALL {
-            assert!(usage.starts_with(word));
+        assert_eq!(Word::ALL.len(), Word::Help as usize + 1, "none is missing");
+        for (index, word) in Word::ALL.into_iter().enumerate() {
+            assert_eq!(word as usize, index);
+            let (usage, _) = word.help();
             let example = usage.replace("<role>", "db").replace(['<', '>', '[', ']'], "");
             assert!(parse(&example).is_ok(), "{example}");
         }

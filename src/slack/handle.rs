@@ -1,7 +1,7 @@
 //! What every door does with what came in: who asks, may they from there, what do they want, and what are they told.
 //!
 //! A door reads its own framing (a signed body, an envelope), calls [`Inbound::take`], and says the [`Reply`] in its
-//! own way. When a reply is there, what was asked is on the record or certainly not.
+//! own way. When a reply is there, what was asked is on the record, or it is not, or nobody knows; each is said so.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -45,11 +45,11 @@ pub struct Inbound {
 /// What Slack is told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
-    /// It is taken.
+    /// It is taken: recorded, or answered elsewhere.
     Taken,
-    /// It is taken, and this is for the asker's eyes (a line below the command, errors in the form), or for Slack's.
+    /// What came of it, for the asker's eyes (a line below the command, errors in the form), or for Slack's.
     With(Value),
-    /// Nothing was recorded: Slack may show its own warning, or send it again.
+    /// It is not known to be on the record: Slack may show its own warning, or send it again, which does it once.
     NotRecorded,
     /// Nobody can tell what it is.
     Unreadable(Unreadable),

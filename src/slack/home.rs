@@ -16,10 +16,11 @@ use super::render;
 use super::sender::Sender;
 use crate::catalog::Voice;
 use crate::desk::Answer;
-use crate::domain::actor::{Actor, Right, Role, Surface, roles_for};
+use crate::domain::actor::{Actor, Surface};
 use crate::domain::comms;
 use crate::domain::ids::Digest;
 use crate::domain::run::Run;
+use crate::domain::run::decide::{may_start, starters};
 use crate::domain::text::Text;
 use crate::domain::value::Language;
 use crate::engine::channel::ChannelError;
@@ -161,18 +162,16 @@ impl Inbound {
     pub(super) async fn declare(&self, sender: Sender) -> Reply {
         let by = self.actor(&sender);
         let environment = &self.desk.environment;
-        let starters = roles_for(Right::Start, &[], Role::Ic).unwrap_or_default();
-        let person = by.person().and_then(|id| environment.person(id));
         if self.opens_start(&sender).await {
             return Reply::Taken;
         }
-        if person.is_some_and(|person| person.holds_one_of(&starters)) {
+        if may_start(environment, &by).is_ok() {
             let failed = Answer::Refused(Text::key("command.ask_failed"));
             return self.after_click(sender, &by, failed);
         }
         let room = ("channel", Text::Channel(environment.chat.war_room.clone()));
-        let who = environment.holders(&starters).map(|person| &person.id);
-        let text = Text::Key("home.declare.who", vec![room, ("who", Text::people(who))]);
+        let who = Text::people(starters(environment));
+        let text = Text::Key("home.declare.who", vec![room, ("who", who)]);
         self.after_click(sender, &by, Answer::Refused(text))
     }
 }

@@ -2,7 +2,7 @@
 
 use tracing::info;
 
-use super::command::{self, Command, NotACommand, Whom};
+use super::command::{self, Command, NotACommand, Whom, Word};
 use super::menu::{self, Menu, menu};
 use super::said::Said;
 use super::sender::Sender;
@@ -231,7 +231,8 @@ fn runbooks(desk: &Desk, by: &Actor) -> Said {
 
 async fn help(desk: &Desk, by: &Actor) -> Said {
     let mut lines = vec![Text::key("command.help.title")];
-    lines.extend(command::ALL.into_iter().map(|(_, usage, what)| {
+    lines.extend(Word::ALL.into_iter().map(|word| {
+        let (usage, what) = word.help();
         let args = vec![("usage", Text::raw(usage)), ("what", Text::key(what))];
         Text::Key("command.help.line", args)
     }));

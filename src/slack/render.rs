@@ -6,7 +6,7 @@ use crate::catalog::Voice;
 use crate::desk::Answer;
 use crate::domain::comms::{Block, Button, Form, Message, Press, Style, Written};
 use crate::domain::ids::RunId;
-use crate::domain::text::Text;
+use crate::domain::text::{Text, cut};
 
 /// Characters of a section's text; Slack's limit is 3000.
 const SECTION: usize = 2900;
@@ -240,17 +240,7 @@ pub(super) fn note(voice: &Voice<'_>, title: &Text, text: &Text) -> Value {
     })
 }
 
-/// At most so many characters, with an ellipsis where something was cut.
-fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let mut cut: String = text.chars().take(most.saturating_sub(1)).collect();
-    cut.push('…');
-    cut
-}
-
-/// The same, never through the middle of `&lt;` or `<@U1>`.
+/// Cut, but never through the middle of `&lt;` or `<@U1>`.
 fn cut_mrkdwn(text: &str, most: usize) -> String {
     let mut cut = cut(text, most);
     if cut == text {

@@ -104,12 +104,9 @@ pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
 }
 
-/// The language the visitor chose, or their own, or the war room's.
-pub fn language(headers: &HeaderMap, visitor: Option<&Visitor>, room: Language) -> Language {
-    cookie(headers, LANGUAGE)
-        .and_then(|code| Language::parse(&code))
-        .or_else(|| visitor.and_then(|visitor| visitor.person.language))
-        .unwrap_or(room)
+/// The language that was chosen on the page.
+pub fn language(headers: &HeaderMap) -> Option<Language> {
+    Language::parse(&cookie(headers, LANGUAGE)?)
 }
 
 #[cfg(test)]

@@ -80,21 +80,15 @@ pub enum Tone {
     Refusal,
     /// Something does not work.
     Fault,
-    /// For information.
-    Note,
 }
 
-/// A message to one person: a refusal, a fault, a note. Texts are mrkdwn, in the reader's language.
+/// A message to one person: a refusal or a fault, in the reader's language.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
     /// How grave it is.
     pub tone: Tone,
-    /// What happened, in a short sentence.
+    /// What happened, why, and what to do next (mrkdwn).
     pub what: &'a str,
-    /// Why; may be empty.
-    pub why: &'a str,
-    /// What to do next; may be empty.
-    pub next: &'a str,
 }
 
 /// Wraps a page's content into the document.
@@ -178,17 +172,11 @@ pub fn message(frame: Frame<'_>, message: Message<'_>) -> Markup {
     let (class, word) = match message.tone {
         Tone::Refusal => ("notice refusal", "page.refused"),
         Tone::Fault => ("notice fault", "page.fault"),
-        Tone::Note => ("notice", "page.note"),
     };
     html! {
         section class=(class) role="status" {
             p.state { ((frame.say)(word)) }
             p.what { (mrkdwn::line(message.what, frame.names)) }
-            @if !message.why.is_empty() { p { (mrkdwn::render(message.why, frame.names)) } }
-            @if !message.next.is_empty() {
-                p.next { strong { ((frame.say)("page.next_step")) } " "
-                    (mrkdwn::render(message.next, frame.names)) }
-            }
         }
     }
 }

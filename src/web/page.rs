@@ -15,8 +15,6 @@ pub struct Start<'a> {
     pub frame: Frame<'a>,
     /// The scene, as somebody who is woken would hear it; absent where no run is offered.
     pub scene: Option<Scene<'a>>,
-    /// Something to say first, such as why a start was refused.
-    pub notice: Option<Message<'a>>,
     /// Runs that are open, newest first.
     pub open: &'a [RunLine],
     /// Runs that are closed, newest first.
@@ -34,8 +32,6 @@ pub struct Scene<'a> {
     pub facts: &'a [(String, String)],
     /// What the button says.
     pub button: &'a str,
-    /// Hidden fields the button sends to `POST /start` besides the token.
-    pub fields: &'a [(String, String)],
 }
 
 /// A run in a list.
@@ -59,7 +55,6 @@ pub fn start(start: Start<'_>) -> Markup {
     let frame = start.frame;
     let content = html! {
         main #main.narrow {
-            @if let Some(said) = start.notice { (notice(frame, said)) }
             @if let Some(scene) = start.scene { (the_scene(frame, scene)) }
             @else { h1 { ((frame.say)("page.runs")) } }
             (runs(frame, "page.open_runs", start.open))
@@ -85,7 +80,6 @@ fn the_scene(frame: Frame<'_>, scene: Scene<'_>) -> Markup {
             }
             form method="post" action="/start" {
                 input type="hidden" name="token" value=(frame.token);
-                @for (name, value) in scene.fields { input type="hidden" name=(name) value=(value); }
                 button.button.primary.big type="submit" { (scene.button) }
             }
             p.quiet { ((frame.say)("page.start_is_safe")) }

@@ -1,4 +1,4 @@
-//! The war room: run card, open steps, what was said, timeline.
+//! The war room: run card, open steps, settled ones, timeline.
 //!
 //! One element, `#live`, holds all that changes; [`live`] renders it alone, and the script swaps it when the server
 //! says that something happened. What waits for people comes before everything that is settled, in the document as on
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::domain::time::Span;
 use crate::web::blockkit::{self, Surface};
-use crate::web::frame::{Frame, Message, clock_text, document, message};
+use crate::web::frame::{Frame, clock_text, document};
 use crate::web::mrkdwn;
 
 pub use crate::domain::run::Kind;
@@ -46,39 +46,39 @@ pub enum Standing {
     Running,
     /// Started, outcome unknown.
     InDoubt,
-    /// It failed and somebody must choose.
+    /// It failed: before it is settled, somebody must choose.
     Failed,
     /// Nothing answered: a risk, and no failure of the step.
     Unreachable,
-    /// It cannot be seen what it would change.
+    /// It cannot be seen what it would change: nothing was tried, and nothing failed.
     Blind,
-    /// Somebody said no.
+    /// Somebody said no: nothing was tried, and somebody must choose.
     Declined,
+    /// It was put back, and somebody must choose.
+    Undone,
     /// Done, and its effect was proven: the only green there is.
     Proven,
     /// Done or decided by people's word.
     Done,
     /// Left out, with a reason.
     Skipped,
-    /// Not a step: something that was said.
-    Said,
 }
 
 impl Standing {
     /// Class and message key.
-    fn words(self) -> (&'static str, Option<&'static str>) {
+    fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Waiting => ("waiting", Some("page.state.waiting")),
-            Self::Running => ("running", Some("page.state.running")),
-            Self::InDoubt => ("in-doubt", Some("page.state.in_doubt")),
-            Self::Failed => ("failed", Some("page.state.failed")),
-            Self::Unreachable => ("unreachable", Some("page.state.unreachable")),
-            Self::Blind => ("blind", Some("page.state.blind")),
-            Self::Declined => ("declined", Some("page.state.declined")),
-            Self::Proven => ("proven", Some("page.state.proven")),
-            Self::Done => ("done", Some("page.state.done")),
-            Self::Skipped => ("skipped", Some("page.state.skipped")),
-            Self::Said => ("said", None),
+            Self::Waiting => ("waiting", "page.state.waiting"),
+            Self::Running => ("running", "page.state.running"),
+            Self::InDoubt => ("in-doubt", "page.state.in_doubt"),
+            Self::Failed => ("failed", "page.state.failed"),
+            Self::Unreachable => ("unreachable", "page.state.unreachable"),
+            Self::Blind => ("blind", "page.state.blind"),
+            Self::Declined => ("declined", "page.state.declined"),
+            Self::Undone => ("undone", "page.state.undone"),
+            Self::Proven => ("proven", "page.state.proven"),
+            Self::Done => ("done", "page.state.done"),
+            Self::Skipped => ("skipped", "page.state.skipped"),
         }
     }
 
@@ -88,10 +88,13 @@ impl Standing {
             Self::Waiting => "○ ",
             Self::Running => "▶\u{fe0e} ",
             Self::InDoubt => "? ",
-            Self::Failed | Self::Blind | Self::Declined => "✖\u{fe0e} ",
+            Self::Failed => "✖\u{fe0e} ",
+            Self::Blind => "∅ ",
+            Self::Declined => "⊘ ",
+            Self::Undone => "↩\u{fe0e} ",
             Self::Unreachable => "⚠\u{fe0e} ",
             Self::Proven => "✔\u{fe0e} ",
-            Self::Done | Self::Skipped | Self::Said => "",
+            Self::Done | Self::Skipped => "",
         }
     }
 }
@@ -174,13 +177,11 @@ pub struct Room<'a> {
     pub place: &'a str,
     /// Its clock; absent before impact is known.
     pub clock: Option<Clock>,
-    /// What only this person is told, such as a refusal.
-    pub notice: Option<Message<'a>>,
     /// The run card.
     pub run_card: &'a [Value],
     /// What is open, most urgent first.
     pub open: &'a [Card<'a>],
-    /// What is settled or was said, newest first.
+    /// What is settled, newest first.
     pub stream: &'a [Card<'a>],
     /// The timeline.
     pub timeline: Timeline<'a>,
@@ -211,7 +212,6 @@ pub fn live(room: Room<'_>) -> Markup {
     html! {
         div #live class=(class(room.kind)) {
             (strip(room))
-            @if let Some(said) = room.notice { div.aside { (message(room.frame, said)) } }
             main #main.areas {
                 section #open aria-labelledby="open-title" {
                     h2 #open-title { (say("page.open_steps")) }
@@ -291,10 +291,8 @@ fn ticking(room: Room<'_>, since_ms: i64) -> Markup {
 fn state(room: Room<'_>, standing: Standing) -> Markup {
     let (class, word) = standing.words();
     html! {
-        @if let Some(word) = word {
-            span class={ "state " (class) } {
-                span aria-hidden="true" { (standing.sign()) } ((room.frame.say)(word))
-            }
+        span class={ "state " (class) } {
+            span aria-hidden="true" { (standing.sign()) } ((room.frame.say)(word))
         }
     }
 }
@@ -376,6 +374,32 @@ fn timeline(room: Room<'_>) -> Markup {
             }
             p.quiet #no-entry hidden[!shown.entries.is_empty()] { (say("page.no_entry")) }
             @if let Some(older) = shown.older { p { a href=(older) { (say("page.older")) } } }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_must_tell_apart_has_a_word_and_a_sign_of_its_own() {
+        let all = [
+            Standing::Waiting,
+            Standing::Running,
+            Standing::InDoubt,
+            Standing::Failed,
+            Standing::Unreachable,
+            Standing::Blind,
+            Standing::Declined,
+            Standing::Undone,
+            Standing::Proven,
+        ];
+        for (index, one) in all.iter().enumerate() {
+            for other in &all[..index] {
+                assert_ne!(one.sign(), other.sign(), "{one:?} {other:?}");
+                assert_ne!(one.words(), other.words(), "{one:?} {other:?}");
+            }
         }
     }
 }

@@ -26,6 +26,7 @@ pub struct OwnedCard {
     since_ms: Option<i64>,
     blocks: Vec<Value>,
     is_open: bool,
+    urgency: u8,
     since: Timestamp,
 }
 
@@ -56,6 +57,7 @@ pub fn cards(run: &Run, voice: &Voice<'_>, now: Timestamp) -> Vec<OwnedCard> {
             since_ms: is_open.then_some(at.since.0),
             blocks: render::blocks(voice, &message),
             is_open,
+            urgency: comms::urgency(run, step, at),
             since: at.since,
         })
     };
@@ -64,15 +66,8 @@ pub fn cards(run: &Run, voice: &Voice<'_>, now: Timestamp) -> Vec<OwnedCard> {
 
 /// Open cards, the most urgent first, and settled ones, the newest first.
 pub fn sort(cards: &[OwnedCard]) -> (Vec<Card<'_>>, Vec<Card<'_>>) {
-    let urgency = |card: &&OwnedCard| match card.standing {
-        Standing::InDoubt => 0,
-        Standing::Failed | Standing::Unreachable | Standing::Blind | Standing::Declined => 1,
-        Standing::Waiting => 2,
-        Standing::Running => 3,
-        Standing::Proven | Standing::Done | Standing::Skipped | Standing::Said => 4,
-    };
     let mut open: Vec<&OwnedCard> = cards.iter().filter(|card| card.is_open).collect();
-    open.sort_by_key(urgency);
+    open.sort_by_key(|card| card.urgency);
     let mut settled: Vec<&OwnedCard> = cards.iter().filter(|card| !card.is_open).collect();
     settled.sort_by_key(|card| std::cmp::Reverse(card.since));
     (
@@ -98,7 +93,8 @@ fn standing(state: &StepState) -> Standing {
         StepState::Done { how: Proof::Accepted | Proof::People | Proof::Word { .. } } => {
             Standing::Done
         }
-        StepState::Skipped { .. } | StepState::Undone => Standing::Skipped,
+        StepState::Skipped { .. } => Standing::Skipped,
+        StepState::Undone => Standing::Undone,
     }
 }
 
@@ -171,4 +167,18 @@ pub fn split(
         evidence(run.ended_at().unwrap_or(now)),
     ];
     Some((rows, total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_was_not_tried_is_shown_as_failed_and_what_was_put_back_is_not_left_out() {
+        let blind = StepState::Blind { error: String::new(), unreachable: true };
+        let declined = StepState::Declined { by: vec![], reason: String::new() };
+        assert_eq!(standing(&blind), Standing::Blind);
+        assert_eq!(standing(&declined), Standing::Declined);
+        assert_eq!(standing(&StepState::Undone), Standing::Undone);
+    }
 }

@@ -133,7 +133,7 @@ fn every_address_in_the_manifest_is_served() {
     assert_eq!(shortcut[0]["type"], "message");
     assert!(shortcut[0]["name"].as_str().unwrap().len() <= 24);
     let hint = command["usage_hint"].as_str().unwrap();
-    for (word, ..) in dr_buddy::slack::command::ALL {
+    for word in dr_buddy::slack::command::Word::ALL.map(|word| word.name()) {
         assert!(hint.contains(word), "the hint names `{word}`");
     }
 }

@@ -12,6 +12,7 @@ use dr_buddy::desk::{Answer, Desk};
 use dr_buddy::domain::actor::{Actor, Surface};
 use dr_buddy::domain::ids::{EnvironmentId, PersonId, RunId};
 use dr_buddy::domain::run::Kind;
+use dr_buddy::domain::value::Language;
 use dr_buddy::engine::supervise::Supervisor;
 
 use crate::harness::eventually;
@@ -109,6 +110,34 @@ async fn a_run_is_driven_from_the_terminal_by_known_people_only() {
     let (code, said) = scene.ask("mia-0123456789abcd", &[&go[..], &[&digest]].concat());
     assert!(code == 2 && said.contains("counts once"), "{said}");
     assert_eq!(scene.ask("mia-0123456789abcd", &["run", "launch"]).0, 64);
+
+    // What is missing is asked for, and nothing is done.
+    let before = scene.events().await;
+    let (code, said) = scene.ask("mia-0123456789abcd", &["run", "go"]);
+    assert!(code == 2 && said.contains("--step") && said.contains("decide-go"), "{said}");
+    let (code, said) = scene.ask("mia-0123456789abcd", &["run", "mark-done"]);
+    assert!(code == 2 && said.contains("None can be asked that now"), "{said}");
+    for wrong in [&["run", "take"][..], &["run", "take", "--role", "king"]] {
+        let (code, said) = scene.ask("mia-0123456789abcd", wrong);
+        assert!(code == 2 && said.contains("--role") && said.contains("comms"), "{said}");
+    }
+    assert_eq!(scene.events().await, before);
+    let (code, said) = scene.ask("mia-0123456789abcd", &["run", "take", "--role", "comms"]);
+    assert_eq!((code, scene.events().await), (0, before + 1), "{said}");
+    // A task is done with the digest of what is shown, as everything else that agrees.
+    let done = ["run", "done", "--step", "freeze-controllers", "--digest", "000000"];
+    let (code, said) = scene.ask("antoine-0123456789", &done);
+    assert_eq!((code, scene.events().await), (2, before + 1), "{said}");
+    // Each is answered in the language they chose.
+    let antoine = PersonId::parse("antoine").unwrap();
+    scene.desk.engine.store.choose_language(&antoine, Language::En).await.unwrap();
+    let (_, said) = scene.ask("antoine-0123456789", &["run", "go"]);
+    assert!(said.contains("Nothing was done"), "{said}");
+    scene.desk.engine.store.choose_language(&antoine, Language::Fr).await.unwrap();
+    for asked in [&["run", "go"][..], &["enrol"]] {
+        let (_, said) = scene.ask("antoine-0123456789", asked);
+        assert!(said.contains("Rien n’a été fait") || said.contains("Qui\u{a0}?"), "{said}");
+    }
 }
 
 fn change(path: &Path, change: impl Fn(&mut Vec<String>)) {

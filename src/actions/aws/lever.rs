@@ -163,9 +163,7 @@ impl<L: Lever> Action for Pulled<L> {
                 facts: self.lever.facts(&state),
                 saw: self.lever.saw(&state),
             },
-            Err(error) => {
-                Probe { happened: Happened::Unknown, facts: Map::new(), saw: error.said() }
-            }
+            Err(error) => Probe::blind(&error),
         }
     }
 

@@ -355,14 +355,14 @@ impl Action for ReplaceHost {
         };
         let place = match place {
             Ok(place) => place,
-            Err(error) => return blind(&error),
+            Err(error) => return Probe::blind(&error),
         };
         if let Err(error) = Self::check(call, &place) {
-            return blind(&error);
+            return Probe::blind(&error);
         }
         let world = match self.look(&place).await {
             Ok(world) => world,
-            Err(error) => return blind(&error),
+            Err(error) => return Probe::blind(&error),
         };
         let host = match &world.version {
             Some(version) => self.host(&place, version).await.ok(),
@@ -448,10 +448,6 @@ fn facts(world: Option<&World>, host: Option<&str>, token: &str) -> Map<String, 
 
 fn system(place: &Place) -> String {
     format!("secretsmanager in {}", place.region)
-}
-
-fn blind(error: &LookError) -> Probe {
-    Probe { happened: Happened::Unknown, facts: Map::new(), saw: error.said() }
 }
 
 #[cfg(test)]

@@ -6,12 +6,16 @@ use super::route53::answer;
 use super::world::{Set, World};
 use super::{Pretend, preview, set};
 use crate::actions::LookError;
-use crate::domain::run::preview::Preview;
+use crate::domain::run::preview::{Preview, Remark};
 use crate::domain::time::Span;
 
 /// Asks the service.
 #[derive(Debug)]
 pub(in crate::actions) struct Check;
+
+/// Writes to the service, and asks it.
+#[derive(Debug)]
+pub(in crate::actions) struct Canary;
 
 fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -32,47 +36,67 @@ fn canary(world: &World<'_>) -> String {
 
 impl Pretend for Check {
     fn preview(&self, world: &World<'_>) -> Result<Preview, LookError> {
-        let (url, to) = (world.with("url"), place(world));
-        let put = world.with("put_first") == "true";
-        let request = json!({"url": url, "resolve_to": world.with("resolve_to"), "put_first": put});
-        let mut shown = preview(request, json!({}), Map::new());
-        let verb = if put { "PUT + GET" } else { "GET" };
-        shown.calls.push(format!("{verb} {url} at {to} (simulated)"));
-        Ok(shown)
+        Ok(shown(world, &["GET"]))
     }
 
     fn facts(&self, world: &World<'_>) -> Map<String, Value> {
-        let place = place(world);
-        if world.is_dark(&place) {
-            return Map::from_iter([("reachable".to_owned(), json!(false))]);
-        }
-        let regions = &world.call.environment.regions;
-        let region = if place.contains(&regions.primary) { &regions.primary } else { &regions.dr };
-        let global = world.environment("aurora.global").unwrap_or_default();
-        let first = world.environment("aurora.primary.arn").unwrap_or_default();
-        let writer = world.now_or(&format!("aurora/{global}/writer"), &first);
-        let writable = writer.contains(region.as_str());
-        Map::from_iter([
-            ("reachable".to_owned(), json!(true)),
-            ("status".to_owned(), json!(200)),
-            ("region".to_owned(), json!(region)),
-            ("latency_ms".to_owned(), json!(84)),
-            (
-                "body".to_owned(),
-                json!({
-                    "found": world.now(&canary(world)).is_some(),
-                    "region": region,
-                    "db": {"writable": writable},
-                    "redis": {"role": "master"},
-                    "version": "2026.11.3",
-                }),
-            ),
-        ])
+        facts(world)
     }
 
-    fn sets(&self, world: &World<'_>, request: &Value) -> Vec<Set> {
-        let put = request.get("put_first") == Some(&Value::Bool(true));
-        let written = || set(canary(world), Value::Bool(true), Span::seconds(1));
-        put.then(written).into_iter().collect()
+    fn sets(&self, _world: &World<'_>, _request: &Value) -> Vec<Set> {
+        Vec::new()
     }
+}
+
+impl Pretend for Canary {
+    fn preview(&self, world: &World<'_>) -> Result<Preview, LookError> {
+        let mut preview = shown(world, &["PUT", "GET"]);
+        preview.remarks.push(Remark::new("remark.http.canary", &[("url", &world.with("url"))]));
+        Ok(preview)
+    }
+
+    fn facts(&self, world: &World<'_>) -> Map<String, Value> {
+        facts(world)
+    }
+
+    fn sets(&self, world: &World<'_>, _request: &Value) -> Vec<Set> {
+        vec![set(canary(world), Value::Bool(true), Span::seconds(1))]
+    }
+}
+
+fn shown(world: &World<'_>, verbs: &[&str]) -> Preview {
+    let (url, to) = (world.with("url"), place(world));
+    let request = json!({"url": url, "resolve_to": world.with("resolve_to")});
+    let mut shown = preview(request, json!({}), Map::new());
+    shown.calls = verbs.iter().map(|verb| format!("{verb} {url} at {to} (simulated)")).collect();
+    shown
+}
+
+fn facts(world: &World<'_>) -> Map<String, Value> {
+    let place = place(world);
+    if world.is_dark(&place) {
+        return Map::from_iter([("reachable".to_owned(), json!(false))]);
+    }
+    let regions = &world.call.environment.regions;
+    let region = if place.contains(&regions.primary) { &regions.primary } else { &regions.dr };
+    let global = world.environment("aurora.global").unwrap_or_default();
+    let first = world.environment("aurora.primary.arn").unwrap_or_default();
+    let writer = world.now_or(&format!("aurora/{global}/writer"), &first);
+    let writable = writer.contains(region.as_str());
+    Map::from_iter([
+        ("reachable".to_owned(), json!(true)),
+        ("status".to_owned(), json!(200)),
+        ("region".to_owned(), json!(region)),
+        ("latency_ms".to_owned(), json!(84)),
+        (
+            "body".to_owned(),
+            json!({
+                "found": world.now(&canary(world)).is_some(),
+                "region": region,
+                "db": {"writable": writable},
+                "redis": {"role": "master"},
+                "version": "2026.11.3",
+            }),
+        ),
+    ])
 }

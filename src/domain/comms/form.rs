@@ -2,6 +2,7 @@
 
 use super::button::{Ask, Press};
 use super::{banner, clock, first_change};
+use crate::domain::action::Repeat;
 use crate::domain::code::Typed;
 use crate::domain::run::decide::agrees_to;
 use crate::domain::run::state::Run;
@@ -91,6 +92,9 @@ pub fn form(run: &Run, press: &Press, asks_code: bool, now: Timestamp) -> Option
         intro.extend(exactly(run, press));
     }
     intro.push(Text::key(key));
+    if press.ask == Ask::StartAgain {
+        intro.extend(second_call(run, press));
+    }
     intro.push(Text::Key(
         "form.on_record",
         vec![("run", Text::raw(&run.id)), ("at", clock(run, now))],
@@ -114,6 +118,17 @@ pub fn form(run: &Run, press: &Press, asks_code: bool, now: Timestamp) -> Option
 /// Whether a press says yes to what is shown, so that a code may be asked for.
 pub fn agrees(press: &Press) -> bool {
     press.request("").is_ok_and(|request| agrees_to(&request).is_some())
+}
+
+/// What a second call comes to, should the first one have happened after all.
+fn second_call(run: &Run, press: &Press) -> Option<Text> {
+    let step = run.runbook.step(press.step.as_ref()?)?;
+    match step.action.spec()?.repeat {
+        Repeat::Token => Some(Text::key("form.second_call.token")),
+        Repeat::NamesState => Some(Text::key("form.second_call.names_state")),
+        Repeat::ActsAgain => Some(Text::key("form.second_call.acts_again")),
+        Repeat::ReadsOnly => None,
+    }
 }
 
 /// What is agreed to: its first line, and the digest that the press carries.

@@ -20,6 +20,7 @@ mod step_card;
 pub use button::{Ask, Press};
 pub use form::{Form, Written};
 pub use home::home;
+pub use run_card::urgency;
 pub use silence::{back, silence};
 
 use crate::domain::actor::{Right, roles_for};
@@ -218,6 +219,24 @@ impl Message {
         self.summary = self.line().clone();
         self.blocks.retain(|block| !matches!(block, Block::Banner(_)));
         self
+    }
+
+    /// The same, posted again after a post that may have been lost.
+    #[must_use]
+    pub fn again(mut self) -> Self {
+        self.blocks.push(Block::Small(vec![Text::key("message.again")]));
+        self
+    }
+
+    /// What is left of a message that turned out to stand twice: no buttons, and where to look.
+    #[must_use]
+    pub fn elsewhere(self) -> Self {
+        Self { blocks: vec![Block::Small(vec![Text::key("message.elsewhere")])], ..self }
+    }
+
+    /// Whether it asks somebody to press something.
+    pub fn asks(&self) -> bool {
+        self.blocks.iter().any(|block| matches!(block, Block::Buttons(_)))
     }
 }
 

@@ -200,15 +200,18 @@ fn standing(run: &Run, phase: &Phase) -> Standing {
     }
 }
 
-/// What people must do comes first, what only must be known last.
-fn urgency(run: &Run, step: &Step, at: &StepRun) -> u8 {
+/// What people must do comes first, what only must be known last: on the card of the run as on the page.
+pub fn urgency(run: &Run, step: &Step, at: &StepRun) -> u8 {
     match &at.state {
         StepState::InDoubt { .. } => 0,
         StepState::Failed { .. } if run.is_settled(&step.id) => 5,
-        StepState::Failed { .. } | StepState::Blind { .. } | StepState::Declined { .. } => 1,
+        StepState::Failed { .. }
+        | StepState::Blind { .. }
+        | StepState::Declined { .. }
+        | StepState::Undone => 1,
         StepState::Ready => 2,
         StepState::Calling { .. } | StepState::Proving { .. } => 3,
-        StepState::Previewing | StepState::Approved { .. } | StepState::Undone => 4,
+        StepState::Previewing | StepState::Approved { .. } => 4,
         StepState::Waiting | StepState::Done { .. } | StepState::Skipped { .. } => 5,
     }
 }

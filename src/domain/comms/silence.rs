@@ -1,5 +1,4 @@
-//! What the room reads when the bot has fallen silent, and when it is back; and what stands on a message whose first
-//! post may have been lost.
+//! What the room reads when the bot has fallen silent, and when it is back.
 
 use super::{Block, Message, clock, marked};
 use crate::domain::run::state::Run;
@@ -22,24 +21,4 @@ pub fn back(run: &Run, warned_at: Timestamp, now: Timestamp) -> Message {
 fn message(run: &Run, line: Text) -> Message {
     let blocks = vec![Block::Lines(vec![line.clone()])];
     marked(run, line, blocks)
-}
-
-impl Message {
-    /// The same, posted again after a post that may have been lost.
-    #[must_use]
-    pub fn again(mut self) -> Self {
-        self.blocks.push(Block::Small(vec![Text::key("message.again")]));
-        self
-    }
-
-    /// What is left of a message that turned out to stand twice: no buttons, and where to look.
-    #[must_use]
-    pub fn elsewhere(self) -> Self {
-        Self { blocks: vec![Block::Small(vec![Text::key("message.elsewhere")])], ..self }
-    }
-
-    /// Whether it asks somebody to press something.
-    pub fn asks(&self) -> bool {
-        self.blocks.iter().any(|block| matches!(block, Block::Buttons(_)))
-    }
 }

@@ -1,5 +1,5 @@
-//! What is reported of a run, from its events alone: the [`timeline`], the [`measures`], and the [`forecast`] of what is
-//! left. Nothing here changes a run or knows where its report is read.
+//! What is reported of a run: the [`timeline`] and the [`measures`] from its events, the [`forecast`] of what is left from
+//! its state. Nothing here changes a run or knows where its report is read.
 
 pub mod forecast;
 pub mod measures;

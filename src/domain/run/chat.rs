@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::limits;
 use crate::domain::actor::Actor;
 use crate::domain::ids::{Digest, PersonId};
+use crate::domain::text::cut;
 use crate::domain::time::Timestamp;
 
 /// Characters of a message that later entries repeat, so that one knows which.
@@ -188,13 +189,4 @@ pub(super) fn digest(text: &str) -> Digest {
 /// A message is not refused for its length: nobody could shorten it.
 pub(super) fn bounded(text: &str) -> String {
     cut(text.trim(), limits::TEXT)
-}
-
-fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let mut cut: String = text.chars().take(most.saturating_sub(1)).collect();
-    cut.push('…');
-    cut
 }

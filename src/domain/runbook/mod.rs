@@ -1,7 +1,7 @@
 //! The runbook: what people wrote, checked.
 //!
-//! [`fields`] says as data what a document may hold. [`check`] turns the text of a document into a [`Runbook`] or into every problem it has, each with line, column and
-//! a hint. Nothing past it meets an unchecked document. [`condition`] evaluates CEL in three values, [`template`]
+//! [`fields`] says as data what a document may hold. [`check`] turns the text of a document into a [`Runbook`] or into
+//! every problem it has, each with line, column and a hint. Nothing past it meets an unchecked document. [`condition`] evaluates CEL in three values, [`template`]
 //! fills `${…}` from an environment, [`show`] prints for people and [`schema`] for editors.
 
 pub mod check;

@@ -4,9 +4,13 @@
 use std::fmt;
 
 use super::tree::{Fault, Place};
+use crate::domain::text::{cut, nearest};
 
 /// Most problems listed for one document; a file that is not a runbook at all should not print a thousand lines.
 const MAX_DIAGNOSTICS: usize = 200;
+
+/// Most characters of a document that a message repeats at once.
+const QUOTED: usize = 60;
 
 /// One problem, with its place and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,16 +87,10 @@ impl Problems {
 /// ``did you mean `word`?`` if one of the known words is near, else the known words themselves.
 pub fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    let distance =
-        |other: &str| strsim::damerau_levenshtein(&word.to_lowercase(), &other.to_lowercase());
-    let best = known.iter().map(|other| (distance(other), *other)).min();
-    match best {
-        // Words of any length would do for strsim; a word nobody meant should not be offered.
-        Some((n, other)) if word.len() <= 64 && n <= 2.max(other.len() / 4) => {
-            format!("did you mean `{other}`?")
-        }
-        _ if known.is_empty() => String::new(),
-        _ => {
+    match nearest(word, known.iter().copied()) {
+        Some(other) => format!("did you mean `{other}`?"),
+        None if known.is_empty() => String::new(),
+        None => {
             let rest = if known.len() > 12 { ", …" } else { "" };
             let list: Vec<String> = known.iter().take(12).map(|word| format!("`{word}`")).collect();
             format!("known: {}{rest}", list.join(", "))
@@ -102,12 +100,8 @@ pub fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String 
 
 /// A text of a document inside a message: cut, on one line.
 pub fn quoted(text: &str) -> String {
-    let mut cut: String =
-        text.chars().take(60).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().count() > 60 {
-        cut.push('…');
-    }
-    format!("`{cut}`")
+    let line = text.replace(char::is_control, " ");
+    format!("`{}`", cut(&line, QUOTED))
 }
 
 #[cfg(test)]

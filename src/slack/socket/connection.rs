@@ -68,12 +68,17 @@ impl Connection {
             serving.serve(&retire, &stop).await
         };
         drop(open);
+        let is_expected = over.is_none();
         if let Some(over) = over.take() {
             // Nobody waits for it while the process ends.
             drop(over.send(Over::Lost));
         }
         match why {
             Ok(()) => close(&mut socket, patience).await,
+            Err(why) if is_expected => {
+                info!(why, in_hand = tasks.len(), "A socket that Slack wanted replaced has ended");
+                drop(socket);
+            }
             Err(why) => {
                 warn!(why, in_hand = tasks.len(), "A socket to Slack is lost");
                 drop(socket);

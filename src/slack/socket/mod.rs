@@ -27,6 +27,8 @@ use self::frame::Ending;
 use super::client::SlackClientHandle;
 use super::handle::{Inbound, Reply};
 use super::payload::Kind;
+use crate::domain::back_off::{BackOff, scattered};
+use crate::domain::time::Span;
 use crate::engine::supervise::Supervisor;
 
 pub use self::status::Status;
@@ -50,9 +52,9 @@ pub struct Patience {
     /// A socket that ends earlier than this is a failure, and the next is not opened at once.
     pub settled: Duration,
     /// First wait after a failure; it doubles.
-    pub back_off: Duration,
+    pub back_off: Span,
     /// Longest wait after failures, and the wait after a refusal that only people can mend.
-    pub most: Duration,
+    pub most: Span,
 }
 
 impl Default for Patience {
@@ -64,8 +66,8 @@ impl Default for Patience {
             send: Duration::from_secs(3),
             linger: Duration::from_secs(10),
             settled: Duration::from_secs(30),
-            back_off: Duration::from_secs(1),
-            most: Duration::from_secs(60),
+            back_off: Span::seconds(1),
+            most: Span::seconds(60),
         }
     }
 }
@@ -146,7 +148,7 @@ impl Slot {
             // One after another; but one that does not open keeps nobody waiting.
             drop(timeout(patience.dial, self.status.some_open()).await);
         }
-        let mut failures = 0;
+        let mut back_off = BackOff::new(patience.back_off, patience.most);
         let mut retire: Option<CancellationToken> = None;
         loop {
             let dialled = dial(&self.sockets.slack, &self.sockets.token, patience.dial).await;
@@ -170,21 +172,29 @@ impl Slot {
                     }
                     let since = Instant::now();
                     let over = is_over.await.unwrap_or(Over::Lost);
-                    failures = if since.elapsed() < patience.settled { failures + 1 } else { 0 };
+                    let has_settled = since.elapsed() >= patience.settled;
+                    if has_settled {
+                        back_off.worked();
+                    }
                     match over {
-                        Over::Announced(Ending::TooMany) => jittered(patience.most),
+                        Over::Announced(Ending::TooMany) => some_of(patience.most),
+                        Over::Announced(Ending::Refresh | Ending::Disabled) | Over::Lost
+                            if has_settled =>
+                        {
+                            Duration::ZERO
+                        }
                         Over::Announced(Ending::Refresh | Ending::Disabled) | Over::Lost => {
-                            back_off(patience, failures)
+                            some_of(back_off.failed())
                         }
                     }
                 }
                 Err(failure) => {
                     self.status.failed(&failure);
-                    failures += 1;
+                    let wait = back_off.failed();
                     match failure {
                         DialError::Wait(wait) => wait,
-                        DialError::Refused { .. } | DialError::TooMany => jittered(patience.most),
-                        DialError::Passing(_) => back_off(patience, failures),
+                        DialError::Refused { .. } | DialError::TooMany => some_of(patience.most),
+                        DialError::Passing(_) => some_of(wait),
                     }
                 }
             };
@@ -193,16 +203,7 @@ impl Slot {
     }
 }
 
-/// How long to wait after so many failures in a row.
-fn back_off(patience: Patience, failures: u32) -> Duration {
-    match failures {
-        0 => Duration::ZERO,
-        1.. => jittered((patience.back_off * (1 << (failures - 1).min(10))).min(patience.most)),
-    }
-}
-
-/// Between half of it and all of it, so that many processes do not come back at the same moment.
-fn jittered(wait: Duration) -> Duration {
-    let [chance, ..] = uuid::Uuid::new_v4().into_bytes();
-    wait / 2 + wait / 2 * u32::from(chance) / 255
+/// A wait that is not the same for all who wait.
+fn some_of(wait: Span) -> Duration {
+    Duration::from_millis(scattered(wait, uuid::Uuid::new_v4().as_u128()).ms())
 }

@@ -15,6 +15,8 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
 use super::session;
+use crate::domain::back_off::{BackOff, scattered};
+use crate::domain::time::Span;
 
 const CHANNEL: &str = "dr_buddy_work";
 const RING: &str = "select pg_notify('dr_buddy_work', $1)";
@@ -23,7 +25,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Longest wait for an answer.
 const ANSWER: Duration = Duration::from_secs(5);
 /// How soon, and how late, a lost line is tried again.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+const BACK_OFF: (Span, Span) = (Span(100), Span::seconds(5));
 
 /// The bell of one replica. Its tasks end with it.
 #[derive(Debug)]
@@ -67,11 +69,11 @@ async fn ring(pool: PgPool, name: String, asked: Arc<Notify>) {
 }
 
 async fn listen(pool: PgPool, name: String, heard: Arc<Notify>) {
-    let mut wait = BACK_OFF.0;
+    let mut back_off = BackOff::new(BACK_OFF.0, BACK_OFF.1);
     loop {
         match connect(&pool).await {
             Ok(mut line) => {
-                wait = BACK_OFF.0;
+                back_off.worked();
                 // What was rung meanwhile was not heard.
                 heard.notify_one();
                 let error = hear(&mut line, &name, &heard).await;
@@ -81,15 +83,9 @@ async fn listen(pool: PgPool, name: String, heard: Arc<Notify>) {
                 warn!(error = %error, "Cannot listen to the other replicas; trying again");
             }
         }
-        sleep(scattered(wait, uuid::Uuid::new_v4().as_u128())).await;
-        wait = (wait * 2).min(BACK_OFF.1);
+        let wait = scattered(back_off.failed(), uuid::Uuid::new_v4().as_u128());
+        sleep(Duration::from_millis(wait.ms())).await;
     }
-}
-
-/// Between half of it and all of it: replicas that lost their lines at the same moment do not all come back in one.
-fn scattered(wait: Duration, random: u128) -> Duration {
-    let part = u32::try_from(random % 1024).unwrap_or_default();
-    wait / 2 + wait / 2 * part / 1024
 }
 
 async fn connect(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
@@ -113,19 +109,5 @@ async fn hear(line: &mut PgListener, name: &str, heard: &Notify) -> sqlx::Error 
                 Err(_) => return session::silent(),
             },
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn those_who_wait_as_long_do_not_come_at_once() {
-        let wait = Duration::from_secs(4);
-        let waits: Vec<_> = (0..1024).map(|random| scattered(wait, random)).collect();
-        assert_eq!(waits[0], wait / 2);
-        assert!(waits.is_sorted() && waits[1023] <= wait && waits[1023] > wait * 9 / 10);
-        assert!(waits.iter().zip(&waits[1..]).all(|(one, other)| one != other));
     }
 }

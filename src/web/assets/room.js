@@ -16,7 +16,7 @@
     all("form button[disabled]").forEach((b) => { b.disabled = false; });
     const at = sessionStorage.getItem("scroll " + location.pathname);
     sessionStorage.removeItem("scroll " + location.pathname);
-    if (at && !location.hash && !$(".aside .notice")) scrollTo(0, Number(at));
+    if (at && !location.hash) scrollTo(0, Number(at));
   });
 
   function filter() {
@@ -83,8 +83,6 @@
     const unfolded = new Set(all("details[open]", old).map((d) => d.dataset.key));
     all("details", fresh).forEach((d) => { if (unfolded.has(d.dataset.key)) d.open = true; });
     const typed = $("#filter", old)?.value, focus = place(old);
-    const notice = $(".aside", old);
-    if (notice && !$(".aside", fresh)) $(".strip", fresh).after(notice); // said to one person, once: stays until they leave
     // What one looks at stays where it is on the screen, even if something above it grew.
     const eye = all("article[id], details[id]", old).find((c) => c.getBoundingClientRect().bottom > 120);
     const top = eye?.getBoundingClientRect().top;

@@ -23,7 +23,7 @@ pub(super) async fn first_page(
     headers: HeaderMap,
     Query(query): Query<Fields>,
 ) -> Response {
-    let guest = match web.guest(&headers) {
+    let guest = match web.guest(&headers).await {
         Ok(guest) => in_language(guest, &query),
         Err(response) => return *response,
     };
@@ -49,15 +49,10 @@ pub(super) async fn first_page(
     let button = voice.plain(&Text::key("demo.button"));
     let facts = demo_facts(&web, &voice);
     let page = web.framed(&guest, "dr-buddy", "/", |frame| {
-        let scene = Scene {
-            kind: Kind::Tabletop,
-            headline: &headline,
-            facts: &facts,
-            button: &button,
-            fields: &[],
-        };
+        let scene =
+            Scene { kind: Kind::Tabletop, headline: &headline, facts: &facts, button: &button };
         let scene = web.access.is_demo().then_some(scene);
-        page::start(Start { frame, scene, notice: None, open: &open, closed: &closed })
+        page::start(Start { frame, scene, open: &open, closed: &closed })
     });
     keep_language(&web, &query, Html(page.into_string()).into_response())
 }
@@ -91,7 +86,7 @@ fn demo_facts(web: &Web, voice: &Voice<'_>) -> Vec<(String, String)> {
 
 /// Only the demo starts runs from the page, and only tabletops.
 pub(super) async fn start(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
-    let (guest, _) = match web.sent(&headers, &body) {
+    let (guest, _) = match web.sent(&headers, &body).await {
         Ok(sent) => sent,
         Err(response) => return *response,
     };

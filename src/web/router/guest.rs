@@ -11,7 +11,7 @@ use crate::desk::{Answer, Desk};
 use crate::domain::actor::{Actor, Surface};
 use crate::domain::ids::RunId;
 use crate::domain::run::Run;
-use crate::domain::text::Text;
+use crate::domain::text::{Text, cut};
 use crate::domain::value::Language;
 use crate::store::StoreError;
 use crate::web::access::{self, Visitor};
@@ -42,25 +42,29 @@ pub(super) fn own(back: &str) -> &str {
 }
 
 impl Web {
-    pub(super) fn guest(&self, headers: &HeaderMap) -> Result<Guest, Box<Response>> {
-        let environment = &self.desk.environment;
-        match self.access.visitor(headers, environment) {
-            Some(visitor) => {
-                let room = environment.chat.language;
-                let language = access::language(headers, Some(&visitor), room);
-                Ok(Guest { visitor, language })
+    /// Spoken to in the language chosen on this page; else in theirs, as on every other surface.
+    pub(super) async fn guest(&self, headers: &HeaderMap) -> Result<Guest, Box<Response>> {
+        let Some(visitor) = self.access.visitor(headers, &self.desk.environment) else {
+            return Err(Box::new(see("/sign-in")));
+        };
+        let language = match access::language(headers) {
+            Some(language) => language,
+            None => {
+                let by = Desk::actor(&visitor.person, Surface::Web);
+                self.desk.recall(&by).await;
+                self.desk.language_of(&by)
             }
-            None => Err(Box::new(see("/sign-in"))),
-        }
+        };
+        Ok(Guest { visitor, language })
     }
 
     /// The guest and the fields of a form that really is one of ours.
-    pub(super) fn sent(
+    pub(super) async fn sent(
         &self,
         headers: &HeaderMap,
         body: &Bytes,
     ) -> Result<(Guest, Fields), Box<Response>> {
-        let guest = self.guest(headers)?;
+        let guest = self.guest(headers).await?;
         let fields: Fields = url::form_urlencoded::parse(body).into_owned().collect();
         if access::same(field(&fields, "token"), &guest.visitor.form_token) {
             Ok((guest, fields))
@@ -138,7 +142,7 @@ impl Web {
     pub(super) fn refuse(&self, guest: &Guest, back: &str, text: &Text) -> Response {
         let said = self.voice(guest).mrkdwn(text);
         let page = self.framed(guest, "dr-buddy", back, |frame| {
-            let message = Message { tone: Tone::Refusal, what: &said, why: "", next: "" };
+            let message = Message { tone: Tone::Refusal, what: &said };
             page::message(frame, message, back)
         });
         (StatusCode::OK, Html(page.into_string())).into_response()
@@ -148,15 +152,15 @@ impl Web {
         tracing::error!(error = %crate::telemetry::Chain(error), "A page could not be read");
         let said = self.voice(guest).mrkdwn(&Text::key("refused.not_stored"));
         let page = self.framed(guest, "dr-buddy", "/", |frame| {
-            page::message(frame, Message { tone: Tone::Fault, what: &said, why: "", next: "" }, "/")
+            page::message(frame, Message { tone: Tone::Fault, what: &said }, "/")
         });
         (StatusCode::SERVICE_UNAVAILABLE, Html(page.into_string())).into_response()
     }
 
     pub(super) async fn run(&self, guest: &Guest, run: &str) -> Result<Run, Box<Response>> {
         let missing = || {
-            let run = run.chars().take(60).collect::<String>();
-            let text = Text::Key("refused.no_such_run", vec![("run", Text::raw(run))]);
+            let run = Text::raw(cut(run, 60));
+            let text = Text::Key("refused.no_such_run", vec![("run", run)]);
             Box::new(self.refuse(guest, "/", &text))
         };
         let id = RunId::parse(run).map_err(|_| missing())?;

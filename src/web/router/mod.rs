@@ -1,4 +1,5 @@
-//! The pages' addresses. Every POST carries the form token and is answered with a redirect.
+//! The pages' addresses: one file per kind of visit. Every POST but the sign-in carries the form token, and is answered
+//! with a redirect, a form, or a page that says why not. What is asked goes through the desk; nothing is decided here.
 
 mod asking;
 mod first_page;

@@ -20,7 +20,7 @@ pub(super) async fn act(
     Path(run): Path<String>,
     body: Bytes,
 ) -> Response {
-    let (guest, fields) = match web.sent(&headers, &body) {
+    let (guest, fields) = match web.sent(&headers, &body).await {
         Ok(sent) => sent,
         Err(response) => return *response,
     };
@@ -48,7 +48,7 @@ pub(super) async fn ask(
     Path(run): Path<String>,
     Query(query): Query<Fields>,
 ) -> Response {
-    let guest = match web.guest(&headers) {
+    let guest = match web.guest(&headers).await {
         Ok(guest) => guest,
         Err(response) => return *response,
     };
@@ -66,7 +66,7 @@ pub(super) async fn submit(
     Path(run): Path<String>,
     body: Bytes,
 ) -> Response {
-    let (guest, fields) = match web.sent(&headers, &body) {
+    let (guest, fields) = match web.sent(&headers, &body).await {
         Ok(sent) => sent,
         Err(response) => return *response,
     };

@@ -31,7 +31,7 @@ pub(super) fn in_language(guest: Guest, query: &Fields) -> Guest {
 }
 
 pub(super) async fn act_as(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
-    let (_, fields) = match web.sent(&headers, &body) {
+    let (_, fields) = match web.sent(&headers, &body).await {
         Ok(sent) => sent,
         Err(response) => return *response,
     };
@@ -48,7 +48,7 @@ pub(super) async fn act_as(State(web): State<Web>, headers: HeaderMap, body: Byt
 }
 
 pub(super) async fn speed(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
-    let (_, fields) = match web.sent(&headers, &body) {
+    let (_, fields) = match web.sent(&headers, &body).await {
         Ok(sent) => sent,
         Err(response) => return *response,
     };
@@ -65,7 +65,8 @@ pub(super) async fn sign_in_page(State(web): State<Web>, headers: HeaderMap) -> 
 }
 
 fn signing_in(web: &Web, headers: &HeaderMap, refused: bool) -> Response {
-    let language = access::language(headers, None, web.desk.environment.chat.language);
+    let language = access::language(headers);
+    let language = language.unwrap_or(web.desk.environment.chat.language);
     let say = |key: &str| web.desk.catalog.texts.word(language, key);
     let said = say("page.token_refused");
     let frame = Frame {
@@ -76,7 +77,7 @@ fn signing_in(web: &Web, headers: &HeaderMap, refused: bool) -> Response {
         token: "",
         bar: None,
     };
-    let refusal = Message { tone: Tone::Refusal, what: &said, why: "", next: "" };
+    let refusal = Message { tone: Tone::Refusal, what: &said };
     let page = page::sign_in(frame, "/", refused.then_some(refusal));
     let status = if refused { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
     (status, Html(page.into_string())).into_response()
@@ -101,7 +102,7 @@ pub(super) async fn sign_in(State(web): State<Web>, headers: HeaderMap, body: By
 }
 
 pub(super) async fn sign_out(State(web): State<Web>, headers: HeaderMap, body: Bytes) -> Response {
-    if let Err(response) = web.sent(&headers, &body) {
+    if let Err(response) = web.sent(&headers, &body).await {
         return *response;
     }
     let mut response = see("/sign-in");

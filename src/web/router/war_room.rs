@@ -28,7 +28,7 @@ pub(super) async fn war_room(
     Path(run): Path<String>,
     Query(query): Query<Fields>,
 ) -> Response {
-    let guest = match web.guest(&headers) {
+    let guest = match web.guest(&headers).await {
         Ok(guest) => in_language(guest, &query),
         Err(response) => return *response,
     };
@@ -42,7 +42,7 @@ pub(super) async fn live(
     Path(run): Path<String>,
     Query(query): Query<Fields>,
 ) -> Response {
-    match web.guest(&headers) {
+    match web.guest(&headers).await {
         Ok(guest) => draw(&web, &guest, &run, field(&query, "q"), room::live).await,
         Err(_) => StatusCode::UNAUTHORIZED.into_response(),
     }
@@ -99,7 +99,6 @@ async fn draw(
             title: &title,
             place: &place,
             clock: Some(clock(web, &run, now)),
-            notice: None,
             run_card: &run_card,
             open: &open,
             stream: &stream,
@@ -127,7 +126,7 @@ pub(super) async fn events(
     headers: HeaderMap,
     Path(run): Path<String>,
 ) -> Response {
-    if web.guest(&headers).is_err() {
+    if web.guest(&headers).await.is_err() {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     // A receiver that lagged has missed something: then the page looks at everything again.

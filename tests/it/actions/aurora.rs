@@ -147,7 +147,7 @@ async fn another_account_is_refused_and_nothing_is_sent() {
         "{outcome:?}"
     );
     // An ARN of another account, and one of a region that is not ours.
-    assert!(step.refusal().await.contains("belongs to account"));
+    assert!(step.refusal().await.contains("trouble.other_account"));
     step.environment = environment(super::ACCOUNT);
     let elsewhere = world.dr_arn.replace("us-east-1", "ap-south-1");
     step.with.insert("target".into(), elsewhere.into());

@@ -1,4 +1,4 @@
-//! `http.check`, judged by a TLS server that knows only its own name.
+//! `http.check` and `http.canary`, judged by a TLS server that knows only its own name.
 
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::any;
-use dr_buddy::actions::{ActionSettings, Actions, Happened, HttpSettings};
+use dr_buddy::actions::{ActionSettings, Actions, Happened, HttpSettings, Outcome};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -65,10 +65,18 @@ async fn site() -> Site {
     Site { port, asked, names, ca }
 }
 
-fn check(ca: Option<&Site>, with: Value) -> Step {
+fn step(action: &str, ca: Option<&Site>, with: Value) -> Step {
     let http = HttpSettings { extra_ca: ca.map(|site| site.ca.path().to_owned()) };
     let actions = Actions::new(ActionSettings { http, ..ActionSettings::default() });
-    Step::new(&actions, "http.check", with)
+    Step::new(&actions, action, with)
+}
+
+fn check(ca: Option<&Site>, with: Value) -> Step {
+    step("http.check", ca, with)
+}
+
+fn canary(ca: Option<&Site>, with: Value) -> Step {
+    step("http.canary", ca, with)
 }
 
 #[tokio::test]
@@ -101,10 +109,16 @@ async fn the_name_is_kept_when_the_address_is_chosen() {
 async fn a_canary_write_is_put_once_and_before_the_read() {
     let site = site().await;
     let with = json!({
-        "url": "https://api.shop.test/canary", "put_first": true,
+        "url": "https://api.shop.test/canary",
         "resolve_to": format!("127.0.0.1:{}", site.port),
     });
-    let mut step = check(Some(&site), with);
+    // A check of the same only ever reads, whatever else it is told.
+    let mut only = with.clone();
+    only["put_first"] = true.into();
+    let mut only = check(Some(&site), only);
+    let preview = only.preview().await;
+    assert!(is_accepted(&only.run(&preview).await));
+    let mut step = canary(Some(&site), with);
     let preview = step.preview().await;
     assert!(site.asked.lock().unwrap().iter().all(|asked| asked.starts_with("GET")));
     assert_eq!(step.probe(&preview).await.happened, Happened::Unknown);
@@ -115,6 +129,41 @@ async fn a_canary_write_is_put_once_and_before_the_read() {
     assert!(asked[0].starts_with("PUT api.shop.test {\"canary\":"), "{asked:?}");
     assert!(asked[1].starts_with("GET "));
     assert_eq!(step.probe(&preview).await.happened, Happened::Done);
+    // Of an answer that was lost nobody knows, unless what was written can be read.
+    step.past.clear();
+    assert_eq!(step.probe(&preview).await.happened, Happened::Unknown);
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the server ends with the test's runtime")]
+async fn a_canary_that_can_be_read_was_written_and_a_doubtful_answer_is_no_failure() {
+    let kept = Arc::new(Mutex::new(json!({})));
+    let state = (Arc::clone(&kept), Asked::default());
+    let asked = Arc::clone(&state.1);
+    let router = axum::Router::new().fallback(any(move |method: Method, body: String| {
+        let (kept, asked) = state.clone();
+        asked.lock().unwrap().push(method.to_string());
+        if method == Method::PUT {
+            *kept.lock().unwrap() = serde_json::from_str(&body).unwrap();
+            // It was written, and the gateway does not say so.
+            return std::future::ready(StatusCode::BAD_GATEWAY.into_response());
+        }
+        let kept = kept.lock().unwrap().clone();
+        std::future::ready(axum::Json(kept).into_response())
+    }));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/canary", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+
+    let mut step = canary(None, json!({"url": url}));
+    let preview = step.preview().await;
+    assert_eq!(preview.calls, [format!("PUT {url}"), format!("GET {url}")]);
+    assert_eq!(preview.remarks.len(), 1, "it says that it writes");
+    assert!(matches!(step.run(&preview).await, Outcome::Unknown { .. }));
+    assert_eq!(asked.lock().unwrap().iter().filter(|asked| *asked == "PUT").count(), 1);
+    assert_eq!(step.probe(&preview).await.happened, Happened::Done, "it is read back");
+    *kept.lock().unwrap() = json!({"canary": "of another"});
+    assert_eq!(step.probe(&preview).await.happened, Happened::Unknown);
 }
 
 #[tokio::test]
@@ -144,7 +193,7 @@ async fn nothing_there_is_an_answer_and_for_a_write_a_failure() {
     let preview = step.preview().await;
     assert_eq!(preview.facts["reachable"], false);
     assert!(is_accepted(&step.run(&preview).await));
-    let mut write = check(None, json!({"url": url, "put_first": true}));
+    let mut write = canary(None, json!({"url": url}));
     let preview = write.preview().await;
     assert!(is_failed(&write.run(&preview).await));
     for bad in ["ftp://x/", "https://u:p@x/", "not a url"] {

@@ -204,7 +204,33 @@ async fn story(door: Door) {
     too_many(&stage, &mut mia).await;
     assert_eq!(stage.aws.tap.count("FailoverGlobalCluster"), 0);
     no_secret_anywhere(&stage, &[&antoine, &mia]).await;
+    taken_away(&stage).await;
     stage.judged(&format!("codes ({door:?})")).await;
+}
+
+/// A second factor does not go in silence: the open run has it on its record.
+async fn taken_away(stage: &Stage) {
+    let never = |_: &str| panic!("nothing is asked");
+    let noted =
+        |event: &Event| matches!(event, Event::NoteAdded { text } if text.contains("codes"));
+    let (code, said) = stage.terminal(MIAS, &["enrol", "antoine", "--remove"], never);
+    assert!(code == Some(2) && said.contains("incident commander"), "{said}");
+    assert_eq!(stage.counted(noted).await, 0);
+    let (code, said) = stage.terminal(TOKEN, &["enrol", "mia", "--remove"], never);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(stage.counted(noted).await, 1);
+    let record = stage.record().await.expect("there is one");
+    let (by, text) = record
+        .events
+        .iter()
+        .find_map(|one| {
+            let Event::NoteAdded { text } = &one.entry.event else { return None };
+            Some((one.entry.by.person()?.as_str(), text))
+        })
+        .expect("it is there");
+    assert!(by == "antoine" && text.contains("Mia"), "{by}: {text}");
+    let (code, _) = stage.terminal(TOKEN, &["enrol", "mia", "--remove"], never);
+    assert_eq!((code, stage.counted(noted).await), (Some(2), 1), "there is nothing to take away");
 }
 
 /// Where the runbook requires a code, who has none cannot agree, and is told how to get some.

@@ -16,13 +16,14 @@ use super::stage::{Script, Stage, TOKEN, WRITERS};
 use crate::harness::{Deliveries, Door, http};
 
 /// What people press, in order: step, button, and the two who press.
-const PLAY: [(&str, &str, [&str; 2]); 9] = [
+const PLAY: [(&str, &str, [&str; 2]); 10] = [
     ("freeze-controllers", "done", [LEO, ANTOINE]),
     ("decide-go", "go", [ANTOINE, MIA]),
     ("fence-primary", "run", [LEO, MIA]),
     ("promote-database", "approve", [ANTOINE, MIA]),
     ("replace-database-url", "approve", [MIA, LEO]),
     ("restart-api", "run", [LEO, ANTOINE]),
+    ("prove-write", "run", [MIA, ANTOINE]),
     ("decide-traffic", "go", [MIA, LEO]),
     ("pin-dns", "approve", [ANTOINE, LEO]),
     ("stand-down", "done", [ANTOINE, ANTOINE]),

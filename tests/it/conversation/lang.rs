@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::people::{ANTOINE, LEO, MIA, ROOM, STRANGER};
 use super::shop::excerpt;
-use super::stage::{Script, Stage};
-use crate::harness::{Door, Fault, eventually, fake_slack};
+use super::stage::{Script, Stage, TOKEN};
+use crate::harness::{Door, Fault, eventually, fake_slack, http};
 
 const STEP: &str = "pin-dns";
 
@@ -28,7 +28,10 @@ async fn chosen(door: Door) {
     stage.told(MIA, "lang de", "I do not speak `de`").await;
     stage.told(MIA, "lang fr", "Je vous réponds désormais en français").await;
     stage.told(MIA, "status", "Aucune exécution ouverte").await;
+    assert_eq!(page(&stage, "").await, "fr", "as the environment file says of him");
     stage.told(ANTOINE, "lang english", "I answer you in English from now on").await;
+    assert_eq!(page(&stage, "").await, "en", "the page answers him as Slack does");
+    assert_eq!(page(&stage, "; dr_buddy_lang=fr").await, "fr", "unless he chose there");
     stage.told(LEO, "status", "Aucune exécution ouverte").await;
     stage.told(STRANGER, "lang fr", "I do not know you").await;
     stage.kill();
@@ -48,6 +51,16 @@ async fn chosen(door: Door) {
     stage.press(ANTOINE, &run).await;
     stage.whispered(ANTOINE, "Not counted twice").await;
     stage.judged("languages").await;
+}
+
+/// The language of the first page, as Antoine sees it with this besides his session.
+async fn page(stage: &Stage, chosen: &str) -> String {
+    let session: String = TOKEN.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let cookie = format!("dr_buddy_session={session}{chosen}");
+    let page = http().get(&stage.base).header("cookie", cookie).send().await;
+    let page = page.expect("it answers").text().await.expect("it is text");
+    let (_, lang) = page.split_once("<html lang=\"").expect("it has one");
+    lang.chars().take_while(|c| *c != '"').collect()
 }
 
 #[tokio::test]

@@ -104,8 +104,8 @@ fn expected() -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     let mut both =
         |place: String| all.extend([format!("before {place}"), format!("after {place}")]);
-    let reads = ["assess-public", "assess-primary", "assess-dr", "prove-write", "verify-public"];
-    for step in super::outside::CALLS.iter().map(|(step, _, _)| *step).chain(reads) {
+    let asked = ["assess-public", "assess-primary", "assess-dr", "prove-write", "verify-public"];
+    for step in super::outside::CALLS.iter().map(|(step, _, _)| *step).chain(asked) {
         both(format!("the look for a preview of {step}"));
         both(format!("commit of attempt_started {step}"));
         both(format!("the call of {step}"));

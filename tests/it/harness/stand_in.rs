@@ -3,8 +3,8 @@
 //! It speaks the query protocol, keeps a little state, takes its time over a failover, refuses what AWS refuses, and passes
 //! every other call on to an emulator. Its replies are held against botocore's own parser (`tests/judge/aws.py`).
 
-
 #![expect(clippy::disallowed_methods, reason = "the stand-in ends with the value that holds it")]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dr_buddy::catalog::{Catalog, CatalogSources};
+use dr_buddy::domain::time::Span;
 use dr_buddy::engine::supervise::Supervisor;
 use dr_buddy::slack::client::{SlackClientHandle, SlackSettings};
 use dr_buddy::slack::handle::Reply;
@@ -27,8 +28,8 @@ const PATIENCE: Patience = Patience {
     send: Duration::from_millis(500),
     linger: Duration::from_millis(600),
     settled: Duration::ZERO,
-    back_off: Duration::from_millis(50),
-    most: Duration::from_secs(3),
+    back_off: Span(50),
+    most: Span::seconds(3),
 };
 
 /// The loop under test between the fake and handlers that do what the payload says.

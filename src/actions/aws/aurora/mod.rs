@@ -21,7 +21,7 @@ use self::world::{Target, World, facts, happened, place, region_of};
 use super::{ANYTHING, Aws, Failure, Purpose};
 use crate::actions::fence::{arn_inside, region_inside};
 use crate::actions::params::{failed, flag, json_of, put, request, text, unsafe_because};
-use crate::actions::{Action, Call, Happened, LookError, Outcome, Permission, Permissions, Probe};
+use crate::actions::{Action, Call, LookError, Outcome, Permission, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
 use crate::domain::text::told;
 
@@ -221,11 +221,11 @@ impl Action for Aurora {
     async fn probe(&self, call: &Call<'_>, request: &Value) -> Probe {
         let (cluster, wanted) = match self.wanted_by(call, request) {
             Ok(wanted) => wanted,
-            Err(error) => return blind(&error),
+            Err(error) => return Probe::blind(&error),
         };
         let arn = match arn_inside(call.environment, "rds", &wanted) {
             Ok(arn) => arn,
-            Err(error) => return blind(&error),
+            Err(error) => return Probe::blind(&error),
         };
         let (world, target) = tokio::join!(
             World::look(&self.aws, call.environment, &cluster, &arn.region),
@@ -238,7 +238,9 @@ impl Action for Aurora {
                 facts: facts(Some(&world), target.as_ref(), &wanted),
                 saw: world.describe(),
             },
-            Err(error) => Probe { facts: facts(None, target.as_ref(), &wanted), ..blind(&error) },
+            Err(error) => {
+                Probe { facts: facts(None, target.as_ref(), &wanted), ..Probe::blind(&error) }
+            }
         }
     }
 
@@ -308,8 +310,4 @@ impl Action for Aurora {
         };
         Permissions { look: LOOK, act }
     }
-}
-
-fn blind(error: &LookError) -> Probe {
-    Probe { happened: Happened::Unknown, facts: Map::new(), saw: error.said() }
 }

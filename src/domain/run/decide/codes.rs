@@ -3,8 +3,9 @@
 //! another reason is asked for no code.
 
 use super::rights;
-use crate::domain::actor::Actor;
+use crate::domain::actor::{Actor, Right, Role, roles_for};
 use crate::domain::code::{Confirmation, How};
+use crate::domain::environment::Environment;
 use crate::domain::ids::{PersonId, StepId};
 use crate::domain::run::protocol::{Event, Request};
 use crate::domain::run::refusal::Refusal;
@@ -78,6 +79,18 @@ pub(super) fn counts(step: &Step, at: &StepRun, person: &PersonId) -> bool {
         CodeOf::Nobody | CodeOf::Enrolled => true,
         CodeOf::Everybody => at.coded.contains(person),
     }
+}
+
+/// Whether somebody may give this person one-time codes, or take them away: themselves, or the commander.
+///
+/// # Errors
+/// Why not.
+pub fn may_enrol(environment: &Environment, by: &Actor, whom: &PersonId) -> Result<(), Refusal> {
+    let person = rights::person(environment, by)?;
+    if person.id == *whom {
+        return Ok(());
+    }
+    rights::allow_by_file(environment, person, roles_for(Right::Enrol, &[], Role::Ic))
 }
 
 /// Too many wrong codes were typed in somebody's name: everybody is told.

@@ -1,8 +1,9 @@
 //! What follows from a request. Changes nothing; may refuse.
 //!
-//! One file per kind of request: [`start`], what people `answers`, how they steer a step (`steering`), what
-//! concerns the whole run (`run_wide`), what is asked besides a press (`codes`) and what the engine `reports`. Whatever
-//! was asked, `follow` then opens the steps that may open now.
+//! One file per kind of request: [`start`], what people `answers`, how they steer a step (`steering`), who is on duty
+//! (`team`), what concerns the whole run (`run_wide`), messages of the `chat`, user `groups`, what is asked besides a
+//! press (`codes`) and what the engine `reports`. Whatever was asked, `follow` then opens the steps that may open now.
+//! What every request of a person passes is in `rights`.
 
 mod answers;
 mod chat;
@@ -16,10 +17,10 @@ mod start;
 mod steering;
 mod team;
 
-pub use codes::agrees_to;
+pub use codes::{agrees_to, may_enrol};
 pub use reports::is_proven;
 pub(super) use run_wide::due_at;
-pub use start::{may_be, may_start, start};
+pub use start::{may_be, may_start, start, starters};
 
 use super::protocol::{Event, Request};
 use super::refusal::Refusal;

@@ -26,7 +26,7 @@ pub(super) fn check<'a>(
     let took = step.zip(roles.as_ref()).is_some_and(|(step, roles)| match right {
         Right::Answer => run.speaks_for(person, roles, &step.gate),
         Right::Steer => run.is_on_duty(&person.id, roles),
-        Right::Start | Right::Note | Right::Hold | Right::Command => false,
+        Right::Start | Right::Note | Right::Hold | Right::Command | Right::Enrol => false,
     });
     if !took {
         allow(run, person, roles)?;

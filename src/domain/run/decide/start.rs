@@ -1,8 +1,9 @@
 //! Opening a run.
 
 use super::{follow, rights, team};
-use crate::domain::actor::{Actor, Right, Role, roles_for};
-use crate::domain::environment::{Environment, EnvironmentKind};
+use crate::domain::actor::{Actor, Right, Role, Surface, roles_for};
+use crate::domain::environment::{Environment, EnvironmentKind, Person};
+use crate::domain::ids::PersonId;
 use crate::domain::run::apply;
 use crate::domain::run::declared::Declared;
 use crate::domain::run::limits;
@@ -18,6 +19,15 @@ use crate::domain::time::Timestamp;
 pub fn may_start(environment: &Environment, by: &Actor) -> Result<(), Refusal> {
     let person = rights::person(environment, by)?;
     rights::allow_by_file(environment, person, roles_for(Right::Start, &[], Role::Ic))
+}
+
+/// Those who may open a run in this environment.
+pub fn starters(environment: &Environment) -> impl Iterator<Item = &PersonId> {
+    let may = |person: &&Person| {
+        let by = Actor::Person { id: person.id.clone(), via: Surface::Web };
+        may_start(environment, &by).is_ok()
+    };
+    environment.people.iter().filter(may).map(|person| &person.id)
 }
 
 /// Whether there may be a run of this kind in this environment.

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use super::decisions::disagree;
 use super::sample::{START, World, id, variant, who};
 use crate::domain::code::Confirmation;
-use crate::domain::comms::{Ask, Block, Message, Press, notice, run_card, step_card};
+use crate::domain::comms::{Ask, Block, Message, Press, notice, run_card, step_card, urgency};
 use crate::domain::ids::PersonId;
 use crate::domain::report::measures::measure;
 use crate::domain::report::timeline::line;
 use crate::domain::run::effects::{effects, tells_the_room};
 use crate::domain::run::protocol::{Effect, Event, MessageKey, Report, Request, Returned, Start};
-use crate::domain::run::state::{Choice, Happened, Kind, StepState};
+use crate::domain::run::state::{Choice, Happened, Kind, StepRun, StepState};
 use crate::domain::text::Text;
 use crate::domain::time::Span;
 
@@ -26,6 +26,21 @@ fn asks(message: &Message) -> Vec<Press> {
         | Block::Views(_) => None,
     });
     buttons.flatten().map(|button| button.press.clone()).collect()
+}
+
+#[test]
+fn what_was_put_back_or_refused_or_cannot_be_seen_waits_for_people_before_what_runs() {
+    let world = World::ready("promote");
+    let step = world.run.runbook.step(&id("promote")).unwrap();
+    let urgency =
+        |state| urgency(&world.run, step, &StepRun { state, ..world.at("promote").clone() });
+    let declined = StepState::Declined { by: vec![], reason: String::new() };
+    let blind = StepState::Blind { error: String::new(), unreachable: true };
+    let (asked, runs) = (urgency(StepState::Ready), urgency(StepState::Calling { attempt: 1 }));
+    assert!(asked < runs);
+    for state in [StepState::Undone, declined, blind] {
+        assert!(urgency(state.clone()) < asked, "{state:?}");
+    }
 }
 
 fn names(world: &World, step: &str) -> Vec<&'static str> {

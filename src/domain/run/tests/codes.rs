@@ -6,7 +6,7 @@ use crate::domain::code::Confirmation;
 use crate::domain::comms::{self, Ask, Press, form};
 use crate::domain::ids::PersonId;
 use crate::domain::run::Refusal;
-use crate::domain::run::decide::decide;
+use crate::domain::run::decide::{decide, may_enrol};
 use crate::domain::run::effects::tells_the_room;
 use crate::domain::run::protocol::{Effect, Event, MessageKey, Request, Voided};
 use crate::domain::run::state::{Choice, StepState};
@@ -194,4 +194,21 @@ fn too_many_wrong_codes_are_told_to_the_room_by_the_engine_alone() {
     assert!(tells_the_room(&events[0]));
     assert!(world.effects.contains(&Effect::Show(MessageKey::Notice(world.run.seq))));
     assert_eq!(world.run.steps, before.steps, "nothing else follows from it");
+}
+
+#[test]
+fn codes_are_given_and_taken_by_oneself_or_the_commander_and_nobody_else() {
+    let environment = environment(None);
+    let may = |by: &str, whom: &str| may_enrol(&environment, &who(by), &whose(whom));
+    for known in ["antoine", "mia", "leo", "clara"] {
+        assert_eq!(may(known, known), Ok(()));
+        assert_eq!(may("antoine", known), Ok(()));
+        assert_eq!(may("mia", known).is_ok(), known == "mia", "{known}");
+    }
+    assert!(matches!(may("nobody", "nobody"), Err(Refusal::Stranger { .. })));
+    assert!(may_enrol(&environment, &Actor::Engine, &whose("mia")).is_err());
+}
+
+fn whose(name: &str) -> PersonId {
+    PersonId::parse(name).unwrap()
 }

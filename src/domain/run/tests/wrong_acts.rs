@@ -229,3 +229,25 @@ fn decisions_and_what_people_do_are_told_in_their_own_words() {
     let late = world.retry("antoine", "decide").unwrap_err();
     assert!(matches!(late, Refusal::NotNow { state: "decided", .. }), "{late:?}");
 }
+
+#[test]
+fn who_starts_a_step_again_is_told_what_a_second_call_comes_to() {
+    let world = World::ready("promote");
+    let told = |step: &str| {
+        let press = Press::of_step(Ask::StartAgain, &world.run.id, &id(step), None);
+        let form = form(&world.run, &press, false, world.now).unwrap();
+        let keys = form.intro.iter().filter_map(|text| match text {
+            Text::Key(key, _) => key.strip_prefix("form.second_call."),
+            Text::Named(..)
+            | Text::Said(_)
+            | Text::Raw(_)
+            | Text::Person(_)
+            | Text::Channel(_)
+            | Text::List(_) => None,
+        });
+        keys.collect::<Vec<_>>()
+    };
+    assert_eq!(told("promote"), ["names_state"]);
+    assert_eq!(told("secret"), ["token"]);
+    assert!(told("look").is_empty(), "what only reads does no harm");
+}

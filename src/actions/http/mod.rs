@@ -1,27 +1,27 @@
-//! `http.check`: asks an HTTP endpoint, at a chosen address if need be, before DNS has moved.
+//! HTTP endpoints, at a chosen address if need be, before DNS has moved: one action asks, the other writes once.
 //!
 //! With `resolve_to` only the address changes: SNI, certificate check and `Host` stay the URL's, so what is proven is what
-//! users will meet. Redirects are an answer, not followed. That nothing answers is an answer too. With `put_first`, `run`
-//! writes once before it reads: the proof that the other side takes writes.
+//! users will meet. Redirects are an answer, not followed. That nothing answers is an answer too.
+
+mod canary;
+mod check;
 
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use reqwest::{Client, Method, Response, Url};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout};
 
-use super::params::{
-    clip, failed, flag, json_of, optional_text, put, request, text, unsafe_because,
-};
-use super::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
-use crate::domain::run::preview::{Approved, Preview, Remark};
+use super::params::{clip, optional_text, put, text, unsafe_because};
+use super::{Call, LookError};
 use crate::domain::text::told;
 use crate::domain::time::Span;
+pub(super) use canary::Canary;
+pub(super) use check::Check;
 
 /// Longest body that is read.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -29,20 +29,14 @@ const LONGEST_BODY: usize = 64 * 1024;
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const CONNECT: Duration = Duration::from_secs(3);
 
-/// How to check endpoints. `config.rs` fills it.
+/// How to reach endpoints. `config.rs` fills it.
 #[derive(Debug, Clone, Default)]
 pub struct HttpSettings {
     /// Certificates to trust besides the system's, as a PEM file.
     pub extra_ca: Option<PathBuf>,
 }
 
-/// Checks an endpoint.
-#[derive(Debug)]
-pub(super) struct Check {
-    settings: HttpSettings,
-}
-
-/// Exactly what is sent.
+/// Exactly what is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Request {
@@ -53,9 +47,6 @@ struct Request {
     resolve_to: Option<String>,
     timeout_ms: u64,
     region_header: String,
-    /// The body of the PUT that comes first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    put_first: Option<Value>,
 }
 
 /// What came back.
@@ -76,12 +67,8 @@ enum Trouble {
     Unclear(String),
 }
 
-impl Check {
-    pub(super) fn new(settings: HttpSettings) -> Self {
-        Self { settings }
-    }
-
-    fn asked(call: &Call<'_>) -> Result<Request, LookError> {
+impl Request {
+    fn of(call: &Call<'_>) -> Result<Self, LookError> {
         let url = text(call, "url")?;
         let url: Url = url.parse().map_err(|_| unsafe_because("parameter `url` is not a URL"))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -101,19 +88,38 @@ impl Check {
                 .map_err(|error| unsafe_because(error.to_string()))?,
         };
         let timeout = timeout.min(LONGEST_WAIT);
-        Ok(Request {
+        Ok(Self {
             service: "http".into(),
             method: method.to_owned(),
             url,
             resolve_to: optional_text(call, "resolve_to").map(Into::into),
             timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(10_000),
             region_header: optional_text(call, "region_header").unwrap_or("x-region").to_owned(),
-            put_first: flag(call, "put_first").then(|| json!({"canary": call.token.to_string()})),
         })
     }
 
+    /// Refuses an address that cannot be used, or that contradicts the URL.
+    fn may_resolve(&self) -> Result<(), LookError> {
+        let Some(to) = &self.resolve_to else { return Ok(()) };
+        if !matches!(self.url.host(), Some(url::Host::Domain(_))) {
+            return Err(unsafe_because("`resolve_to` needs a host name in the URL"));
+        }
+        let names_port = to.parse::<SocketAddr>().is_ok()
+            || to.rsplit_once(':').is_some_and(|(host, _)| !host.contains(':'));
+        if names_port && self.url.port().is_some() {
+            return Err(unsafe_because("both the URL and `resolve_to` name a port: leave one out"));
+        }
+        Ok(())
+    }
+
+    /// The request line as people read it.
+    fn line(&self, method: &str) -> String {
+        let at = self.resolve_to.as_ref().map(|to| format!(" at {to}")).unwrap_or_default();
+        format!("{method} {}{at}", self.url)
+    }
+
     /// A client for one check: no pool to reuse, no redirect, no proxy, and the chosen address.
-    async fn client(&self, asked: &Request) -> Result<Client, Trouble> {
+    async fn client(&self, settings: &HttpSettings) -> Result<Client, Trouble> {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             // Somebody else being faster is as good.
             drop(rustls::crypto::ring::default_provider().install_default());
@@ -125,36 +131,36 @@ impl Check {
             .pool_max_idle_per_host(0)
             .user_agent(concat!("dr-buddy/", env!("CARGO_PKG_VERSION")));
         let unusable = |what: &str| Trouble::NotConnected(what.to_owned());
-        if let Some(path) = &self.settings.extra_ca {
+        if let Some(path) = &settings.extra_ca {
             let pem =
                 tokio::fs::read(path).await.map_err(|_| unusable("the extra CA cannot be read"))?;
             let certificates = reqwest::Certificate::from_pem_bundle(&pem)
                 .map_err(|_| unusable("the extra CA is not PEM"))?;
             builder = builder.tls_certs_merge(certificates);
         }
-        if let Some(to) = &asked.resolve_to {
-            let host = asked.url.host_str().unwrap_or("");
+        if let Some(to) = &self.resolve_to {
+            let host = self.url.host_str().unwrap_or("");
             builder = builder.resolve_to_addrs(host, &addresses(to).await?);
         }
         builder.build().map_err(|_| unusable("no TLS set-up"))
     }
 
     /// One request, with its body if it is small.
-    async fn send(&self, asked: &Request, put: Option<&Value>) -> Result<Answer, Trouble> {
-        let client = self.client(asked).await?;
-        let method = match (put, asked.method.as_str()) {
+    async fn send(&self, by: &HttpSettings, put: Option<&Value>) -> Result<Answer, Trouble> {
+        let client = self.client(by).await?;
+        let method = match (put, self.method.as_str()) {
             (Some(_), _) => Method::PUT,
             (None, "HEAD") => Method::HEAD,
             (None, _) => Method::GET,
         };
-        let mut request = client.request(method, asked.url.clone());
+        let mut request = client.request(method, self.url.clone());
         if let Some(body) = put {
             request = request.json(body);
         }
         let start = Instant::now();
         let answer = request.send().await.map_err(|error| Trouble::of(&error))?;
         let latency_ms = u64::try_from(start.elapsed().as_millis()).ok();
-        let region = answer.headers().get(&asked.region_header).and_then(|v| v.to_str().ok());
+        let region = answer.headers().get(&self.region_header).and_then(|v| v.to_str().ok());
         Ok(Answer {
             status: Some(answer.status().as_u16()),
             region: region.map(clip),
@@ -164,42 +170,23 @@ impl Check {
         })
     }
 
-    async fn within(&self, asked: &Request, put: Option<&Value>) -> Result<Answer, Trouble> {
-        let limit = Duration::from_millis(asked.timeout_ms).min(LONGEST_WAIT);
-        let sent = Box::pin(self.send(asked, put));
+    /// The answer, or none in time.
+    async fn within(&self, by: &HttpSettings, put: Option<&Value>) -> Result<Answer, Trouble> {
+        let limit = Duration::from_millis(self.timeout_ms).min(LONGEST_WAIT);
+        let sent = Box::pin(self.send(by, put));
         timeout(limit, sent).await.unwrap_or_else(|_| {
-            Err(Trouble::Unclear(format!("no answer within {} ms", asked.timeout_ms)))
+            Err(Trouble::Unclear(format!("no answer within {} ms", self.timeout_ms)))
         })
     }
 
-    async fn read(&self, asked: &Request) -> Answer {
-        self.within(asked, None).await.unwrap_or_else(|trouble| Answer {
+    /// Only reads.
+    async fn read(&self, by: &HttpSettings) -> Answer {
+        self.within(by, None).await.unwrap_or_else(|trouble| Answer {
             trouble: Some(match trouble {
                 Trouble::NotConnected(text) | Trouble::Unclear(text) => text,
             }),
             ..Answer::default()
         })
-    }
-
-    /// The canary write. `Ok` holds its status.
-    async fn write(&self, asked: &Request, body: &Value) -> Result<u16, Outcome> {
-        let system = asked.url.host_str().unwrap_or("endpoint").to_owned();
-        let refuse = |detail| Err(failed(LookError::Refused { system: system.clone(), detail }));
-        let unknown = |error: String| {
-            let evidence = json!({"service": "http", "put": "unknown"});
-            Err(Outcome::Unknown { error: format!("{system}: {error}"), evidence })
-        };
-        match self.within(asked, Some(body)).await {
-            Ok(Answer { status: Some(status @ 200..=299), .. }) => Ok(status),
-            Ok(Answer { status: Some(status @ 300..=499), .. }) => {
-                refuse(format!("the PUT was answered with {status}"))
-            }
-            Ok(answer) => unknown(format!("the PUT was answered with {:?}", answer.status)),
-            Err(Trouble::NotConnected(detail)) => {
-                Err(failed(LookError::Unreachable { system, detail }))
-            }
-            Err(Trouble::Unclear(detail)) => unknown(detail),
-        }
     }
 }
 
@@ -269,89 +256,5 @@ impl Answer {
             }
             (None, trouble) => told("told.no_answer", &[trouble.as_deref().unwrap_or("")]),
         }
-    }
-}
-
-#[async_trait]
-impl Action for Check {
-    async fn preview(&self, call: &Call<'_>) -> Result<Preview, LookError> {
-        let asked = Self::asked(call)?;
-        if let Some(to) = &asked.resolve_to {
-            let is_name = matches!(asked.url.host(), Some(url::Host::Domain(_)));
-            if !is_name {
-                return Err(unsafe_because("`resolve_to` needs a host name in the URL"));
-            }
-            let names_port = to.parse::<SocketAddr>().is_ok()
-                || to.rsplit_once(':').is_some_and(|(host, _)| !host.contains(':'));
-            if names_port && asked.url.port().is_some() {
-                return Err(unsafe_because(
-                    "both the URL and `resolve_to` name a port: leave one out",
-                ));
-            }
-        }
-        let answer = self.read(&asked).await;
-        let at = asked.resolve_to.as_ref().map(|to| format!(" at {to}")).unwrap_or_default();
-        let mut calls = vec![format!("{} {}{at}", asked.method, asked.url)];
-        let mut remarks = Vec::new();
-        if asked.put_first.is_some() {
-            calls.insert(0, format!("PUT {}{at}", asked.url));
-            remarks.push(Remark::new("remark.http.canary", &[("url", asked.url.as_str())]));
-        }
-        Ok(Preview {
-            request: json_of(&asked),
-            binding: Map::new(),
-            facts: answer.facts(),
-            changes: vec![],
-            calls,
-            remarks,
-        })
-    }
-
-    /// A check has no effect to look for, so every answer is "done"; only a canary write may be in doubt.
-    async fn probe(&self, call: &Call<'_>, value: &Value) -> Probe {
-        let asked = request::<Request>(value).or_else(|_| Self::asked(call));
-        let asked = match asked {
-            Ok(asked) => asked,
-            Err(error) => {
-                let saw = error.to_string();
-                return Probe { happened: Happened::Unknown, facts: Map::new(), saw };
-            }
-        };
-        let answer = self.read(&asked).await;
-        let happened = match &asked.put_first {
-            None => Happened::Done,
-            Some(canary) => {
-                let recorded = call.past.iter().any(|past| past.get("put") == Some(canary));
-                let came_back = answer.body.as_ref().and_then(|body| body.get("canary"))
-                    == canary.get("canary");
-                if recorded || came_back { Happened::Done } else { Happened::Unknown }
-            }
-        };
-        Probe { happened, facts: answer.facts(), saw: answer.saw() }
-    }
-
-    async fn run(&self, _call: &Call<'_>, approved: &Approved) -> Outcome {
-        let asked: Request = match request(approved.request()) {
-            Ok(asked) => asked,
-            Err(error) => return failed(error),
-        };
-        let mut evidence = Map::new();
-        put(&mut evidence, "service", Some("http"));
-        put(&mut evidence, "url", Some(asked.url.as_str()));
-        if let Some(body) = &asked.put_first {
-            match self.write(&asked, body).await {
-                Ok(status) => {
-                    put(&mut evidence, "put", Some(body.clone()));
-                    put(&mut evidence, "put_status", Some(status));
-                }
-                Err(outcome) => return outcome,
-            }
-        }
-        put(&mut evidence, "saw", Some(self.read(&asked).await.saw()));
-        Outcome::Accepted { evidence: evidence.into() }
-    }
-
-    fn permissions(&self) -> Permissions {
-        Permissions { look: &[], act: &[] }
     }
 }
