@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Rig, START, beside, over, the_step, until};
+use super::hands::Done;
+use super::{Rig, START, beside, over, process, the_step, until};
 use crate::domain::run::protocol::Event;
 use crate::domain::run::state::{Doubt, StepState};
 use crate::domain::run::{Effect, MessageKey, Request};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::clock::Clock;
+use crate::engine::patience::Patience;
 use crate::engine::{outbox, recover, supervise};
 use crate::store::Claimed;
 
@@ -209,6 +211,40 @@ async fn the_outbox_works_until_it_is_told_to_end() {
     rig.agree().await;
     assert!(!rig.take().await.is_empty(), "what is owed after the end is left where it is");
     assert_eq!(rig.outside.asked("run"), []);
+}
+
+#[tokio::test]
+async fn the_card_of_an_open_run_is_moved_on_every_half_minute() {
+    let rig = Rig::new().await;
+    rig.settle().await;
+    rig.wall.done();
+    let edits = || {
+        let done = rig.wall.done.lock().unwrap();
+        done.iter().filter(|one| matches!(one, Done::Edited(MessageKey::Run, ..))).count()
+    };
+    let token = CancellationToken::new();
+    let work = beside(outbox::work(Arc::clone(&rig.engine), token.clone()));
+    for (seconds, expected) in [(0, 0), (29, 0), (1, 1), (29, 1), (1, 2)] {
+        rig.clock.pass(Span::seconds(seconds));
+        rig.engine.wake();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        until("its card is moved on", || edits() >= expected).await;
+        assert_eq!(edits(), expected, "after {seconds} s more");
+    }
+    token.cancel();
+    over(work).await;
+    assert_eq!(edits(), 2);
+}
+
+#[tokio::test]
+async fn an_engine_has_the_patience_it_is_given() {
+    let rig = Rig::new().await;
+    let patience = Patience { lease: Duration::from_secs(7), ..Patience::default() };
+    let engine = process(&rig.store, &rig.clock, &rig.outside, &rig.wall).with_patience(patience);
+    let owed = outbox::take(&engine, 99, 99).await;
+    let ends: Vec<_> = owed.iter().map(|claimed| claimed.until).collect();
+    assert_eq!(ends, vec![START.plus(Span::seconds(7)); ends.len()]);
+    assert!(!ends.is_empty());
 }
 
 #[tokio::test]
