@@ -275,3 +275,15 @@ async fn a_clock_that_is_behind_the_record_goes_on_from_it() {
     recover::recover(&rig.process(), &supervisor, |_| ()).await.unwrap();
     assert_eq!(rig.clock.now(), later);
 }
+
+#[tokio::test]
+async fn a_clock_that_is_right_has_nothing_to_make_good() {
+    let mut rig = Rig::agreed().await;
+    let (gate, supervisor) = (rig.gated(), supervise::Supervisor::default());
+    assert_eq!(rig.clock.now(), rig.state().await.seen_at, "to the millisecond");
+    for (behind, ticks) in [(0, 0), (1, 1)] {
+        rig.clock.set(Timestamp(rig.clock.now().0 - behind));
+        recover::recover(&rig.engine, &supervisor, |_| ()).await.unwrap();
+        assert_eq!(gate.passed(), ticks, "{behind} ms behind");
+    }
+}
