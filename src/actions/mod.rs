@@ -153,6 +153,8 @@ pub trait Action: Send + Sync + std::fmt::Debug {
 pub enum Permission {
     /// `rds:FailoverGlobalCluster`, and on what, as ARNs; the words in capitals are for the administrator to replace.
     Aws(&'static str, &'static [&'static str]),
+    /// `route53:ChangeResourceRecordSets` of the one name, with batches of nothing but these edits.
+    Records(&'static [&'static str]),
     /// `patch deployments.apps/scale`; roles are bound in namespaces.
     Kube(&'static str),
 }

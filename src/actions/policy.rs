@@ -9,33 +9,31 @@ use super::{Actions, Permission, Purpose};
 /// The IAM policy of a purpose, as `deploy/aws/` holds it. `sts:GetCallerIdentity` needs no permission.
 pub fn aws_policy(actions: &Actions, purpose: Purpose) -> Value {
     let mut by_resource: BTreeMap<&[&str], Vec<&str>> = BTreeMap::new();
+    let mut statements = Vec::new();
     for permission in actions.permissions(purpose) {
-        if let Permission::Aws(name, on) = permission {
-            by_resource.entry(on).or_default().push(name);
+        match permission {
+            Permission::Aws(name, on) => by_resource.entry(on).or_default().push(name),
+            Permission::Records(edits) => statements.push(records(edits)),
+            Permission::Kube(_) => {}
         }
     }
-    let statements: Vec<Value> = by_resource
-        .into_iter()
-        .map(|(resources, actions)| {
-            let only_upsert = actions == ["route53:ChangeResourceRecordSets"];
-            let base = json!({"Effect": "Allow", "Action": actions, "Resource": resources});
-            let mut statement = base.as_object().cloned().unwrap_or_default();
-            if only_upsert {
-                statement.insert("Condition".into(), one_upsert());
-            }
-            Value::from(statement)
-        })
-        .collect();
+    let plain = |(on, names): (&[&str], Vec<&str>)| json!({"Effect": "Allow", "Action": names, "Resource": on});
+    statements.extend(by_resource.into_iter().map(plain));
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
-/// Nothing but an UPSERT of the one name, of the types that are pinned.
-fn one_upsert() -> Value {
-    json!({"ForAllValues:StringEquals": {
-        "route53:ChangeResourceRecordSetsNormalizedRecordNames": ["RECORD_NAME"],
-        "route53:ChangeResourceRecordSetsRecordTypes": ["A", "AAAA"],
-        "route53:ChangeResourceRecordSetsActions": ["UPSERT"],
-    }})
+/// Batches of these edits of the one name, and nothing else in them.
+fn records(edits: &[&str]) -> Value {
+    json!({
+        "Effect": "Allow",
+        "Action": ["route53:ChangeResourceRecordSets"],
+        "Resource": ["arn:aws:route53:::hostedzone/ZONE_ID"],
+        "Condition": {"ForAllValues:StringEquals": {
+            "route53:ChangeResourceRecordSetsNormalizedRecordNames": ["RECORD_NAME"],
+            "route53:ChangeResourceRecordSetsRecordTypes": ["A", "AAAA"],
+            "route53:ChangeResourceRecordSetsActions": edits,
+        }},
+    })
 }
 
 /// The cluster roles of both purposes, as `deploy/kubernetes/rbac.yaml` holds them.

@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::aws::{Aurora, Aws, AwsSettings, Pin, ReplaceHost};
+use super::aws::{
+    Aurora, Aws, AwsSettings, Detach, Pin, PromoteReplica, ReplaceHost, SetTtl, SwapRoles,
+};
 use super::http::{Check, HttpSettings};
 use super::human::Human;
 use super::kube::{KubeSettings, Restart, Scale};
@@ -62,7 +64,15 @@ impl Actions {
         let all = BTreeMap::from([
             line("aurora.failover", Aurora::failover(aws()), aurora::Move { lossy: true }),
             line("aurora.switchover", Aurora::switchover(aws()), aurora::Move { lossy: false }),
-            line("route53.pin", Pin::new(aws()), route53::Pin),
+            line("aurora.detach", Detach::action(aws()), aurora::DETACH),
+            line(
+                "rds.promote_read_replica",
+                PromoteReplica::action(aws()),
+                aurora::PROMOTE_REPLICA,
+            ),
+            line("route53.pin", Pin::action(aws()), route53::Pin),
+            line("route53.swap_roles", SwapRoles::action(aws()), route53::SWAP_ROLES),
+            line("route53.set_ttl", SetTtl::action(aws()), route53::SET_TTL),
             line("secretsmanager.replace_host", ReplaceHost::new(aws()), secrets::ReplaceHost),
             line("k8s.scale", Scale::new(clusters()), kube::Scale),
             line("k8s.restart", Restart::new(clusters()), kube::Restart),

@@ -6,7 +6,7 @@ use super::value::Localized;
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
-const OURS: [(&str, &[&str]); 33] = [
+const OURS: [(&str, &[&str]); 35] = [
     ("trouble.unreachable", &["what", "detail"]),
     ("trouble.refused", &["what", "detail"]),
     ("trouble.no_action", &["what"]),
@@ -29,6 +29,8 @@ const OURS: [(&str, &[&str]); 33] = [
     ("told.nothing_outside", &[]),
     ("told.running", &["count"]),
     ("told.new", &["count", "at"]),
+    ("told.replica_of", &["status", "source"]),
+    ("told.no_replica", &["status"]),
     ("told.writer", &["region"]),
     ("told.writer_busy", &["region", "operation", "to"]),
     ("told.http", &["status", "region", "ms"]),

@@ -18,7 +18,7 @@ use crate::actions::{LookError, Outcome};
 
 /// What went wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(in crate::actions) enum Failure {
     /// No connection: nothing was sent.
     NotConnected(String),
     /// An answer with a code: understood and not done.
@@ -52,9 +52,16 @@ const MAYBE_OURS: &[&str] = &[
     "InvalidDBClusterStateFault",
     "InvalidDBClusterState",
     "ResourceExistsException",
+    "InvalidGlobalReplicationGroupState",
+    "InvalidReplicationGroupState",
 ];
 
 impl Failure {
+    /// We did not send it ourselves.
+    pub(super) fn not_sent(why: &LookError) -> Self {
+        Self::Refused { code: "NotSent".into(), message: clip(&why.to_string()) }
+    }
+
     pub(super) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,

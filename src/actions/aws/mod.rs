@@ -6,7 +6,8 @@
 
 mod aurora;
 mod error;
-mod record;
+mod lever;
+mod replica;
 mod route53;
 mod secrets;
 mod url_host;
@@ -25,8 +26,9 @@ use tokio::sync::OnceCell;
 use crate::actions::LookError;
 use crate::domain::environment::Environment;
 
-pub(super) use aurora::Aurora;
-pub(super) use route53::Pin;
+pub(super) use aurora::{Aurora, Detach};
+pub(super) use replica::PromoteReplica;
+pub(super) use route53::{Pin, SetTtl, SwapRoles};
 pub(super) use secrets::ReplaceHost;
 
 use error::Failure;
@@ -95,7 +97,7 @@ pub(super) enum Purpose {
 
 /// The clients.
 #[derive(Debug)]
-pub(super) struct Aws {
+pub(in crate::actions) struct Aws {
     settings: AwsSettings,
     base: OnceCell<SdkConfig>,
 }

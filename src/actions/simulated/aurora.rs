@@ -1,13 +1,47 @@
-//! A pretended Aurora global database.
+//! Pretended databases of RDS: an Aurora global database, a cross-region replica.
 
 use serde_json::{Map, Value, json};
 
+use super::flip::{Flip, region as region_given};
 use super::world::{Set, World, plain};
 use super::{Pretend, preview, set};
 use crate::actions::LookError;
 use crate::domain::run::preview::{Change, Direction, Preview, Remark};
 use crate::domain::text::told;
 use crate::domain::time::Span;
+
+/// A cluster leaves the global database.
+pub(in crate::actions) const DETACH: Flip = Flip {
+    call: "rds:RemoveFromGlobalCluster",
+    of: &["global_cluster", "target"],
+    fact: "is_member",
+    first: |_| json!(true),
+    to: |_| json!(false),
+    after: Span::seconds(120),
+    others: |world, _| {
+        Map::from_iter([
+            ("writer_arn".to_owned(), json!(writer(world))),
+            ("writer_region".to_owned(), json!(region(&writer(world)))),
+            ("target_status".to_owned(), json!("available")),
+            ("target_instances".to_owned(), json!(2)),
+        ])
+    },
+    place: |world| region(&world.with("target")).to_owned(),
+    remarks: &["remark.aurora.by_hand"],
+};
+
+/// A replica becomes a cluster that writes.
+pub(in crate::actions) const PROMOTE_REPLICA: Flip = Flip {
+    call: "rds:PromoteReadReplicaDBCluster",
+    of: &["region", "cluster"],
+    fact: "is_replica",
+    first: |_| json!(true),
+    to: |_| json!(false),
+    after: Span::seconds(180),
+    others: |_, _| Map::from_iter([("status".to_owned(), json!("available"))]),
+    place: region_given,
+    remarks: &["remark.rds.lost_tail"],
+};
 
 /// Moves the writer.
 #[derive(Debug)]

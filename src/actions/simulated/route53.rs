@@ -1,12 +1,53 @@
-//! A pretended failover record.
+//! Pretended failover records.
 
 use serde_json::{Map, Value, json};
 
+use super::flip::{Flip, none};
 use super::world::{Set, World, plain};
 use super::{Pretend, preview, set};
 use crate::actions::LookError;
 use crate::domain::run::preview::{Change, Direction, Preview, Remark};
 use crate::domain::time::Span;
+
+/// Route 53 has one endpoint, wherever the region is.
+fn control_plane(_world: &World<'_>) -> String {
+    "us-east-1".to_owned()
+}
+
+/// The SECONDARY record becomes the PRIMARY one.
+pub(in crate::actions) const SWAP_ROLES: Flip = Flip {
+    call: "route53:ChangeResourceRecordSets",
+    of: &["zone", "name"],
+    fact: "primary_set",
+    first: |world| json!(world.environment("dns.primary_set")),
+    to: |world| json!(world.with("primary_set")),
+    after: Span::seconds(60),
+    others: |world, now| {
+        let is_swapped = world.environment("dns.primary_set").as_deref() != now.as_str();
+        let dns = |region: &str| json!(world.environment(&format!("alb.{region}.dns")));
+        let (primary, secondary) = if is_swapped { ("dr", "primary") } else { ("primary", "dr") };
+        Map::from_iter([
+            ("primary_target".to_owned(), dns(primary)),
+            ("secondary_target".to_owned(), dns(secondary)),
+            ("primary_records".to_owned(), json!(1)),
+        ])
+    },
+    place: control_plane,
+    remarks: &["remark.route53.swap", "remark.tabletop.dns"],
+};
+
+/// How long answers are kept.
+pub(in crate::actions) const SET_TTL: Flip = Flip {
+    call: "route53:ChangeResourceRecordSets",
+    of: &["zone", "name"],
+    fact: "ttl",
+    first: |_| json!(300),
+    to: |world| json!(world.with("seconds").parse::<u64>().unwrap_or_default()),
+    after: Span::seconds(30),
+    others: none,
+    place: control_plane,
+    remarks: &[],
+};
 
 /// Points the PRIMARY record somewhere else.
 #[derive(Debug)]

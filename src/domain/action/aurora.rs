@@ -45,4 +45,28 @@ pub(super) const ALL: &[ActionSpec] = &[
         repeat: Repeat::NamesState,
         undo: Undo::Possible,
     },
+    ActionSpec {
+        name: "aurora.detach",
+        about: "Take a cluster out of its Aurora global database so that it writes for itself: the last resort",
+        parameters: &[
+            field("global_cluster", Shape::Text).required().doc("identifier of the global cluster"),
+            field("target", Shape::Text).required().doc("ARN of the cluster that leaves it"),
+        ],
+        facts: &["is_member", "writer_arn", "writer_region", "target_status", "target_instances"],
+        danger: Danger::Grave,
+        repeat: Repeat::NamesState,
+        undo: Undo::None("undo.none.aurora_detach"),
+    },
+    ActionSpec {
+        name: "rds.promote_read_replica",
+        about: "Make a cross-region read replica a cluster that writes; refuses members of a global database",
+        parameters: &[
+            field("region", Shape::Text).required().doc("where the replica is"),
+            field("cluster", Shape::Text).required().doc("identifier of the replica cluster"),
+        ],
+        facts: &["is_replica", "replica_source", "status", "global_cluster"],
+        danger: Danger::Grave,
+        repeat: Repeat::NamesState,
+        undo: Undo::None("undo.none.rds_promote"),
+    },
 ];

@@ -297,6 +297,17 @@ impl Run {
         self.holds(person, roles) || self.groups_for(roles).any(|(_, of)| of.is_some_and(was_in))
     }
 
+    /// Whether this person speaks for one of the roles at a step, or did when they agreed: handing over a role that one
+    /// takes for a run takes nothing back either.
+    pub(super) fn spoke_for(&self, person: &Person, roles: &[Role], gate: &Gate) -> bool {
+        let is_taken = |role: &Role| !role.is_given_by_the_file();
+        self.held(person, roles)
+            || match gate {
+                Gate::None | Gate::Confirm => roles.iter().any(is_taken),
+                Gate::People { .. } => false,
+            }
+    }
+
     /// The roles that gates ask for whose person on duty holds them no longer.
     pub(super) fn lost_duty(&self) -> impl Iterator<Item = Role> {
         let holds = |role: Role, id: &PersonId| {

@@ -53,8 +53,10 @@ pub(crate) async fn ministack() -> Ministack {
 /// A running moto.
 #[derive(Debug)]
 pub(crate) struct Moto {
-    /// `http://127.0.0.1:PORT`.
-    pub(crate) endpoint: String,
+    /// The server itself, for seeding and asking it without being counted.
+    pub(crate) direct: String,
+    /// Counts and spoils the product's calls.
+    pub(crate) tap: Tap,
     _child: Child,
     _folder: TempDir,
 }
@@ -65,9 +67,10 @@ pub(crate) async fn moto() -> Moto {
     let port = free_port().to_string();
     let arguments = ["-H", "127.0.0.1", "-p", &port];
     let child = Child::start("moto", folder.path(), &tools::python("moto_server"), arguments, &[]);
-    let endpoint = format!("http://127.0.0.1:{port}");
-    let child = ready(child, &format!("{endpoint}/moto-api/data.json")).await;
-    Moto { endpoint, _child: child, _folder: folder }
+    let direct = format!("http://127.0.0.1:{port}");
+    let child = ready(child, &format!("{direct}/moto-api/data.json")).await;
+    let tap = Tap::before(&direct).await;
+    Moto { direct, tap, _child: child, _folder: folder }
 }
 
 /// Waits until `url` answers 200, or the child has ended.
@@ -96,7 +99,7 @@ pub(crate) async fn sdk_config(endpoint: &str, region: &str) -> SdkConfig {
 #[tokio::test]
 async fn moto_answers_the_sdk() {
     let moto = moto().await;
-    let config = sdk_config(&moto.endpoint, "eu-west-1").await;
+    let config = sdk_config(&moto.direct, "eu-west-1").await;
     let identity = aws_sdk_sts::Client::new(&config).get_caller_identity().send().await.unwrap();
     assert_eq!(identity.account(), Some("123456789012"));
 }

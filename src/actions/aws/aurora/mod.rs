@@ -6,6 +6,7 @@
 //! writer are *shown* (in `binding`, with a remark), so that guards and people judge them; [`Action::run`] sends nothing
 //! in both cases.
 
+mod detach;
 mod world;
 
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use aws_sdk_rds::operation::RequestId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use self::world::{World, facts, happened, place, region_of};
+pub(in crate::actions) use self::detach::Detach;
+use self::world::{Target, World, facts, happened, place, region_of};
 use super::{ANYTHING, Aws, Failure, Purpose};
 use crate::actions::fence::{arn_inside, region_inside};
 use crate::actions::params::{failed, flag, json_of, put, request, text, unsafe_because};
@@ -160,12 +162,12 @@ impl Action for Aurora {
         }
         let (cluster, wanted) = (text(call, "global_cluster")?, self.wanted(call)?);
         let arn = arn_inside(call.environment, "rds", &wanted)?;
-        let world = self.look(call.environment, cluster, &arn.region).await?;
+        let world = World::look(&self.aws, call.environment, cluster, &arn.region).await?;
         if !world.members.contains(&wanted) {
             let detail = format!("`{wanted}` is not a member of global cluster `{cluster}`");
             return Err(unsafe_because(detail));
         }
-        let target = self.look_at_target(&arn).await?;
+        let target = Target::look(&self.aws, &arn).await?;
         if target.instances == 0 {
             let detail = format!(
                 "{} has no instance (headless) and could not serve: add one there first",
@@ -226,8 +228,8 @@ impl Action for Aurora {
             Err(error) => return blind(&error),
         };
         let (world, target) = tokio::join!(
-            self.look(call.environment, &cluster, &arn.region),
-            self.look_at_target(&arn)
+            World::look(&self.aws, call.environment, &cluster, &arn.region),
+            Target::look(&self.aws, &arn)
         );
         let target = target.ok();
         match world {

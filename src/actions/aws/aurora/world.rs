@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Aurora;
-use crate::actions::aws::{Failure, Purpose};
+use crate::actions::aws::{Aws, Failure, Purpose};
 use crate::actions::fence::Arn;
 use crate::actions::params::put;
 use crate::actions::{Happened, LookError};
@@ -24,29 +23,29 @@ pub(super) struct World {
 pub(super) struct Target {
     pub(super) status: Option<String>,
     pub(super) instances: usize,
-    has_writer: bool,
+    pub(super) has_writer: bool,
 }
 
-impl Aurora {
+impl World {
     /// Asks the target's region first; the other one only when that does not answer.
     pub(super) async fn look(
-        &self,
+        aws: &Aws,
         environment: &Environment,
         cluster: &str,
         first: &str,
-    ) -> Result<World, LookError> {
+    ) -> Result<Self, LookError> {
         let regions = &environment.regions;
         let second = if first == regions.primary { &regions.dr } else { &regions.primary };
-        match self.look_in(first, cluster).await {
+        match Self::look_in(aws, first, cluster).await {
             Err(unreachable @ LookError::Unreachable { .. }) => {
-                self.look_in(second, cluster).await.map_err(|_| unreachable)
+                Self::look_in(aws, second, cluster).await.map_err(|_| unreachable)
             }
             answer => answer,
         }
     }
 
-    async fn look_in(&self, region: &str, cluster: &str) -> Result<World, LookError> {
-        let client = self.aws.rds(region, Purpose::Look).await;
+    async fn look_in(aws: &Aws, region: &str, cluster: &str) -> Result<Self, LookError> {
+        let client = aws.rds(region, Purpose::Look).await;
         let asked = client.describe_global_clusters().global_cluster_identifier(cluster);
         let answer = Box::pin(asked.send())
             .await
@@ -70,7 +69,7 @@ impl Aurora {
             .and_then(|state| state.status())
             .map(|status| status.as_str().to_owned())
             .filter(|status| !status.is_empty());
-        Ok(World {
+        Ok(Self {
             writer: members.iter().find(|member| member.is_writer() == Some(true)).and_then(arn),
             members: members.iter().filter_map(arn).collect(),
             operation_target: operation
@@ -80,11 +79,13 @@ impl Aurora {
             operation,
         })
     }
+}
 
-    pub(super) async fn look_at_target(&self, arn: &Arn) -> Result<Target, LookError> {
+impl Target {
+    pub(super) async fn look(aws: &Aws, arn: &Arn) -> Result<Self, LookError> {
         let system = format!("rds in {}", arn.region);
         let id = arn.resource.strip_prefix("cluster:").unwrap_or(&arn.resource);
-        let client = self.aws.rds(&arn.region, Purpose::Look).await;
+        let client = aws.rds(&arn.region, Purpose::Look).await;
         let answer = Box::pin(client.describe_db_clusters().db_cluster_identifier(id).send())
             .await
             .map_err(|error| Failure::of(&error).look(system.clone()))?;
@@ -97,7 +98,7 @@ impl Aurora {
                 detail: format!("there is no cluster `{id}`"),
             })?;
         let instances = found.db_cluster_members();
-        Ok(Target {
+        Ok(Self {
             status: found.status().map(ToOwned::to_owned),
             instances: instances.len(),
             has_writer: instances.iter().any(|one| one.is_cluster_writer() == Some(true)),

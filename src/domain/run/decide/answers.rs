@@ -213,7 +213,9 @@ impl Asked<'_> {
     fn others<'a>(&self, run: &Run, said: impl Iterator<Item = &'a PersonId>) -> Vec<PersonId> {
         let said: Vec<&PersonId> = said.collect();
         let roles = self.step.gate.roles(self.step.owner);
-        run.holders(&roles)
+        let people = run.environment.people.iter();
+        people
+            .filter(|person| run.speaks_for(person, &roles, &self.step.gate))
             .filter(|person| !said.contains(&&person.id))
             .map(|person| person.id.clone())
             .collect()

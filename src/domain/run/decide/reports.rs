@@ -260,11 +260,12 @@ fn out_of_order(run: &Run, step: &Step, at: &StepRun) -> Vec<Difference> {
     }
 }
 
-/// Whether enough different people who hold the roles, or did when they agreed, agreed, or one broke the glass.
+/// Whether enough different people who speak for the step, or did when they agreed, agreed, or one broke the glass.
 fn has_quorum(run: &Run, step: &Step, at: &StepRun) -> bool {
     let roles = step.gate.roles(step.owner);
     let holds = |id| {
-        run.environment.person(id).is_some_and(|person| run.held(person, &roles))
+        let person = run.environment.person(id);
+        person.is_some_and(|person| run.spoke_for(person, &roles, &step.gate))
             && codes::counts(step, at, id)
     };
     let agreed: std::collections::BTreeSet<_> =

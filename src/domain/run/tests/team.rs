@@ -1,6 +1,8 @@
 //! Who is on duty, what that gives, and who is called when a step waits or is late.
 
 use super::sample::{World, id, variant, variants, who};
+use std::sync::Arc;
+
 use crate::domain::actor::Role;
 use crate::domain::comms::{Ask, Block, Press, run_card};
 use crate::domain::ids::PersonId;
@@ -90,6 +92,29 @@ fn who_took_a_role_may_confirm_its_steps_and_may_not_be_one_of_two() {
     // Written into the state as no request could: the gate still asks the file.
     world.run.duty.insert(Role::Db, person("clara"));
     assert_eq!(variant(&world.approve("clara", "promote").unwrap_err()), "NotAllowed");
+}
+
+#[test]
+fn who_took_a_role_agrees_to_the_call_too_and_handing_it_over_takes_nothing_back() {
+    let own = |world: &mut World, role| {
+        let steps = &mut Arc::make_mut(&mut world.run.runbook).steps;
+        steps.iter_mut().find(|step| step.id == id("fence")).unwrap().owner = role;
+    };
+    let owned_by_comms = || {
+        let mut world = World::ready("fence");
+        own(&mut world, Role::Comms);
+        take(&mut world, "leo", Role::Comms, None).unwrap();
+        world.approve("leo", "fence").unwrap();
+        world
+    };
+    assert_eq!(variants(&owned_by_comms().begin("fence").unwrap()), ["AttemptStarted"]);
+    let mut world = owned_by_comms();
+    take(&mut world, "leo", Role::Comms, Some("clara")).unwrap();
+    assert_eq!(variants(&world.begin("fence").unwrap()), ["AttemptStarted"]);
+    // What the file gives is not given by agreeing: written into the state as no request could.
+    let mut world = owned_by_comms();
+    own(&mut world, Role::Db);
+    assert_eq!(variants(&world.begin("fence").unwrap()), ["ApprovalsVoided"]);
 }
 
 #[test]
