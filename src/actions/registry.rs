@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::aws::{
-    Aurora, Aws, AwsSettings, Detach, Pin, PromoteReplica, ReplaceHost, SetTtl, SwapRoles,
+    Aurora, Aws, AwsSettings, Detach, FailoverGlobal, Pin, PromoteReplica, ReplaceHost, SetTtl,
+    SwapRoles,
 };
 use super::http::{Canary, Check, HttpSettings};
 use super::human::Human;
@@ -58,7 +59,7 @@ fn people(name: &'static str, what: &'static str) -> (&'static str, Pair) {
 impl Actions {
     /// Connects to nothing: clients are made when they are needed.
     pub fn new(settings: ActionSettings) -> Self {
-        use simulated::{aurora, http, kube, route53, secrets};
+        use simulated::{aurora, elasticache, http, kube, route53, secrets};
         let on_aws = Arc::new(Aws::new(settings.aws));
         let (aws, clusters) = (|| Arc::clone(&on_aws), || settings.kube.clone());
         let all = BTreeMap::from([
@@ -69,6 +70,11 @@ impl Actions {
                 "rds.promote_read_replica",
                 PromoteReplica::action(aws()),
                 aurora::PROMOTE_REPLICA,
+            ),
+            line(
+                "elasticache.failover_global",
+                FailoverGlobal::action(aws()),
+                elasticache::FAILOVER_GLOBAL,
             ),
             line("route53.pin", Pin::action(aws()), route53::Pin),
             line("route53.swap_roles", SwapRoles::action(aws()), route53::SWAP_ROLES),

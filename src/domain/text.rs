@@ -6,7 +6,7 @@ use super::value::Localized;
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
-const OURS: [(&str, &[&str]); 43] = [
+const OURS: [(&str, &[&str]); 44] = [
     ("trouble.unreachable", &["what", "detail"]),
     ("trouble.refused", &["what", "detail"]),
     ("trouble.no_action", &["what"]),
@@ -39,6 +39,7 @@ const OURS: [(&str, &[&str]); 43] = [
     ("told.new", &["count", "at"]),
     ("told.replica_of", &["status", "source"]),
     ("told.no_replica", &["status"]),
+    ("told.datastore", &["region", "status"]),
     ("told.writer", &["region"]),
     ("told.writer_busy", &["region", "operation", "to"]),
     ("told.http", &["status", "region", "ms"]),

@@ -220,6 +220,14 @@ mod tests {
         let before = clock.now();
         clock.sleep(Span::minutes(1)).await;
         assert!(clock.now().since(before) >= Span::minutes(1));
+        // A second of it is two milliseconds of ours, and not a tenth of a second, which would be a minute of it.
+        let mut shortest = Duration::MAX;
+        for _ in 0..10 {
+            let before = Instant::now();
+            clock.sleep(Span::seconds(1)).await;
+            shortest = shortest.min(before.elapsed());
+        }
+        assert!(shortest < Duration::from_millis(90), "{shortest:?}");
         let fast = clock.now();
         clock.set_speed(1);
         assert!(clock.now() >= fast);

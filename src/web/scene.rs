@@ -172,6 +172,7 @@ pub fn split(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::run::state::{Doubt, Happened, Seen, Skip};
 
     #[test]
     fn nothing_that_was_not_tried_is_shown_as_failed_and_what_was_put_back_is_not_left_out() {
@@ -180,5 +181,29 @@ mod tests {
         assert_eq!(standing(&blind), Standing::Blind);
         assert_eq!(standing(&declined), Standing::Declined);
         assert_eq!(standing(&StepState::Undone), Standing::Undone);
+    }
+
+    #[test]
+    fn only_what_was_seen_is_green_and_a_doubt_is_nothing_else() {
+        let doubt = |happened: Option<Happened>| {
+            let seen = |happened| Seen { happened, saw: "x".into(), at: Timestamp(0) };
+            StepState::InDoubt { attempt: 1, why: Doubt::Interrupted, seen: happened.map(seen) }
+        };
+        for happened in [None, Some(Happened::Never), Some(Happened::Running), Some(Happened::Done)]
+        {
+            assert_eq!(standing(&doubt(happened)), Standing::InDoubt, "{happened:?}");
+        }
+        let failed = |unreachable| StepState::Failed { error: "no".into(), unreachable };
+        assert_eq!(standing(&failed(true)), Standing::Unreachable);
+        assert_eq!(standing(&failed(false)), Standing::Failed);
+        assert_eq!(standing(&StepState::Done { how: Proof::Seen }), Standing::Proven);
+        for how in [Proof::Accepted, Proof::People] {
+            assert_eq!(standing(&StepState::Done { how }), Standing::Done);
+        }
+        let left_out = StepState::Skipped { why: Skip::NotNeeded };
+        assert_eq!(standing(&left_out), Standing::Skipped);
+        for state in [StepState::Calling { attempt: 1 }, StepState::Proving { attempt: 1 }] {
+            assert_eq!(standing(&state), Standing::Running);
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! asks STS who we are; in another account nothing is sent.
 
 mod aurora;
+mod elasticache;
 mod error;
 mod lever;
 mod replica;
@@ -27,6 +28,7 @@ use crate::actions::LookError;
 use crate::domain::environment::Environment;
 
 pub(super) use aurora::{Aurora, Detach};
+pub(super) use elasticache::FailoverGlobal;
 pub(super) use replica::PromoteReplica;
 pub(super) use route53::{Pin, SetTtl, SwapRoles};
 pub(super) use secrets::ReplaceHost;
@@ -159,6 +161,10 @@ impl Aws {
 
     async fn rds(&self, region: &str, purpose: Purpose) -> aws_sdk_rds::Client {
         aws_sdk_rds::Client::new(&self.config(region, purpose).await)
+    }
+
+    async fn elasticache(&self, region: &str, purpose: Purpose) -> aws_sdk_elasticache::Client {
+        aws_sdk_elasticache::Client::new(&self.config(region, purpose).await)
     }
 
     async fn secrets(&self, region: &str, purpose: Purpose) -> aws_sdk_secretsmanager::Client {

@@ -5,6 +5,7 @@
 //! code in here can reach a network. Its scenario stands in the environment file under `tabletop:`.
 
 pub(super) mod aurora;
+pub(super) mod elasticache;
 mod flip;
 pub(super) mod http;
 pub(super) mod kube;

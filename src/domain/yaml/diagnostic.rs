@@ -120,6 +120,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_quoted_is_cut_and_says_so_only_if_it_was() {
+        let long = |length| quoted(&"é".repeat(length));
+        assert_eq!(long(60), format!("`{}`", "é".repeat(60)));
+        assert_eq!(long(61), format!("`{}…`", "é".repeat(60)));
+        assert_eq!(quoted("two\nlines"), "`two lines`");
+    }
+
+    #[test]
     fn a_diagnostic_reads_as_compilers_write_them() {
         let mut problems = Problems::new("a.yaml");
         problems.add(Place { line: 3, column: 5 }, "wrong", "do this");

@@ -231,6 +231,8 @@ pub(super) struct Wall {
     pub(super) waiting: Mutex<Option<Vec<Pending>>>,
     /// It is too late to take a warning back.
     pub(super) is_too_late: Mutex<bool>,
+    /// It does not say which warnings wait.
+    pub(super) cannot_list: Mutex<bool>,
     /// How often it was asked which warnings wait.
     pub(super) asked_what_waits: AtomicU64,
     /// What a marked message says.
@@ -345,6 +347,9 @@ impl Channel for Wall {
 
     async fn left(&self, _run: &Run) -> Result<Vec<Pending>, ChannelError> {
         self.asked_what_waits.fetch_add(1, SeqCst);
+        if *self.cannot_list.lock().unwrap() {
+            return Err(ChannelError::Failed { detail: "not in the channel".into() });
+        }
         Ok(self.waiting.lock().unwrap().clone().unwrap_or_default())
     }
 

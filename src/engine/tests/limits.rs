@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Rig, START, beside, over, the_step, until};
+use super::hands::Done;
+use super::{Rig, START, beside, over, process, the_step, until};
 use crate::domain::run::protocol::Event;
 use crate::domain::run::state::{Doubt, StepState};
 use crate::domain::run::{Effect, MessageKey, Request};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::clock::Clock;
+use crate::engine::patience::Patience;
 use crate::engine::{outbox, recover, supervise};
 use crate::store::Claimed;
 
@@ -212,6 +214,40 @@ async fn the_outbox_works_until_it_is_told_to_end() {
 }
 
 #[tokio::test]
+async fn the_card_of_an_open_run_is_moved_on_every_half_minute() {
+    let rig = Rig::new().await;
+    rig.settle().await;
+    rig.wall.done();
+    let edits = || {
+        let done = rig.wall.done.lock().unwrap();
+        done.iter().filter(|one| matches!(one, Done::Edited(MessageKey::Run, ..))).count()
+    };
+    let token = CancellationToken::new();
+    let work = beside(outbox::work(Arc::clone(&rig.engine), token.clone()));
+    for (seconds, expected) in [(0, 0), (29, 0), (1, 1), (29, 1), (1, 2)] {
+        rig.clock.pass(Span::seconds(seconds));
+        rig.engine.wake();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        until("its card is moved on", || edits() >= expected).await;
+        assert_eq!(edits(), expected, "after {seconds} s more");
+    }
+    token.cancel();
+    over(work).await;
+    assert_eq!(edits(), 2);
+}
+
+#[tokio::test]
+async fn an_engine_has_the_patience_it_is_given() {
+    let rig = Rig::new().await;
+    let patience = Patience { lease: Duration::from_secs(7), ..Patience::default() };
+    let engine = process(&rig.store, &rig.clock, &rig.outside, &rig.wall).with_patience(patience);
+    let owed = outbox::take(&engine, 99, 99).await;
+    let ends: Vec<_> = owed.iter().map(|claimed| claimed.until).collect();
+    assert_eq!(ends, vec![START.plus(Span::seconds(7)); ends.len()]);
+    assert!(!ends.is_empty());
+}
+
+#[tokio::test]
 async fn what_is_taken_in_the_moment_of_the_end_is_given_back() {
     let rig = Rig::new().await;
     let token = CancellationToken::new();
@@ -238,4 +274,16 @@ async fn a_clock_that_is_behind_the_record_goes_on_from_it() {
     rig.clock.set(later);
     recover::recover(&rig.process(), &supervisor, |_| ()).await.unwrap();
     assert_eq!(rig.clock.now(), later);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_right_has_nothing_to_make_good() {
+    let mut rig = Rig::agreed().await;
+    let (gate, supervisor) = (rig.gated(), supervise::Supervisor::default());
+    assert_eq!(rig.clock.now(), rig.state().await.seen_at, "to the millisecond");
+    for (behind, ticks) in [(0, 0), (1, 1)] {
+        rig.clock.set(Timestamp(rig.clock.now().0 - behind));
+        recover::recover(&rig.engine, &supervisor, |_| ()).await.unwrap();
+        assert_eq!(gate.passed(), ticks, "{behind} ms behind");
+    }
 }

@@ -2,9 +2,12 @@
 //! and a clock that is set by hand.
 
 mod calls;
+mod gate;
 mod hands;
 mod in_doubt;
 mod limits;
+mod lost;
+mod races;
 mod told;
 mod typed;
 mod watched;
@@ -12,6 +15,7 @@ mod watched;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gate::Gate;
 use hands::{Hand, Outside, Scripted, Wall};
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -121,6 +125,14 @@ impl Rig {
     fn sealed_with(&mut self, seal: Option<Seal>) {
         let engine = process(&self.store, &self.clock, &self.outside, &self.wall);
         self.engine = Arc::new(engine.with_seal(seal));
+    }
+
+    /// From now on the process meets its database at a gate.
+    fn gated(&mut self) -> Arc<Gate> {
+        let gate = Gate::before(&self.store);
+        let store: Arc<dyn Store> = Arc::<Gate>::clone(&gate);
+        self.engine = Arc::new(process(&store, &self.clock, &self.outside, &self.wall));
+        gate
     }
 
     async fn state(&self) -> Run {

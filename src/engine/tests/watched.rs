@@ -109,8 +109,25 @@ async fn the_channel_is_asked_what_waits_before_a_new_one_is_left_and_not_in_bet
     let rig = watched().await;
     let asked = || rig.wall.asked_what_waits.load(SeqCst);
     assert_eq!(asked(), 1);
-    rig.later(120).await;
-    assert_eq!(asked(), 2);
+    rig.clock.pass(Span::seconds(120));
+    let watch = rig.take_one(|effect| *effect == Effect::Watch).await;
+    rig.perform(watch).await;
+    assert_eq!((asked(), rig.waiting()), (2, vec![300, 420]), "asked, then left");
+    rig.settle().await;
+    assert_eq!((asked(), rig.waiting()), (2, vec![420]));
+}
+
+#[tokio::test]
+async fn what_waits_is_remembered_where_the_channel_does_not_say() {
+    let rig = watched().await;
+    *rig.wall.cannot_list.lock().unwrap() = true;
+    assert_eq!(rig.later(120).await, [420]);
+    assert_eq!(rig.taken_back(), ["w300"], "nothing stays behind to be posted");
+    // What is due is taken for posted.
+    rig.wall.waiting.lock().unwrap().as_mut().unwrap().clear();
+    assert_eq!(rig.later(300).await, [720]);
+    let key = MessageKey::Back(START.plus(Span::seconds(420)));
+    assert!(rig.store.posted(&rig.run, &key).await.unwrap().is_some(), "the room was told");
 }
 
 #[tokio::test]

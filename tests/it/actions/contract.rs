@@ -9,13 +9,16 @@ use serde_json::{Map, Value, json};
 
 use super::{Step, aws_at, environment, is_accepted, is_failed, is_unknown};
 use crate::harness::{
-    AwsWorld, Ministack, Moto, Tampering, Tap, eventually, ministack, moto, sdk_config,
+    AwsWorld, DATASTORE, GROUPS, Ministack, Moto, StandIn, Tampering, Tap, eventually, judge_aws,
+    ministack, moto, sdk_config,
 };
 
 /// A server with what the action works on.
 enum Bed {
     Ministack(Box<(Ministack, AwsWorld)>),
     Moto(Moto),
+    /// What no emulator knows, in front of one.
+    StandIn(Box<(Ministack, StandIn, Tap)>),
 }
 
 /// An action and where it can be tried.
@@ -32,9 +35,10 @@ struct Rig {
 enum Judge {
     Ministack,
     Moto,
+    StandIn,
 }
 
-const RIGS: [Rig; 8] = [
+const RIGS: [Rig; 9] = [
     Rig {
         name: "aurora.failover",
         writes: "FailoverGlobalCluster",
@@ -58,6 +62,15 @@ const RIGS: [Rig; 8] = [
         writes: "PromoteReadReplicaDBCluster",
         judge: Judge::Moto,
         with: |_| json!({"region": "us-east-1", "cluster": "orders-us"}),
+    },
+    Rig {
+        name: "elasticache.failover_global",
+        writes: "FailoverGlobalReplicationGroup",
+        judge: Judge::StandIn,
+        with: |_| {
+            let (target, region) = GROUPS[1];
+            json!({"global": DATASTORE, "region": region, "target": target})
+        },
     },
     Rig {
         name: "secretsmanager.replace_host",
@@ -108,13 +121,19 @@ impl Bed {
                 replica(&server).await;
                 Self::Moto(server)
             }
+            Judge::StandIn => {
+                let server = ministack().await;
+                let stand_in = StandIn::before(&server.direct).await;
+                let tap = Tap::before(&stand_in.endpoint).await;
+                Self::StandIn(Box::new((server, stand_in, tap)))
+            }
         }
     }
 
     fn shop(&self) -> &AwsWorld {
         match self {
             Self::Ministack(both) => &both.1,
-            Self::Moto(_) => panic!("the shop is in ministack"),
+            Self::Moto(_) | Self::StandIn(_) => panic!("the shop is in ministack"),
         }
     }
 
@@ -122,12 +141,13 @@ impl Bed {
         match self {
             Self::Ministack(both) => &both.0.tap,
             Self::Moto(moto) => &moto.tap,
+            Self::StandIn(all) => &all.2,
         }
     }
 
     fn account(&self) -> &'static str {
         match self {
-            Self::Ministack(_) => "000000000000",
+            Self::Ministack(_) | Self::StandIn(_) => "000000000000",
             Self::Moto(_) => "123456789012",
         }
     }
@@ -235,6 +255,9 @@ async fn looking_writes_nothing_and_one_approval_runs_once_and_has_its_way_back(
         } else {
             let back = step.back(preview);
             assert!(!back.refusal().await.is_empty(), "{}", rig.name);
+        }
+        if let Bed::StandIn(all) = &bed {
+            judge_aws(&all.1.replies());
         }
     }
 }

@@ -33,6 +33,16 @@ fn by_slack_sdk(name: &str, payloads: &[Value]) -> Vec<String> {
     run(name, Command::new(tools::python("python")).arg(script).arg(file))
 }
 
+/// Panics with every reply of a stand-in for AWS that botocore does not understand whole.
+pub(crate) fn judge_aws(replies: &[Value]) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("replies.json");
+    fs::write(&file, serde_json::to_vec(replies).expect("it is JSON")).expect("it can be written");
+    let script = tools::repository().join("tests/judge/aws.py");
+    let found = run("botocore", Command::new(tools::python("python")).arg(script).arg(file));
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 fn by_slack_types(name: &str, payloads: &[Value]) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut program = String::from("import type { KnownBlock, View } from \"@slack/types\";\n");

@@ -22,6 +22,7 @@ mod signing;
 mod slack_limits;
 mod slack_rates;
 mod slack_schedule;
+mod stand_in;
 mod tap;
 mod tools;
 
@@ -33,7 +34,7 @@ pub(crate) use self::{
     fake_groups::FakeGroups,
     fake_slack::{Call, FakeSlack, Fault, fake_slack},
     fake_sockets::{Ack, FakeSockets, Meeting, Say, fake_sockets},
-    judge::{findings, judge},
+    judge::{findings, judge, judge_aws},
     kube::{Kube, kube},
     kubelet::{Kubelet, kubelet},
     local_slack::{AppPaths, Channel, Click, LocalSlack, SlackSetup, SlackUser, local_slack},
@@ -42,6 +43,7 @@ pub(crate) use self::{
     screens::{Scheme, Shot, screens},
     signing::{now_s, signed, signed_at},
     slack_limits::{Surface, violations},
+    stand_in::{DATASTORE, GROUPS, StandIn},
     tap::{Tampering, Tap},
     tools::repository,
 };

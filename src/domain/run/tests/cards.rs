@@ -265,6 +265,22 @@ fn every_event_has_a_line_and_what_the_room_must_notice_a_message() {
 }
 
 #[test]
+fn the_timeline_begins_with_what_the_run_is_for() {
+    let world = World::new();
+    for (kind, said) in [
+        (Kind::Incident, "kind.incident"),
+        (Kind::Exercise, "kind.exercise"),
+        (Kind::Tabletop, "kind.tabletop"),
+    ] {
+        let mut first = world.record[0].clone();
+        let Event::RunStarted(start) = &mut first.entry.event else { panic!("{first:?}") };
+        start.kind = kind;
+        let Text::Key(_, args) = line(&world.run, &first) else { panic!("{first:?}") };
+        assert!(args.contains(&("kind", Text::Named(said.to_owned(), vec![]))), "{args:?}");
+    }
+}
+
+#[test]
 fn the_time_to_recover_is_the_sum_of_its_parts() {
     let mut world = tour().world;
     let restored = world.run.restored_at.unwrap();

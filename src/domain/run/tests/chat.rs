@@ -113,6 +113,17 @@ fn edits_and_deletions_are_followed_and_what_changes_no_word_is_none() {
 }
 
 #[test]
+fn a_message_is_followed_through_so_many_edits_and_no_more() {
+    let mut world = World::new();
+    world.mark("mia").unwrap();
+    for n in 0..limits::EDITS {
+        let edited = News::Edited(format!("version {n}"));
+        assert_eq!(world.news(edited.clone()), Ok(vec![Chat::Followed(edited)]));
+    }
+    assert_eq!(world.news(News::Edited("one too many".into())), Ok(vec![]));
+}
+
+#[test]
 fn a_message_deleted_before_it_was_read_leaves_its_last_words() {
     let mut world = World::new();
     world.mark("mia").unwrap();

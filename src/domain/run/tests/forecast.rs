@@ -32,7 +32,9 @@ fn it_is_what_has_passed_and_the_longest_way_that_is_left() {
     assert_eq!(back(&world), 390 + 185, "what runs takes its time, and no more");
     world.wait(Span::seconds(40));
     assert_eq!(back(&world), 410 + 185, "longer than typical");
-    world.wait(Span::minutes(5));
+    world.wait(Span::seconds(220));
+    assert_eq!(back(&world), 690 + 125, "at its worst");
+    world.wait(Span(1));
     assert_eq!(forecast(&world.run, world.now), Some(Forecast::Stuck(id("promote"))), "past worst");
 }
 

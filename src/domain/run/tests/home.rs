@@ -1,8 +1,11 @@
 //! What one of the team has before them: what waits for them, first.
 
 use super::sample::World;
+use crate::domain::actor::Role;
 use crate::domain::comms::{Block, Message, home};
 use crate::domain::environment::Person;
+use crate::domain::run::protocol::Request;
+use crate::domain::run::refusal::roles;
 use crate::domain::run::state::Run;
 use crate::domain::text::Text;
 
@@ -49,4 +52,21 @@ fn what_waits_comes_before_the_roles_and_those_before_the_runs() {
     assert_eq!(parts(&leo), ["home.waiting", "home.roles", "home.runs", "run.summary"]);
     let idle = home(&[], person(&world.run, "leo"), world.now);
     assert_eq!(parts(&idle), ["home.waiting", "home.roles", "home.runs.none"]);
+}
+
+#[test]
+fn whoever_took_a_role_sees_in_which_run_and_nobody_else_does() {
+    let mut world = World::new();
+    world.ask("mia", &Request::TakeRole { role: Role::Db, person: None }).unwrap();
+    let duties = |name: &str| {
+        let parts = home(&[world.run.clone()], person(&world.run, name), world.now);
+        let lines = parts
+            .into_iter()
+            .flat_map(|part| part.blocks)
+            .flat_map(|block| if let Block::Lines(lines) = block { lines } else { vec![] });
+        lines.filter(|line| matches!(line, Text::Key("home.duty", _))).collect::<Vec<_>>()
+    };
+    let args = vec![("roles", roles(&[Role::Db])), ("run", Text::raw(&world.run.id))];
+    assert_eq!(duties("mia"), [Text::Key("home.duty", args)]);
+    assert_eq!(duties("leo"), []);
 }

@@ -143,6 +143,9 @@ fn a_fallback_of_a_fallback_settles_both() {
     assert!(!world.run.is_settled(&id("secret")));
     world.do_step("by-post");
     assert!(world.run.is_settled(&id("by-hand")) && world.run.is_settled(&id("secret")));
+    // Tried again after all, it is what everybody waits for.
+    world.retry("mia", "by-hand").unwrap();
+    assert!(!world.run.is_settled(&id("by-hand")) && !world.run.is_settled(&id("secret")));
 }
 
 #[test]
@@ -266,4 +269,18 @@ fn everything_that_grows_ends_somewhere() {
     assert_eq!(variant(&world.ask("mia", &look).unwrap_err()), "Full");
     assert!(world.ask("mia", &Request::Hold { reason: "full".into() }).is_ok());
     assert!(close(&mut world, "full").is_ok());
+}
+
+#[test]
+fn what_runs_by_itself_does_so_only_as_often_as_anything_may() {
+    for (attempts, previews, expected) in [
+        (limits::ATTEMPTS - 1, limits::PREVIEWS - 1, vec!["PreviewShown", "StepApproved"]),
+        (limits::ATTEMPTS, 1, vec!["PreviewShown"]),
+        (0, limits::PREVIEWS, vec!["PreviewShown"]),
+    ] {
+        let mut world = World::new();
+        let look = world.run.steps.get_mut(&id("look")).unwrap();
+        (look.attempts, look.previews) = (attempts, previews);
+        assert_eq!(variants(&world.previewed("look")), expected, "{attempts} {previews}");
+    }
 }

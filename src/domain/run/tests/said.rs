@@ -1,13 +1,11 @@
 //! What the cards say, line by line: who is asked, what is proven, what comes first, how much time is left.
 
-use serde_json::json;
-
 use super::decisions;
-use super::sample::{START, World, environment, facts, id, runbook};
+use super::sample::{START, World, environment, id, runbook};
 use crate::domain::actor::Role;
 use crate::domain::comms::form::form;
 use crate::domain::comms::{
-    Ask, Block, Button, Message, Press, Style, clock, details, ending, run_card, step_card,
+    Ask, Block, Button, Message, Press, Style, clock, ending, run_card, step_card,
 };
 use crate::domain::report::timeline::line;
 use crate::domain::run::Refusal;
@@ -39,7 +37,7 @@ fn plain(text: &Text) -> String {
 }
 
 /// The lines of a message, without its buttons.
-fn lines(message: &Message) -> Vec<String> {
+pub(super) fn lines(message: &Message) -> Vec<String> {
     let lines = message.blocks.iter().flat_map(|block| match block {
         Block::Banner(line) | Block::Heading(line) => vec![plain(line)],
         Block::Lines(lines) | Block::Small(lines) => lines.iter().map(plain).collect(),
@@ -48,24 +46,24 @@ fn lines(message: &Message) -> Vec<String> {
     lines.collect()
 }
 
-fn of_step(world: &World, step: &str) -> Vec<String> {
+pub(super) fn of_step(world: &World, step: &str) -> Vec<String> {
     lines(&step_card(&world.run, &id(step), world.now).unwrap())
 }
 
-fn of_run(world: &World) -> Vec<String> {
+pub(super) fn of_run(world: &World) -> Vec<String> {
     lines(&run_card(&world.run, world.now))
 }
 
 /// The one line of this key.
 #[track_caller]
-fn one<'a>(lines: &'a [String], key: &str) -> &'a str {
+pub(super) fn one<'a>(lines: &'a [String], key: &str) -> &'a str {
     let begins = format!("{key}(");
     let found: Vec<_> = lines.iter().filter(|line| line.starts_with(&begins)).collect();
     assert_eq!(found.len(), 1, "{key} in {lines:#?}");
     found[0]
 }
 
-fn has(lines: &[String], key: &str) -> bool {
+pub(super) fn has(lines: &[String], key: &str) -> bool {
     let begins = format!("{key}(");
     lines.iter().any(|line| line.starts_with(&begins))
 }
@@ -300,27 +298,6 @@ fn roles_that_open_steps_wait_for_are_offered_first() {
     world.ask("leo", &Request::TakeRole { role: Role::Platform, person: None }).unwrap();
     assert!(!offered(&world).contains(&"platform".to_owned()));
     assert!(of_run(&world).iter().any(|line| line.contains("who=@leo")));
-}
-
-#[test]
-fn a_step_tells_those_who_check_what_it_called_and_saw_and_no_more_than_they_can_read() {
-    let mut world = World::ready("promote");
-    assert_eq!(details(&world.run, &id("promote")), None, "nothing was called");
-    world.do_until_called("promote");
-    assert_eq!(details(&world.run, &id("decide")), None, "people did it");
-    let left: serde_json::Map<_, _> = (10..35).map(|n| (format!("id{n}"), json!(n))).collect();
-    world.returned("promote", Returned::Accepted { evidence: left.into() });
-    let told = lines(&details(&world.run, &id("promote")).unwrap());
-    assert_eq!(told[0], "details.title(step=Promote)");
-    assert_eq!(told[1], "step.runs(call=a call for promote)");
-    assert_eq!(told[2], "details.line(fact=id10 = 10)");
-    assert_eq!(told[22], "run.more(count=5)");
-    let (step, facts) = (id("promote"), facts(&json!({"writer_region": "eu-west-1"})));
-    let saw = "still eu-west-1".to_owned();
-    world.report(Report::NotProved { step, attempt: 1, facts, saw: saw.clone() }).unwrap();
-    let told = lines(&details(&world.run, &id("promote")).unwrap());
-    assert!(one(&told, "details.seen").starts_with("details.seen(at=14:18:20 UTC"), "{told:#?}");
-    assert!(told.contains(&"details.line(fact=writer_region = eu-west-1)".to_owned()));
 }
 
 #[test]

@@ -1,25 +1,21 @@
 //! Every broken document of `tests/it/broken` names its faults, each in its own line, and nothing else. The first line
 //! of a document says what is expected: `# expect LINE: fragment | LINE: fragment`.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use include_dir::{Dir, include_dir};
 
 use super::read::environments;
 use crate::domain::environment;
 use crate::domain::runbook::check::check;
 use crate::domain::yaml::Diagnostic;
 
+static BROKEN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/tests/it/broken");
+
 /// The documents of a folder, by their names.
-fn documents(folder: &str) -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/broken").join(folder);
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> =
-        files.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
-    files.sort();
-    let read = |path: &PathBuf| {
-        (path.file_name().unwrap().display().to_string(), fs::read_to_string(path).unwrap())
-    };
-    files.iter().map(read).collect()
+fn documents(folder: &Dir<'static>) -> Vec<(&'static str, &'static str)> {
+    let files =
+        folder.files().filter(|file| file.path().extension().is_some_and(|end| end == "yaml"));
+    let text = |name: &'static std::path::Path| name.file_name().and_then(std::ffi::OsStr::to_str);
+    files.map(|file| (text(file.path()).unwrap(), file.contents_utf8().unwrap())).collect()
 }
 
 /// What is different between the expectation in the first line and what was found.
@@ -45,7 +41,7 @@ fn unexpected(name: &str, text: &str, found: Vec<Diagnostic>) -> Vec<String> {
 
 #[test]
 fn every_broken_runbook_names_each_fault_with_its_line() {
-    let (files, environments) = (documents(""), environments());
+    let (files, environments) = (documents(&BROKEN), environments());
     assert!(files.len() >= 24, "{}", files.len());
     let wrong: Vec<String> = files
         .iter()
@@ -59,7 +55,7 @@ fn every_broken_runbook_names_each_fault_with_its_line() {
 
 #[test]
 fn every_broken_environment_names_each_fault_with_its_line() {
-    let files = documents("environments");
+    let files = documents(BROKEN.get_dir("environments").unwrap());
     assert!(files.len() >= 4, "{}", files.len());
     let wrong: Vec<String> = files
         .iter()

@@ -1,0 +1,100 @@
+//! ElastiCache Global Datastores: which member is the primary, and the calls that change it.
+//!
+//! A Global Datastore copies what is written, also what is wrong: failing over repairs no corrupted data. Its
+//! endpoints do not move; the applications of a region must use that region's endpoint.
+
+mod failover;
+
+use crate::actions::aws::{Aws, Failure, Purpose};
+use crate::actions::{Call, LookError};
+use crate::domain::text::told;
+
+pub(in crate::actions) use self::failover::FailoverGlobal;
+
+/// What the calls are allowed on.
+const ON: &[&str] = &[
+    "arn:aws:elasticache::ACCOUNT_ID:globalreplicationgroup:GLOBAL_DATASTORE_ID",
+    "arn:aws:elasticache:*:ACCOUNT_ID:replicationgroup:REPLICATION_GROUP_PREFIX-*",
+];
+
+/// A Global Datastore.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::actions) struct Datastore {
+    status: Option<String>,
+    members: Vec<Member>,
+}
+
+/// A replication group in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Member {
+    group: String,
+    region: String,
+    /// In capitals or not, as AWS likes: compared without.
+    role: String,
+    status: Option<String>,
+}
+
+impl Member {
+    fn is_primary(&self) -> bool {
+        self.role.eq_ignore_ascii_case("primary")
+    }
+}
+
+impl Datastore {
+    /// Asks `first`, and the environment's other region when it does not answer.
+    async fn look(aws: &Aws, call: &Call<'_>, id: &str, first: &str) -> Result<Self, LookError> {
+        let regions = &call.environment.regions;
+        let second = if first == regions.primary { &regions.dr } else { &regions.primary };
+        match Self::look_in(aws, first, id).await {
+            Err(unreachable @ LookError::Unreachable { .. }) => {
+                Self::look_in(aws, second, id).await.map_err(|_| unreachable)
+            }
+            answer => answer,
+        }
+    }
+
+    async fn look_in(aws: &Aws, region: &str, id: &str) -> Result<Self, LookError> {
+        let system = format!("elasticache in {region}");
+        let client = aws.elasticache(region, Purpose::Look).await;
+        let asked = client
+            .describe_global_replication_groups()
+            .global_replication_group_id(id)
+            .show_member_info(true)
+            .send();
+        let answer =
+            Box::pin(asked).await.map_err(|error| Failure::of(&error).look(system.clone()))?;
+        let mut all = answer.global_replication_groups().iter();
+        let found = all.find(|one| one.global_replication_group_id() == Some(id));
+        let found = found.ok_or_else(|| LookError::Refused {
+            system,
+            detail: format!("there is no Global Datastore `{id}`"),
+        })?;
+        let own = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let member = |one: &aws_sdk_elasticache::types::GlobalReplicationGroupMember| Member {
+            group: own(one.replication_group_id()),
+            region: own(one.replication_group_region()),
+            role: own(one.role()),
+            status: one.status().map(ToOwned::to_owned),
+        };
+        let status = found.status().map(ToOwned::to_owned);
+        Ok(Self { status, members: found.members().iter().map(member).collect() })
+    }
+
+    fn primary(&self) -> Option<&Member> {
+        self.members.iter().find(|member| member.is_primary())
+    }
+
+    fn member(&self, group: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.group == group)
+    }
+
+    /// Nothing is under way.
+    fn is_settled(&self) -> bool {
+        matches!(self.status.as_deref(), Some("available" | "primary-only"))
+    }
+
+    fn describe(&self) -> String {
+        let primary = self.primary().map_or("told.unknown", |member| &member.region);
+        told("told.datastore", &[primary, self.status.as_deref().unwrap_or("told.unknown")])
+    }
+}

@@ -1,0 +1,32 @@
+//! Pretended Global Datastores.
+
+use serde_json::{Map, Value, json};
+
+use super::flip::{Flip, region};
+use super::world::World;
+use crate::domain::time::Span;
+
+fn region_of(world: &World<'_>, group: &Value) -> Value {
+    let regions = &world.call.environment.regions;
+    let is_first = world.environment("redis.primary_rg").as_deref() == group.as_str();
+    json!(if is_first { &regions.primary } else { &regions.dr })
+}
+
+/// Another region's group becomes the primary.
+pub(in crate::actions) const FAILOVER_GLOBAL: Flip = Flip {
+    call: "elasticache:FailoverGlobalReplicationGroup",
+    of: &["global"],
+    fact: "primary_group",
+    first: |world| json!(world.environment("redis.primary_rg")),
+    to: |world| json!(world.with("target")),
+    after: Span::seconds(90),
+    others: |world, now| {
+        Map::from_iter([
+            ("primary_region".to_owned(), region_of(world, now)),
+            ("status".to_owned(), json!("available")),
+            ("members".to_owned(), json!(2)),
+        ])
+    },
+    place: region,
+    remarks: &["remark.redis.tail"],
+};

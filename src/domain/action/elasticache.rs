@@ -1,0 +1,20 @@
+//! ElastiCache Global Datastores.
+
+use super::{ActionSpec, Danger, Repeat, Undo};
+use crate::domain::yaml::shape::{Shape, field};
+
+pub(super) const ALL: &[ActionSpec] = &[ActionSpec {
+    name: "elasticache.failover_global",
+    about: "Make another region's replication group the primary of a Global Datastore; what was not copied is lost",
+    parameters: &[
+        field("global", Shape::Text).required().doc(
+            "id of the Global Datastore, with the letters AWS puts before it: read it, do not build it",
+        ),
+        field("region", Shape::Text).required().doc("where the new primary is"),
+        field("target", Shape::Text).required().doc("replication group that becomes the primary"),
+    ],
+    facts: &["primary_group", "primary_region", "status", "members"],
+    danger: Danger::Grave,
+    repeat: Repeat::NamesState,
+    undo: Undo::Possible,
+}];

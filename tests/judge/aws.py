@@ -1,0 +1,43 @@
+"""Holds replies of a stand-in against botocore's own parser and service models.
+
+Usage: aws.py REPLIES.json  (a list of {service, operation, status, body})
+Prints one finding a line and exits 1; exits 0 in silence if every text of every reply is understood.
+"""
+
+import json
+import re
+import sys
+
+import botocore.session
+from botocore.parsers import create_parser
+
+
+def findings(reply, session):
+    model = session.get_service_model(reply["service"]).operation_model(reply["operation"])
+    parser = create_parser(model.service_model.protocol)
+    response = {"status_code": reply["status"], "headers": {}, "body": reply["body"].encode()}
+    shape = model.output_shape
+    parsed = json.dumps(parser.parse(response, shape), default=str)
+    if reply["status"] >= 300:
+        code = re.search("<Code>(.*?)</Code>", reply["body"]).group(1)
+        names = [error.error_code for error in model.error_shapes]
+        names += [error.name for error in model.error_shapes]
+        if code not in names:
+            yield f"{reply['operation']}: {code} is not one of its errors: {sorted(set(names))}"
+    for text in re.findall(">([^<>]+)<", reply["body"]):
+        # The type of an error (`Sender`) is not told by every version.
+        if text not in parsed and text != "Sender":
+            yield f"{reply['operation']}: {text!r} is not understood"
+
+
+def main(path):
+    with open(path, encoding="utf-8") as file:
+        replies = json.load(file)
+    session = botocore.session.get_session()
+    found = [finding for reply in replies for finding in findings(reply, session)]
+    print("\n".join(found), end="")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
