@@ -123,7 +123,7 @@ mod tests {
     fn what_is_quoted_is_cut_and_says_so_only_if_it_was() {
         let long = |length| quoted(&"é".repeat(length));
         assert_eq!(long(60), format!("`{}`", "é".repeat(60)));
-        assert_eq!(long(61), format!("`{}…`", "é".repeat(60)));
+        assert_eq!(long(61), format!("`{}…`", "é".repeat(59)));
         assert_eq!(quoted("two\nlines"), "`two lines`");
     }
 
