@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn policies_never_hold_a_wildcard_action_and_star_only_for_describing() {
-        for purpose in [Purpose::Look, Purpose::Act] {
+        for purpose in [Purpose::Look, Purpose::Act, Purpose::LastResort] {
             let policy = aws_policy(&actions(), purpose);
             for statement in policy["Statement"].as_array().unwrap() {
                 for action in statement["Action"].as_array().unwrap() {
@@ -101,6 +101,7 @@ mod tests {
         for (file, wanted) in [
             ("aws/look-policy.json", pretty(Purpose::Look)),
             ("aws/act-policy.json", pretty(Purpose::Act)),
+            ("aws/last-resort-policy.json", pretty(Purpose::LastResort)),
             ("kubernetes/rbac.yaml", kubernetes_roles(&actions())),
         ] {
             let found = std::fs::read_to_string(root.join(file)).unwrap_or_default();

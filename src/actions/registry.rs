@@ -33,6 +33,9 @@ pub struct Actions {
     all: BTreeMap<&'static str, Pair>,
 }
 
+/// Actions whose permissions are a policy of their own, so that nobody holds them by the way.
+const LAST_RESORTS: [&str; 2] = ["aurora.detach", "route53.swap_roles"];
+
 /// What does it, and what pretends it.
 #[derive(Debug, Clone)]
 struct Pair {
@@ -115,11 +118,12 @@ impl Actions {
 
     /// Everything the real actions need: for looking, and for doing.
     pub fn permissions(&self, purpose: Purpose) -> BTreeSet<Permission> {
-        let of = |pair: &Pair| match purpose {
-            Purpose::Look => pair.real.permissions().look,
-            Purpose::Act => pair.real.permissions().act,
+        let of = |name: &str, pair: &Pair| match (purpose, LAST_RESORTS.contains(&name)) {
+            (Purpose::Look, _) => pair.real.permissions().look,
+            (Purpose::Act, false) | (Purpose::LastResort, true) => pair.real.permissions().act,
+            (Purpose::Act, true) | (Purpose::LastResort, false) => &[],
         };
-        self.all.values().flat_map(|pair| of(pair).iter().copied()).collect()
+        self.all.iter().flat_map(|(name, pair)| of(name, pair).iter().copied()).collect()
     }
 }
 
@@ -130,6 +134,8 @@ pub enum Purpose {
     Look,
     /// Run and undo, in an incident or exercise.
     Act,
+    /// Run and undo of what no good runbook does: given only where it is wanted, best for an hour.
+    LastResort,
 }
 
 #[cfg(test)]

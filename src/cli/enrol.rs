@@ -117,7 +117,9 @@ async fn remove(
         }
     }
     warn!(actor = ?by, "Takes the one-time codes of `{person}` away");
-    store.end_enrolment(environment, person).await.map_err(io::Error::other)?;
+    if !store.end_enrolment(environment, person).await.map_err(io::Error::other)? {
+        return refused(desk, by, &whose("cli.enrol.none"), out);
+    }
     say(desk, by, &whose("cli.enrol.removed"), out)?;
     Ok(Ended::Well)
 }

@@ -6,10 +6,11 @@ use super::value::Localized;
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
-const OURS: [(&str, &[&str]); 44] = [
+const OURS: [(&str, &[&str]); 45] = [
     ("trouble.unreachable", &["what", "detail"]),
     ("trouble.refused", &["what", "detail"]),
     ("trouble.no_action", &["what"]),
+    ("trouble.not_in_environment", &["what"]),
     ("trouble.too_late", &[]),
     ("trouble.not_shown", &[]),
     ("trouble.not_approved", &[]),

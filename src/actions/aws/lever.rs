@@ -28,6 +28,8 @@ pub(in crate::actions) trait Lever: Debug + Send + Sync + 'static {
 
     /// As the SDK and IAM call it: `rds`.
     const SERVICE: &'static str;
+    /// The call: `PromoteReadReplicaDBCluster`.
+    const OPERATION: &'static str;
 
     /// The region whose endpoint is called.
     fn region(&self, call: &Call<'_>) -> Result<String, LookError>;
@@ -71,8 +73,8 @@ pub(in crate::actions) trait Lever: Debug + Send + Sync + 'static {
 /// What a step asks for.
 #[derive(Debug)]
 pub(in crate::actions) struct Wanted<P> {
-    /// `PromoteReadReplicaDBCluster`.
-    pub(super) operation: &'static str,
+    /// What the call is made on, for the line that says it: `of orders-us`, `(1 UPSERT) in zone Z1`.
+    pub(super) on: String,
     /// What is sent.
     pub(super) parameters: P,
     /// The facts it was made for: another value at the moment of the call voids the approval.
@@ -120,7 +122,8 @@ impl<L: Lever> Pulled<L> {
         call: &Call<'_>,
         request: &Request<L::Parameters>,
     ) -> Result<String, LookError> {
-        if request.service != L::SERVICE || request.account != call.environment.account {
+        let is_ours = request.service == L::SERVICE && request.operation == L::OPERATION;
+        if !is_ours || request.account != call.environment.account {
             return Err(unsafe_because("the request is of another action or another account"));
         }
         self.inside(call, &request.region)?;
@@ -144,11 +147,11 @@ impl<L: Lever> Action for Pulled<L> {
         let state = self.lever.look(&self.aws, call, None).await?;
         let wanted = self.lever.wanted(call, &state)?;
         let caller = self.aws.caller_matches(call.environment, &region).await?;
-        let Wanted { operation, parameters, binding, changes, remarks } = wanted;
+        let Wanted { on, parameters, binding, changes, remarks } = wanted;
         let account = call.environment.account.clone();
+        let (service, operation) = (L::SERVICE.to_owned(), L::OPERATION.to_owned());
         let calls =
-            vec![format!("{}:{operation} in {region}, account {account}, as {caller}", L::SERVICE)];
-        let (service, operation) = (L::SERVICE.to_owned(), operation.to_owned());
+            vec![format!("{service}:{operation} {on} in {region}, account {account}, as {caller}")];
         let request = Request { service, operation, region, account, parameters };
         let facts = self.lever.facts(&state);
         Ok(Preview { request: json_of(&request), binding, facts, changes, calls, remarks })

@@ -64,6 +64,7 @@ impl Lever for PromoteReplica {
     type Parameters = Parameters;
 
     const SERVICE: &'static str = "rds";
+    const OPERATION: &'static str = "PromoteReadReplicaDBCluster";
 
     fn region(&self, call: &Call<'_>) -> Result<String, LookError> {
         Ok(text(call, "region")?.to_owned())
@@ -114,7 +115,7 @@ impl Lever for PromoteReplica {
             after: "stands alone and writes".to_owned(),
         };
         Ok(Wanted {
-            operation: "PromoteReadReplicaDBCluster",
+            on: format!("of {id}"),
             parameters: Parameters { db_cluster_identifier: id.to_owned() },
             binding: Map::from_iter([("replica_source".to_owned(), json!(source))]),
             changes: vec![change],
@@ -142,8 +143,9 @@ impl Lever for PromoteReplica {
     fn happened(&self, state: &State, _asked: &Parameters) -> Happened {
         match (&state.source, state.status.as_deref()) {
             (None, Some("available")) => Happened::Done,
-            (None, _) | (Some(_), Some("promoting")) => Happened::Running,
-            (Some(_), _) => Happened::Never,
+            (Some(_), Some("available")) => Happened::Never,
+            (None | Some(_), Some(_)) => Happened::Running,
+            (None | Some(_), None) => Happened::Unknown,
         }
     }
 

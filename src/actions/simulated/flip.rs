@@ -6,6 +6,7 @@ use super::world::{Set, World, plain};
 use super::{Pretend, preview, set};
 use crate::actions::LookError;
 use crate::domain::run::preview::{Change, Direction, Preview, Remark};
+use crate::domain::text::trouble;
 use crate::domain::time::Span;
 
 /// A value of the world, or of what is asked for.
@@ -50,6 +51,10 @@ impl Pretend for Flip {
         let place = (self.place)(world);
         world.reach(&place)?;
         let now = self.now(world);
+        if now.is_null() {
+            let detail = trouble("trouble.not_in_environment", self.fact, "");
+            return Err(LookError::Unsafe { detail });
+        }
         let after = match (world.call.direction, world.call.before) {
             (Direction::Undo, Some(before)) => {
                 before.binding.get(self.fact).cloned().unwrap_or_default()

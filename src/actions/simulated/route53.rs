@@ -17,7 +17,7 @@ fn control_plane(_world: &World<'_>) -> String {
 /// The SECONDARY record becomes the PRIMARY one.
 pub(in crate::actions) const SWAP_ROLES: Flip = Flip {
     call: "route53:ChangeResourceRecordSets",
-    of: &["zone", "name"],
+    of: &["name"],
     fact: "primary_set",
     first: |world| json!(world.environment("dns.primary_set")),
     to: |world| json!(world.with("primary_set")),
@@ -55,7 +55,11 @@ pub(in crate::actions) struct Pin;
 
 /// What the public name answers now.
 pub(super) fn answer(world: &World<'_>, name: &str) -> String {
-    let first = world.environment("alb.primary.dns").unwrap_or_default();
+    let swapped = world.now(&format!("primary_set/{name}")).and_then(Value::as_str);
+    let first = world.environment("dns.primary_set");
+    let is_swapped = swapped.is_some_and(|set| first.as_deref() != Some(set));
+    let side = if is_swapped { "alb.dr.dns" } else { "alb.primary.dns" };
+    let first = world.environment(side).unwrap_or_default();
     world.now_or(&format!("record/{name}"), &first)
 }
 

@@ -34,7 +34,7 @@ pub(super) const ALL: &[ActionSpec] = &[
         parameters: &[URL, RESOLVE_TO, TIMEOUT, REGION_HEADER],
         facts: FACTS,
         danger: Danger::Changes,
-        repeat: Repeat::NamesState,
+        repeat: Repeat::Token,
         undo: Undo::None("undo.none.http_canary"),
     },
 ];

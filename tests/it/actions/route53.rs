@@ -64,6 +64,20 @@ async fn one_upsert_pins_the_primary_and_its_undo_restores_it_exactly() {
 }
 
 #[tokio::test]
+async fn what_somebody_changed_since_is_not_undone_with_the_step() {
+    let server = ministack().await;
+    let world = AwsWorld::seed(&server).await;
+    let mut step = pin(&aws(&server), &world);
+    let preview = step.preview().await;
+    assert!(preview.calls[0].contains("(1 UPSERT) of zone"), "{}", preview.calls[0]);
+    assert!(is_accepted(&step.run(&preview).await));
+    world.upsert([alias("eu", Role::Primary, "by-hand.us-east-1.elb.amazonaws.com.")]).await;
+    let back = step.back(preview);
+    assert!(back.refusal().await.contains("not as this step left it"));
+    assert_eq!(batches(&server), 1);
+}
+
+#[tokio::test]
 async fn a_cut_connection_is_unknown_and_the_record_tells() {
     let server = ministack().await;
     let world = AwsWorld::seed(&server).await;

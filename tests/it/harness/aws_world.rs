@@ -135,13 +135,18 @@ impl AwsWorld {
 
     /// The records named [`RECORD`].
     pub(crate) async fn record_set(&self) -> Vec<ResourceRecordSet> {
+        let all = self.all_records().await;
+        all.into_iter().filter(|set| set.name() == RECORD).collect()
+    }
+
+    /// All records of the zone.
+    pub(crate) async fn all_records(&self) -> Vec<ResourceRecordSet> {
         let listed = aws_sdk_route53::Client::new(&self.primary)
             .list_resource_record_sets()
             .hosted_zone_id(&self.zone)
             .send();
         let listed = listed.await.expect("the zone is there");
-        let ours = |set: &&ResourceRecordSet| set.name() == RECORD;
-        listed.resource_record_sets().iter().filter(ours).cloned().collect()
+        listed.resource_record_sets().to_vec()
     }
 
     /// Applies a batch of records behind the product's back.

@@ -29,6 +29,8 @@ const LOOKS_UNTIL_SETTLED: u32 = 2;
 struct Datastore {
     members: Vec<(&'static str, &'static str)>,
     primary: &'static str,
+    /// Who is the primary once it is settled.
+    coming: &'static str,
     busy: u32,
     replies: Vec<Value>,
 }
@@ -63,6 +65,7 @@ impl StandIn {
         let state = Arc::new(Mutex::new(Datastore {
             members: GROUPS.to_vec(),
             primary: GROUPS[0].0,
+            coming: GROUPS[0].0,
             busy: 0,
             replies: vec![],
         }));
@@ -87,7 +90,7 @@ async fn answer(State(shared): State<Shared>, request: Request<Body>) -> Respons
     let action = form.get("Action").cloned().unwrap_or_default();
     let made = {
         let mut state = shared.state.lock().expect("nobody panics while holding it");
-        let made = state.answer(&action, &form);
+        let made = state.answer(&action, &form, &region_of(&head));
         if let Some((status, body)) = &made {
             let reply = json!({
                 "service": "elasticache", "operation": action, "status": status.as_u16(), "body": body,
@@ -103,6 +106,12 @@ async fn answer(State(shared): State<Shared>, request: Request<Body>) -> Respons
         }
         None => pass(&shared, &head, body).await,
     }
+}
+
+/// The region a call was signed for: `Credential=KEY/DATE/REGION/SERVICE/aws4_request`.
+fn region_of(head: &axum::http::request::Parts) -> String {
+    let signed = head.headers.get("authorization").and_then(|value| value.to_str().ok());
+    signed.and_then(|value| value.split('/').nth(2)).unwrap_or_default().to_owned()
 }
 
 async fn pass(shared: &Shared, head: &axum::http::request::Parts, body: Bytes) -> Response<Body> {
@@ -127,6 +136,7 @@ impl Datastore {
         &mut self,
         action: &str,
         form: &BTreeMap<String, String>,
+        region: &str,
     ) -> Option<(StatusCode, String)> {
         let given = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
         let known = given("GlobalReplicationGroupId") == DATASTORE;
@@ -144,6 +154,9 @@ impl Datastore {
             }
             "DescribeGlobalReplicationGroups" => {
                 self.busy = self.busy.saturating_sub(1);
+                if self.busy == 0 {
+                    self.primary = self.coming;
+                }
                 let all =
                     format!("<GlobalReplicationGroups>{}</GlobalReplicationGroups>", self.xml());
                 Some(done(action, &all))
@@ -159,11 +172,15 @@ impl Datastore {
             }
             "FailoverGlobalReplicationGroup" => {
                 let wanted = (given("PrimaryReplicationGroupId"), given("PrimaryRegion"));
+                if wanted.1 != region {
+                    let why = "called in another region than the new primary's";
+                    return Some(refused(StatusCode::BAD_REQUEST, "InvalidParameterValue", why));
+                }
                 let Some(member) = self.members.iter().find(|member| **member == wanted) else {
                     let why = "the new primary is not a member in that region";
                     return Some(refused(StatusCode::BAD_REQUEST, "InvalidParameterValue", why));
                 };
-                (self.primary, self.busy) = (member.0, LOOKS_UNTIL_SETTLED);
+                (self.coming, self.busy) = (member.0, LOOKS_UNTIL_SETTLED);
                 Some(done(action, &self.xml()))
             }
             "DisassociateGlobalReplicationGroup" => {

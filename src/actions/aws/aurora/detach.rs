@@ -50,6 +50,7 @@ impl Lever for Detach {
     type Parameters = Parameters;
 
     const SERVICE: &'static str = "rds";
+    const OPERATION: &'static str = "RemoveFromGlobalCluster";
 
     fn region(&self, call: &Call<'_>) -> Result<String, LookError> {
         Ok(arn_inside(call.environment, "rds", text(call, "target")?)?.region)
@@ -88,6 +89,11 @@ impl Lever for Detach {
             let detail = format!("{} has no instance and could not serve", place(target));
             return Err(unsafe_because(detail));
         }
+        // It is pressed when a failover seems to hang: in the middle of one it could leave two writers.
+        if let Some(operation) = &state.world.operation {
+            let detail = format!("an operation is under way ({operation}): wait until it is over");
+            return Err(unsafe_because(detail));
+        }
         let change = Change {
             what: place(target),
             now: format!("member of {global}"),
@@ -95,7 +101,7 @@ impl Lever for Detach {
         };
         let writer = state.world.writer.as_deref().map_or("unknown", region_of);
         Ok(Wanted {
-            operation: "RemoveFromGlobalCluster",
+            on: format!("of {} from {global}", place(target)),
             parameters: Parameters {
                 global_cluster_identifier: global.to_owned(),
                 db_cluster_identifier: target.to_owned(),
@@ -117,6 +123,7 @@ impl Lever for Detach {
         put(&mut facts, "is_member", Some(state.is_member));
         put(&mut facts, "writer_arn", state.world.writer.clone());
         put(&mut facts, "writer_region", state.world.writer.as_deref().map(region_of));
+        put(&mut facts, "operation", state.world.operation.clone());
         put(&mut facts, "target_status", state.cluster.status.clone());
         put(&mut facts, "target_instances", Some(state.cluster.instances));
         facts
@@ -127,10 +134,11 @@ impl Lever for Detach {
     }
 
     fn happened(&self, state: &State, _asked: &Parameters) -> Happened {
-        match (state.is_member, state.cluster.has_writer) {
-            (true, _) => Happened::Never,
-            (false, true) => Happened::Done,
-            (false, false) => Happened::Running,
+        match (state.is_member, state.cluster.status.as_deref(), state.cluster.has_writer) {
+            (_, None, _) => Happened::Unknown,
+            (true, Some("available"), _) => Happened::Never,
+            (false, Some("available"), true) => Happened::Done,
+            (true | false, Some(_), _) => Happened::Running,
         }
     }
 

@@ -61,6 +61,7 @@ impl Lever for FailoverGlobal {
     type Parameters = Parameters;
 
     const SERVICE: &'static str = "elasticache";
+    const OPERATION: &'static str = "FailoverGlobalReplicationGroup";
 
     fn region(&self, call: &Call<'_>) -> Result<String, LookError> {
         Ok(wanted_place(call)?.region)
@@ -86,6 +87,19 @@ impl Lever for FailoverGlobal {
             let detail = format!("`{}` already is the primary: nothing is sent", to.group);
             return Err(unsafe_because(detail));
         }
+        // AWS would refuse it, in words that leave open whether an earlier call of ours is the reason.
+        if state.is_settled() != Some(true) {
+            let status = state.status.as_deref().unwrap_or("unknown");
+            return Err(unsafe_because(format!(
+                "`{global}` is {status}: wait until it is available"
+            )));
+        }
+        let joined = target.status.as_deref().unwrap_or("unknown");
+        if !joined.eq_ignore_ascii_case("associated") {
+            let detail =
+                format!("`{}` is {joined}, not a whole member: it may lack data", to.group);
+            return Err(unsafe_because(detail));
+        }
         let from = state
             .primary()
             .map(|member| Place { group: member.group.clone(), region: member.region.clone() });
@@ -95,7 +109,7 @@ impl Lever for FailoverGlobal {
         let change = Change { what, now: place(&from), after: place(&to) };
         let binding = json!({"primary_group": from.group, "status": state.status});
         Ok(Wanted {
-            operation: "FailoverGlobalReplicationGroup",
+            on: format!("of {global} to {}", place(&to)),
             binding: binding.as_object().cloned().unwrap_or_default(),
             changes: vec![change],
             remarks: vec![
@@ -122,10 +136,10 @@ impl Lever for FailoverGlobal {
     fn happened(&self, state: &Datastore, asked: &Parameters) -> Happened {
         let primary = state.primary().map(|member| member.group.as_str());
         match (state.is_settled(), primary) {
-            (false, _) => Happened::Running,
-            (true, Some(group)) if group == asked.to.group => Happened::Done,
-            (true, Some(group)) if group == asked.from.group => Happened::Never,
-            (true, _) => Happened::Unknown,
+            (Some(false), _) => Happened::Running,
+            (Some(true), Some(group)) if group == asked.to.group => Happened::Done,
+            (Some(true), Some(group)) if group == asked.from.group => Happened::Never,
+            (Some(true) | None, _) => Happened::Unknown,
         }
     }
 

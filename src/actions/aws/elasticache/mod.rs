@@ -88,9 +88,13 @@ impl Datastore {
         self.members.iter().find(|member| member.group == group)
     }
 
-    /// Nothing is under way.
-    fn is_settled(&self) -> bool {
-        matches!(self.status.as_deref(), Some("available" | "primary-only"))
+    /// Whether nothing is under way (`Some(true)`), or something is; of other words nobody knows what they mean.
+    fn is_settled(&self) -> Option<bool> {
+        match self.status.as_deref()? {
+            "available" | "primary-only" => Some(true),
+            "modifying" => Some(false),
+            _ => None,
+        }
     }
 
     fn describe(&self) -> String {

@@ -28,7 +28,7 @@ pub(in crate::actions) use self::ttl::SetTtl;
 
 /// Pages of records we read at most; a name has a handful of records.
 const MOST_PAGES: usize = 20;
-const OPERATION: &str = "ChangeResourceRecordSets";
+const CHANGE: &str = "ChangeResourceRecordSets";
 
 /// Which records an action writes, and how; reading, sending and the way back are the same for all.
 pub(in crate::actions) trait RecordEdit:
@@ -50,6 +50,12 @@ pub(in crate::actions) trait RecordEdit:
 
     /// What people should know first.
     fn remarks(&self, records: &Records, pairs: &[Pair]) -> Vec<Remark>;
+
+    /// The records in one line.
+    fn line(&self, records: &Records) -> String {
+        let saw = |role| records.target(role).unwrap_or_else(|| told("told.nothing", &[]));
+        told("told.dns", &[&saw("PRIMARY"), &saw("SECONDARY")])
+    }
 }
 
 /// A record as it is and as it shall be.
@@ -67,6 +73,23 @@ pub(in crate::actions) struct Batch {
     comment: String,
     before: Vec<Record>,
     after: Vec<Record>,
+}
+
+impl Batch {
+    /// Whether every record keeps its role.
+    fn keeps_roles(&self) -> bool {
+        self.before.iter().zip(&self.after).all(|(one, other)| one.is_same_set(other))
+    }
+
+    /// `1 UPSERT`.
+    fn edits(&self) -> String {
+        let (old, new) = (self.before.len(), self.after.len());
+        if self.keeps_roles() {
+            format!("{new} UPSERT")
+        } else {
+            format!("{old} DELETE, {new} CREATE")
+        }
+    }
 }
 
 /// The records of one name and type.
@@ -139,6 +162,7 @@ impl<E: RecordEdit> Lever for E {
     type Parameters = Batch;
 
     const SERVICE: &'static str = "route53";
+    const OPERATION: &'static str = CHANGE;
 
     fn region(&self, _call: &Call<'_>) -> Result<String, LookError> {
         Ok(ROUTE53_REGION.to_owned())
@@ -184,8 +208,9 @@ impl<E: RecordEdit> Lever for E {
         let (before, after) = pairs.into_iter().map(|pair| (pair.before, pair.after)).unzip();
         let comment = format!("dr-buddy {} {}", call.run, call.step);
         let parameters = Batch { zone: text(call, "zone")?.to_owned(), comment, before, after };
+        let on = format!("({}) of zone {}", parameters.edits(), parameters.zone);
         let binding = records.told(E::BINDING);
-        Ok(Wanted { operation: OPERATION, parameters, binding, changes, remarks })
+        Ok(Wanted { on, parameters, binding, changes, remarks })
     }
 
     fn facts(&self, records: &Records) -> Map<String, Value> {
@@ -193,8 +218,7 @@ impl<E: RecordEdit> Lever for E {
     }
 
     fn saw(&self, records: &Records) -> String {
-        let saw = |role| records.target(role).unwrap_or_else(|| told("told.nothing", &[]));
-        told("told.dns", &[&saw("PRIMARY"), &saw("SECONDARY")])
+        self.line(records)
     }
 
     fn happened(&self, records: &Records, asked: &Batch) -> Happened {
@@ -244,12 +268,14 @@ impl<E: RecordEdit> Lever for E {
 
 /// Every record that was written, back to how it was.
 fn back(call: &Call<'_>, records: &Records) -> Result<Vec<Pair>, LookError> {
-    let was = saved::<Batch>(call)?.before.into_iter();
-    let pair = |after: Record| match records.set(&after) {
-        Some(before) => Ok(Pair { before: before.clone(), after }),
-        None => Err(unsafe_because("a record that was written is not there any more")),
+    let Batch { before, after, .. } = saved::<Batch>(call)?;
+    let pair = |(was, written): (Record, &Record)| match records.set(written) {
+        Some(now) if now.is_equal(written) => Ok(Pair { before: now.clone(), after: was }),
+        Some(_) | None => Err(unsafe_because(
+            "a record is not as this step left it: putting it back would undo what was done since",
+        )),
     };
-    was.map(pair).collect()
+    before.into_iter().zip(&after).map(pair).collect()
 }
 
 /// Every record of `name`, of all types.
@@ -285,7 +311,7 @@ async fn records(aws: &Aws, zone: &str, name: &str) -> Result<Vec<ResourceRecord
 /// What became of the last change of this run that wrote exactly this.
 async fn change_status(aws: &Aws, call: &Call<'_>, asked: &Batch) -> Option<String> {
     let wrote = |evidence: &&Value| {
-        evidence.get("operation").and_then(Value::as_str) == Some(OPERATION)
+        evidence.get("operation").and_then(Value::as_str) == Some(CHANGE)
             && evidence.get("zone").and_then(Value::as_str) == Some(&asked.zone)
             && evidence.get("after") == Some(&json_of(&asked.after))
     };
@@ -298,8 +324,7 @@ async fn change_status(aws: &Aws, call: &Call<'_>, asked: &Batch) -> Option<Stri
 /// UPSERTs where a record keeps its role; else the old ones are deleted before the new ones are made, since two that
 /// cross would make a second PRIMARY on the way.
 fn batch(asked: &Batch) -> Result<ChangeBatch, LookError> {
-    let keeps = asked.before.iter().zip(&asked.after).all(|(one, other)| one.is_same_set(other));
-    let edits = if keeps {
+    let edits = if asked.keeps_roles() {
         edits(ChangeAction::Upsert, &asked.after)?
     } else {
         let mut all = edits(ChangeAction::Delete, &asked.before)?;

@@ -1,7 +1,8 @@
 //! `route53.swap_roles`: the SECONDARY record of a name becomes the PRIMARY one, and the other way round.
 //!
 //! DELETE and DELETE, CREATE and CREATE in one batch, each with every value of the record, health check included. A pin
-//! is the better way in an incident: after a swap a green health check still sends people to the other region.
+//! is the better way in an incident: after a swap the SECONDARY record is the old region, and Route 53 answers with it by
+//! itself as soon as the health check of the new PRIMARY turns red.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! `route53.set_ttl`: how long resolvers keep the answers of a name.
 //!
 //! It helps only when it is done at least one old TTL before the switch, and an alias has none of its own: those records
-//! are refused, since AWS answers for them with 60 s.
+//! are refused, since AWS answers for them with the TTL of what they point to.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ impl RecordEdit for SetTtl {
             before.refuse_what_we_cannot_copy()?;
             if before.alias_target.is_some() {
                 return Err(unsafe_because(
-                    "the record is an alias: AWS answers for it with 60 s, and nothing can change that",
+                    "the record is an alias: AWS answers for it with the TTL of its target (60 s for a load balancer)",
                 ));
             }
             let after = Record { ttl: Some(seconds), ..before.clone() };
@@ -50,6 +50,11 @@ impl RecordEdit for SetTtl {
         let set = before.set_identifier.as_deref().unwrap_or("-");
         let what = format!("TTL {} {} ({set})", before.record_type, before.name);
         Change { what, now: ttl(before), after: ttl(after) }
+    }
+
+    fn line(&self, records: &Records) -> String {
+        let ttls = records.all.iter().filter_map(|record| record.ttl);
+        ttls.map(|ttl| format!("TTL {ttl} s")).collect::<Vec<_>>().join(", ")
     }
 
     fn remarks(&self, _records: &Records, pairs: &[Pair]) -> Vec<Remark> {
