@@ -79,8 +79,15 @@ impl Draft {
         store.commit(&commit).await
     }
 
+    /// Commits. A machine so busy that no connection is had in time is asked again: nothing was sent then.
     pub(super) async fn commit(&self, store: &dyn Store, key: &str) -> Committed {
-        self.try_commit(store, key, None).await.expect("the database is there")
+        for _ in 0..9 {
+            match self.try_commit(store, key, None).await {
+                Err(busy) if format!("{busy:?}").contains("PoolTimedOut") => {}
+                done => return done.expect("the database is there"),
+            }
+        }
+        panic!("no connection to the database is had")
     }
 }
 
