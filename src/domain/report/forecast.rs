@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::ids::StepId;
 use crate::domain::run::state::{Happened, Run, Seen, Status, StepRun, StepState};
-use crate::domain::runbook::{OnFailure, Step};
+use crate::domain::runbook::{OnFailure, Step, condition};
 use crate::domain::time::{Span, Timestamp};
 
 /// What can be said of the end.
@@ -50,6 +50,9 @@ fn left(
         return left.clone();
     }
     let Some((step, at)) = run.step(id).filter(|_| depth > 0) else { return Err(id.clone()) };
+    // What the environment does not have will be skipped.
+    let falls_away = at.state == StepState::Waiting
+        && step.when.as_ref().is_some_and(|when| condition::never(when, &run.environment));
     let found = if run.is_settled(id) {
         Ok(Span(0))
     } else {
@@ -64,7 +67,7 @@ fn left(
         {
             left(run, other, now, known, depth.saturating_sub(1))
         } else {
-            own(step, at, now)
+            if falls_away { Ok(Span(0)) } else { own(step, at, now) }
         };
         before.and_then(|before| Ok(Span(before.ms().saturating_add(own?.ms()))))
     };

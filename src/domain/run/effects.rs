@@ -8,14 +8,16 @@ use super::effect::{Effect, MessageKey};
 use super::protocol::Event;
 use super::state::{Kind, Proof, Run, Skip, StepRun, StepState};
 use crate::domain::ids::StepId;
-use crate::domain::runbook::Step;
+use crate::domain::runbook::{Step, condition};
 
 /// The effects of `events`, given with their numbers; `run` is the state after them.
 pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
     let mut effects = BTreeSet::new();
     for (seq, event) in events {
         if let Some(step) = event.step() {
-            effects.insert(Effect::Show(MessageKey::Step(step.clone())));
+            if !is_ruled_out(run, event) {
+                effects.insert(Effect::Show(MessageKey::Step(step.clone())));
+            }
             effects.extend(details(run, step, event));
             effects.extend(work(run, step, event));
             effects.extend(touched(run, step, event));
@@ -69,6 +71,13 @@ pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
         }
     }
     effects.into_iter().collect()
+}
+
+/// Whether a step falls away because of the environment alone, as steps for systems do that it does not have. The
+/// timeline says so; a card for each would come before those that people wait for.
+fn is_ruled_out(run: &Run, event: &Event) -> bool {
+    matches!(event, Event::StepSkipped { why: Skip::When { condition }, .. }
+        if condition::never(condition, &run.environment))
 }
 
 /// The user groups are read when the run starts. What was recorded of one took its effect with it: it is read on.

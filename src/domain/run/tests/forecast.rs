@@ -1,6 +1,6 @@
 //! The forecast: typical times along the longest way that is left, and no number where it would be a guess.
 
-use super::sample::{World, id};
+use super::sample::{World, environment, id, runbook};
 use crate::domain::report::forecast::{Forecast, forecast};
 use crate::domain::run::protocol::Request;
 use crate::domain::run::state::Happened;
@@ -77,4 +77,16 @@ fn what_is_beside_the_way_does_not_count_and_once_back_there_is_none() {
     world.do_step("pin");
     world.do_step("live");
     assert_eq!(forecast(&world.run, world.now), None);
+}
+
+#[test]
+fn what_the_environment_does_not_have_takes_no_time() {
+    let forecast_with = |cache| {
+        let mut runbook = runbook();
+        runbook.restored_by = id("cache");
+        back(&World::of(runbook, environment(cache)))
+    };
+    let typical = runbook().step(&id("cache")).unwrap().typical.ms() / 1000;
+    assert_eq!(forecast_with(Some(true)) - forecast_with(Some(false)), typical);
+    assert_eq!(forecast_with(None), forecast_with(Some(true)), "unknown is not false");
 }

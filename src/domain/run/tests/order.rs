@@ -2,6 +2,7 @@
 
 use super::sample::{World, environment, id, runbook, variant, variants};
 use crate::domain::run::apply::replay;
+use crate::domain::run::effects::effects;
 use crate::domain::run::limits;
 use crate::domain::run::log::verify;
 use crate::domain::run::protocol::{Effect, Event, MessageKey, Report, Request, Returned};
@@ -282,5 +283,16 @@ fn what_runs_by_itself_does_so_only_as_often_as_anything_may() {
         let look = world.run.steps.get_mut(&id("look")).unwrap();
         (look.attempts, look.previews) = (attempts, previews);
         assert_eq!(variants(&world.previewed("look")), expected, "{attempts} {previews}");
+    }
+}
+
+#[test]
+fn a_step_that_the_environment_rules_out_gets_no_card() {
+    let condition = "env.cache.present".to_owned();
+    let event = Event::StepSkipped { step: id("cache"), why: Skip::When { condition } };
+    let card = Effect::Show(MessageKey::Step(id("cache")));
+    for (cache, has_one) in [(Some(false), false), (Some(true), true), (None, true)] {
+        let world = World::of(runbook(), environment(cache));
+        assert_eq!(effects(&world.run, &[(2, &event)]).contains(&card), has_one, "{cache:?}");
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct ReadAction {
 /// Reads `{name: {parameters}}`.
 pub(super) fn read(
     node: &Node,
-    environments: &[Environment],
+    environments: &[&Environment],
     problems: &mut Problems,
 ) -> Option<ReadAction> {
     let hint = "write `action: {k8s.scale: {…}}`, one action with its parameters";
@@ -76,7 +76,7 @@ pub(super) fn read(
     Some(ReadAction { call, spec, seen })
 }
 
-fn parameter(field: &Field, node: &Node, environments: &[Environment], problems: &mut Problems) {
+fn parameter(field: &Field, node: &Node, environments: &[&Environment], problems: &mut Problems) {
     if field.shape == Shape::Localized {
         reader::localized(node, field.name, problems);
     }
@@ -117,7 +117,7 @@ fn parameter(field: &Field, node: &Node, environments: &[Environment], problems:
 pub(super) fn defined(
     path: &str,
     at: Place,
-    environments: &[Environment],
+    environments: &[&Environment],
     problems: &mut Problems,
 ) {
     if let Some(rest) = path.strip_prefix("run.") {
@@ -127,7 +127,7 @@ pub(super) fn defined(
         return;
     }
     let lacks = |one: &&Environment| template::find(&one.document, path).is_none();
-    let lacking: Vec<&Environment> = environments.iter().filter(lacks).collect();
+    let lacking: Vec<&Environment> = environments.iter().copied().filter(lacks).collect();
     if lacking.is_empty() {
         return;
     }
@@ -148,7 +148,8 @@ pub(super) fn defined(
         problems.add(
             at,
             message,
-            "every environment must define what a runbook names; a run may start in any of them",
+            "every environment must define what a runbook names, for a run may start in any of them; a step that is not \
+             for all of them says so, as in `when: has(env.redis)`",
         );
     }
 }

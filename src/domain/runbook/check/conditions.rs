@@ -3,7 +3,7 @@
 
 use super::action::defined;
 use super::graph::Graph;
-use super::step::Draft;
+use super::step::{Draft, opens_in};
 use crate::domain::environment::Environment;
 use crate::domain::ids::StepId;
 use crate::domain::runbook::condition::{self, Reference};
@@ -37,6 +37,7 @@ pub(super) fn check(
     environments: &[Environment],
     problems: &mut Problems,
 ) {
+    let environments = &opens_in(draft.when.as_ref(), environments);
     let all =
         [(Which::When, &draft.when), (Which::Guard, &draft.guard), (Which::Expect, &draft.expect)];
     for (which, text) in all {
@@ -51,7 +52,7 @@ fn one(
     (text, at): &At<String>,
     draft: &Draft,
     graph: &Graph<'_>,
-    environments: &[Environment],
+    environments: &[&Environment],
     problems: &mut Problems,
 ) {
     let at = *at;

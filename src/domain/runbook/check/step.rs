@@ -6,6 +6,7 @@ use crate::domain::action::Danger;
 use crate::domain::actor::Role;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{PhaseId, StepId};
+use crate::domain::runbook::condition;
 use crate::domain::runbook::document::{self, Code, Gate, OnFailure, Step, Verify};
 use crate::domain::runbook::fields;
 use crate::domain::time::Span;
@@ -62,6 +63,7 @@ pub(super) fn read(
     let owner = mapping.role("owner", problems);
     let needs = mapping.ids("needs", StepId::parse, problems);
     let when = mapping.text("when", problems);
+    let environments = &opens_in(when.as_ref(), environments);
     let action = mapping.get("action").and_then(|node| action::read(node, environments, problems));
     let gate = read_gate(mapping, problems);
     let guard = mapping.text("guard", problems);
@@ -113,6 +115,16 @@ pub(super) fn read(
     };
     let step = whole();
     Some(Draft { at: node.at, id, phase, needs, fallback, action, when, guard, expect, step })
+}
+
+/// The environments in which a step with this condition may open. Where its environment alone says that it never does,
+/// nothing of it is filled in and nobody is asked: what it names may be missing there.
+pub(super) fn opens_in<'e>(
+    when: Option<&At<String>>,
+    environments: &'e [Environment],
+) -> Vec<&'e Environment> {
+    let never = |one: &&Environment| when.is_some_and(|(text, _)| condition::never(text, one));
+    environments.iter().filter(|one| !never(one)).collect()
 }
 
 /// Whether a code is asked of everybody. Of nobody it could not be: then the step must ask somebody.
@@ -235,7 +247,7 @@ fn held(
     gate: &Gate,
     at: Place,
     owner: Role,
-    environments: &[Environment],
+    environments: &[&Environment],
     problems: &mut Problems,
 ) {
     let roles = gate.roles(owner);

@@ -14,6 +14,8 @@ use cel::{Context, ExecutionError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::domain::environment::Environment;
+
 pub use self::names::{Reference, References};
 use self::names::{depth, nesting};
 
@@ -107,6 +109,13 @@ pub fn evaluate(source: &str, scope: &Scope) -> Verdict {
         Ok(_) => Verdict::Unknown(format!("`{source}` is neither true nor false")),
         Err(error) => Verdict::Unknown(unknown(&program, scope, &error)),
     }
+}
+
+/// Whether this environment alone says that the condition never holds: nothing that is measured or done could change it.
+pub fn never(source: &str, environment: &Environment) -> bool {
+    let regions = serde_json::json!(environment.regions);
+    let scope = Scope { env: environment.document.clone(), regions, ..Scope::default() };
+    evaluate(source, &scope) == Verdict::False
 }
 
 /// What `source` reads and calls, or why it is not a condition.

@@ -5,7 +5,10 @@ use crate::domain::environment::{self, Environment};
 use crate::domain::runbook::check::check;
 use crate::domain::runbook::{Gate, Runbook};
 
-const SHIPPED: &str = include_str!("../../../../prompts/runbooks/region-failover.yaml");
+/// The shipped runbooks.
+pub(super) const SHIPPED: &str = include_str!("../../../../prompts/runbooks/region-failover.yaml");
+/// The way back.
+pub(super) const FAILBACK: &str = include_str!("../../../../prompts/runbooks/region-failback.yaml");
 const DEMO: &str = include_str!("../../../../deploy/environments/demo.yaml");
 const ENVIRONMENTS: [(&str, &str); 3] = [
     ("demo.yaml", DEMO),
@@ -31,11 +34,33 @@ fn a_template_that_only_one_environment_defines_names_the_others() {
 }
 
 #[test]
+fn what_a_step_names_is_asked_only_of_environments_in_which_it_may_open() {
+    let one = environment::check("demo.yaml", &format!("{DEMO}\nextra: {{host: x, on: true}}\n"));
+    let mut all = environments();
+    all.retain(|environment| environment.id != one.as_ref().unwrap().id);
+    all.push(one.unwrap());
+    let with = |when: &str| {
+        let step = format!(
+            "  - id: more\n    title: {{en: More, fr: Encore}}\n    phase: assess\n    owner: platform\n    \
+             when: \"{when}\"\n    action: {{http.check: {{url: \"https://${{extra.host}}/\"}}}}\n    \
+             verify: {{expect: \"facts.region == env.extra.host\"}}\n    typical: 1s\n    worst: 1s\n"
+        );
+        check("a.yaml", &format!("{SHIPPED}\n{step}"), &all).err().unwrap_or_default().len()
+    };
+    assert_eq!(with("has(env.extra)"), 0);
+    assert_eq!(with("has(env.extra) && env.extra.on"), 0);
+    assert_eq!(with("run.kind != 'tabletop'"), 2, "the action and the condition, in two of them");
+    assert_eq!(with("env.extra.on"), 3, "what cannot be said is no reason to leave it out");
+}
+
+#[test]
 fn a_checked_runbook_reads_back_from_storage() {
-    let runbook = check("a.yaml", SHIPPED, &environments()).unwrap();
-    let stored = serde_json::to_string(&runbook).unwrap();
-    let back: Runbook = serde_json::from_str(&stored).unwrap();
-    assert_eq!(back, runbook);
+    for text in [SHIPPED, FAILBACK] {
+        let runbook = check("a.yaml", text, &environments()).unwrap();
+        let stored = serde_json::to_string(&runbook).unwrap();
+        let back: Runbook = serde_json::from_str(&stored).unwrap();
+        assert_eq!(back, runbook);
+    }
 }
 
 /// The least that may stand in an environment; `{chat}` and `{person}` are for more.
