@@ -93,12 +93,12 @@ fn about_runbooks(command: Runbook, out: &mut dyn Write) -> io::Result<Ended> {
             runbook::check(&paths, environments.as_deref(), out)?
         }
         Runbook::Schema => runbook::schema(out)?,
-        Runbook::Show { id, lang } => {
+        Runbook::Show { id, lang, format } => {
             let Some(language) = language(&lang, out)? else { return Ok(Ended::Misconfigured) };
             match Catalog::load(&config::sources(&config::variable)) {
                 Ok(catalog) => {
                     let word = |key: &str| catalog.texts.word(language, key);
-                    runbook::show(&catalog, &id, language, &word, out)?
+                    runbook::show(&catalog, &id, format, language, &word, out)?
                 }
                 Err(found) => runbook::report(&found, out)?,
             }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 /// A Slack bot for guided disaster recovery.
 #[derive(Debug, Parser)]
@@ -19,7 +19,7 @@ pub struct Args {
 pub enum Command {
     /// Try it: a simulated region failover in the browser; needs neither Slack nor AWS
     Demo {
-        /// Play it with three people and print the transcript instead
+        /// Play it with four people and print the transcript instead
         #[arg(long)]
         script: bool,
         /// Where to listen
@@ -107,14 +107,27 @@ pub enum Runbook {
     },
     /// Print the JSON Schema of runbooks
     Schema,
-    /// Print a runbook for people, as Markdown
+    /// Print a runbook for people, as Markdown or as a Mermaid flowchart
     Show {
-        /// Its id
+        /// Its id, or its file
         id: String,
         /// en or fr
         #[arg(long, default_value = "en")]
         lang: String,
+        /// What to print
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
     },
+}
+
+/// How a runbook is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// All of it, to read and to put on the wall
+    #[default]
+    Markdown,
+    /// What waits for what, and the critical path
+    Mermaid,
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::args::Format;
 use crate::catalog::{Catalog, documents};
 use crate::domain::ids::RunbookId;
-use crate::domain::runbook::{check, schema as json_schema, show as print};
+use crate::domain::runbook::{Runbook, check, mermaid, schema as json_schema, show as print};
 use crate::domain::value::Language;
 use crate::domain::yaml::{Diagnostic, near};
 
@@ -49,22 +50,45 @@ pub fn schema(out: &mut dyn Write) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Writes a runbook as Markdown. `word` gives the fixed words ([`print::KEYS`]) in that language.
+/// Writes a runbook, of the catalog or of a file, as Markdown or as a Mermaid flowchart. `word` gives the fixed words
+/// ([`print::KEYS`]) in that language.
 pub fn show(
     catalog: &Catalog,
     id: &str,
+    format: Format,
     language: Language,
     word: &dyn Fn(&str) -> String,
     out: &mut dyn Write,
 ) -> io::Result<bool> {
-    let found = RunbookId::parse(id).ok().and_then(|id| catalog.runbook(&id));
+    let read;
+    let found = if Path::new(id).is_file() {
+        match from_file(catalog, Path::new(id)) {
+            Ok(runbook) => {
+                read = runbook;
+                Some(&read)
+            }
+            Err(problems) => return report(&problems, out),
+        }
+    } else {
+        RunbookId::parse(id).ok().and_then(|id| catalog.runbook(&id))
+    };
     let Some(runbook) = found else {
         let hint = near(id, catalog.runbooks.keys().map(RunbookId::as_str));
         writeln!(out, "there is no runbook `{id}`\n  hint: {hint}")?;
         return Ok(false);
     };
-    out.write_all(print::markdown(runbook, language, word).as_bytes())?;
+    let text = match format {
+        Format::Markdown => print::markdown(runbook, language, word),
+        Format::Mermaid => mermaid::mermaid(runbook, language),
+    };
+    out.write_all(text.as_bytes())?;
     Ok(true)
+}
+
+fn from_file(catalog: &Catalog, path: &Path) -> Result<Runbook, Vec<Diagnostic>> {
+    let file = documents::file(path).map_err(|one| vec![one])?;
+    let environments: Vec<_> = catalog.environments.values().cloned().collect();
+    check::check(&file.name, &file.text, &environments)
 }
 
 /// Writes problems as compilers do; true if there is none.

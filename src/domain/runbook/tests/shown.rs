@@ -1,7 +1,9 @@
 //! The page that is printed and put on the wall, and what helps whoever writes a runbook.
 
+use super::read;
 use crate::domain::runbook::Runbook;
 use crate::domain::runbook::check::check;
+use crate::domain::runbook::mermaid::{critical_path, mermaid};
 use crate::domain::runbook::show::markdown;
 use crate::domain::value::Language;
 
@@ -147,5 +149,77 @@ fn that_a_code_is_asked_of_everybody_is_not_forgotten_when_it_is_stored() {
         let stored = serde_json::to_string(&runbook).unwrap();
         assert_eq!(serde_json::from_str::<Runbook>(&stored).unwrap(), runbook);
         assert_eq!(stored.contains("required"), text.contains("code: required"));
+    }
+}
+
+const DRAWN: &str = r#"flowchart TD
+  %% Small
+  subgraph p_look["1. Look"]
+    s_look["Look twice<br/><small>look · 5s</small>"]
+    s_fence["Fence<br/><small>fence · 5s</small>"]
+  end
+  subgraph p_move["2. Move"]
+    s_promote["Promote<br/><small>promote · 1m</small>"]
+    s_by_hand{"By hand<br/><small>by-hand · 1m</small>"}
+  end
+  s_look ==> s_promote
+  s_fence --> s_promote
+  s_promote -. ✖ .-> s_by_hand
+  s_fence --> s_by_hand
+  classDef machine fill:#e8f1fb,stroke:#1f5f99,color:#10233a
+  classDef human fill:#fff4d6,stroke:#8a6100,color:#3a2a00
+  classDef decision fill:#f1e8fb,stroke:#5b2a99,color:#2a1046
+  classDef critical stroke-width:4px
+  classDef optional stroke-dasharray:6 4
+  classDef noreturn fill:#fbe3e3,stroke:#a31515,color:#4a0808
+  class s_look,s_fence,s_promote machine
+  class s_by_hand decision
+  class s_promote noreturn
+  class s_promote optional
+  class s_look,s_promote critical
+"#;
+
+#[test]
+fn a_picture_holds_every_step_and_what_each_waits_for() {
+    let runbook = check("small.yaml", RUNBOOK, &[]).unwrap();
+    assert_eq!(mermaid(&runbook, Language::En), DRAWN);
+    let hostile = RUNBOOK.replace("en: Fence", "en: '\"`<b> #1 %% end'");
+    let runbook = check("small.yaml", &hostile, &[]).unwrap();
+    let drawn = mermaid(&runbook, Language::En);
+    assert!(drawn.contains("s_fence[\"#quot;#96;#lt;b#gt; #35;1 #37;#37; end<br/>"), "{drawn}");
+}
+
+#[test]
+fn the_critical_path_is_the_longest_and_every_shipped_step_and_need_is_drawn() {
+    let longer = RUNBOOK.replace(
+        "owner: platform, typical: 5s, worst: 30s,\n     action: {k8s",
+        "owner: platform, typical: 6s, worst: 30s,\n     action: {k8s",
+    );
+    let runbook = check("small.yaml", &longer, &[]).unwrap();
+    let way: Vec<&str> = critical_path(&runbook).into_iter().map(|id| id.as_str()).collect();
+    assert_eq!(way, ["fence", "promote"]);
+    for text in [read::SHIPPED, read::FAILBACK] {
+        let runbook = check("a.yaml", text, &read::environments()).unwrap();
+        let drawn = mermaid(&runbook, Language::Fr);
+        let id = |id: &str| format!("s_{}", id.replace('-', "_"));
+        let lines: Vec<&str> = drawn.lines().map(str::trim).collect();
+        for step in &runbook.steps {
+            let own = id(step.id.as_str());
+            let is_node = |line: &&&str| {
+                line.strip_prefix(&own).is_some_and(|rest| rest.starts_with(['[', '(', '{']))
+            };
+            assert_eq!(lines.iter().filter(is_node).count(), 1, "{own}");
+            for need in &step.needs {
+                let arrow = |way| format!("{} {way} {own}", id(need.as_str()));
+                let arrows = [arrow("-->"), arrow("==>")];
+                assert_eq!(
+                    lines.iter().filter(|line| arrows.iter().any(|a| a == *line)).count(),
+                    1
+                );
+            }
+        }
+        let way = critical_path(&runbook);
+        assert_eq!(way.last(), Some(&&runbook.restored_by));
+        assert_eq!(drawn.matches("==>").count(), way.len() - 1);
     }
 }
