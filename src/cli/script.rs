@@ -1,4 +1,4 @@
-//! `dr-buddy demo --script`: three people play the demo over its own pages, and the transcript is printed. What they
+//! `dr-buddy demo --script`: four people play the demo over its own pages, and the transcript is printed. What they
 //! press is what the page shows them; nothing goes around it.
 
 use std::collections::BTreeSet;
@@ -114,7 +114,7 @@ impl Stage {
         stored.map(|stored| stored.run).ok_or_else(|| io::Error::other("the run is gone"))
     }
 
-    /// The first of the three who finds something to press, presses it.
+    /// The first of the four who finds something to press, presses it.
     async fn someone_acts(&mut self, room: &str, out: &mut dyn Write) -> io::Result<bool> {
         if self.all_settled(room).await? {
             return self.close(room).await.map(|()| true);
@@ -129,8 +129,7 @@ impl Stage {
                 "run" | "go" => &["antoine"],
                 "approve" => &["mia"],
                 "retry" if value.contains("|pin-dns|") => &["leo"],
-                "done" if value.contains("|stand-down|") => &["antoine"],
-                "done" => &["leo"],
+                "done" => &[self.owner(room, value).await?],
                 _ => continue,
             };
             for person in people {
@@ -152,6 +151,21 @@ impl Stage {
         let step = value.split('|').nth(1).unwrap_or_default();
         let mut steps = run.each_step();
         Ok(steps.any(|(one, at)| one.id.as_str() == step && at.approvals.is_empty()))
+    }
+
+    /// Who holds the role that looks after the step of this button.
+    async fn owner(&self, room: &str, value: &str) -> io::Result<&'static str> {
+        let run = room.rsplit('/').next().unwrap_or_default();
+        let run = self.state(&RunId::parse(run).map_err(io::Error::other)?).await?;
+        let step = value.split('|').nth(1).unwrap_or_default();
+        let owner = run.each_step().find(|(one, _)| one.id.as_str() == step);
+        let holds = |id: &&str| {
+            let mut people = run.environment.people.iter();
+            let person = people.find(|person| person.id.as_str() == *id);
+            let roles = owner.map(|(step, _)| [step.owner]);
+            person.zip(roles).is_some_and(|(person, roles)| person.holds_one_of(&roles))
+        };
+        Ok(["leo", "mia", "antoine", "clara"].into_iter().find(holds).unwrap_or("antoine"))
     }
 
     async fn all_settled(&self, room: &str) -> io::Result<bool> {

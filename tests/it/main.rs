@@ -18,3 +18,4 @@ mod spoken;
 mod store;
 mod terminal;
 mod tidy;
+mod walk;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use dr_buddy::catalog::{Catalog, CatalogSources, documents};
 use dr_buddy::cli;
+use dr_buddy::cli::args::Format;
 use dr_buddy::domain::environment::{self, Environment};
 use dr_buddy::domain::runbook::check::check;
 use dr_buddy::domain::runbook::show;
@@ -51,21 +52,46 @@ fn a_runbook_is_shown_in_the_language_asked_for_with_words_of_the_catalog() {
     };
     let mut out = Vec::new();
     assert!(
-        cli::runbook::show(&catalog, "region-failover", Language::Fr, &word, &mut out).unwrap()
+        cli::runbook::show(
+            &catalog,
+            "region-failover",
+            Format::Markdown,
+            Language::Fr,
+            &word,
+            &mut out
+        )
+        .unwrap()
     );
     let page = String::from_utf8(out).unwrap();
     assert!(page.starts_with("# Bascule de région (`region-failover`)"), "{page}");
     assert!(
-        page.contains("## 3. Promouvoir les données") && page.contains("<show.ponr>"),
+        page.contains("## 4. Promouvoir les données") && page.contains("<show.ponr>"),
         "{page}"
     );
     assert!(!page.contains("Promote Aurora"), "{page}");
-    for key in show::KEYS.iter().filter(|key| !key.ends_with("fallback")) {
+    for key in show::KEYS {
         assert!(page.contains(&format!("<{key}>")), "{key} is not used");
     }
     let mut out = Vec::new();
+    let file = here("prompts/runbooks/region-failback.yaml").display().to_string();
+    let format = Format::Mermaid;
+    assert!(cli::runbook::show(&catalog, &file, format, Language::En, &word, &mut out).unwrap());
+    let drawn = String::from_utf8(out).unwrap();
+    assert!(drawn.starts_with("flowchart TD\n  %% Region failback\n"), "{drawn}");
+    let mut out = Vec::new();
+    let file = here("tests/it/broken/cycle.yaml").display().to_string();
+    assert!(!cli::runbook::show(&catalog, &file, format, Language::En, &word, &mut out).unwrap());
+    let mut out = Vec::new();
     assert!(
-        !cli::runbook::show(&catalog, "region-failovr", Language::En, &word, &mut out).unwrap()
+        !cli::runbook::show(
+            &catalog,
+            "region-failovr",
+            Format::Markdown,
+            Language::En,
+            &word,
+            &mut out
+        )
+        .unwrap()
     );
     assert!(String::from_utf8(out).unwrap().contains("did you mean `region-failover`?"));
 }

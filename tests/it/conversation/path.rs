@@ -27,6 +27,9 @@ const STEPS: [(&str, &str); 6] = [
     ("stand-down", "[promote-database]"),
 ];
 
+/// What a step does not bring along.
+const OWN: [&str; 3] = ["    needs:", "    phase:", "    on_failure: {fallback"];
+
 /// A small failover, of steps of the shipped one.
 fn small() -> String {
     let whole = runbook();
@@ -38,11 +41,10 @@ fn small() -> String {
         let (first, rest) = whole[start..].split_once('\n').expect("it has lines");
         text.push_str(&format!("{first}\n    phase: all\n    needs: {needs}\n"));
         let body = rest.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
-        let own = |line: &&str| !line.starts_with("    needs:") && !line.starts_with("    phase:");
+        let own = |line: &&str| !OWN.iter().any(|own| line.starts_with(own));
         for line in body.filter(own) {
-            text.push_str(
-                &line.replace("[assess-public, assess-primary, assess-dr]", "[assess-dr]"),
-            );
+            let seen = line.trim_start().starts_with("seen:");
+            text.push_str(if seen { "        seen: [assess-dr]" } else { line });
             text.push('\n');
         }
     }

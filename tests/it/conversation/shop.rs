@@ -167,9 +167,56 @@ async fn read(State(shared): State<Shared>, Path(run): Path<String>) -> Response
     }
 }
 
-/// The shipped runbook, with shorter looks at what must stay as it is, for a secret that is a JSON object.
-pub(crate) fn runbook() -> String {
+/// What stands in the `when` of a step that needs something this world does not have.
+const ELSEWHERE: [&str; 3] = ["has(env.", "== 'replica'", "app_uses_global_endpoint &&"];
+
+/// The shipped runbook as far as this world has what its steps need: whoever is killed at every place of a run should not
+/// be killed at what is left out.
+fn here() -> String {
     let shipped = include_str!("../../../prompts/runbooks/region-failover.yaml");
+    let (head, steps) = shipped.split_once("\nsteps:\n").expect("it has steps");
+    let mut gone = Vec::new();
+    let mut kept = String::new();
+    for step in steps.split("  - id: ").skip(1) {
+        let when =
+            step.split_once("\n    when:").and_then(|(_, rest)| rest.split_once("\n    action:"));
+        let when = when.map_or("", |(when, _)| when);
+        match ELSEWHERE.iter().any(|part| when.contains(part)) {
+            true => gone.push(step.lines().next().expect("it has an id")),
+            false => kept.push_str(&format!("  - id: {step}")),
+        }
+    }
+    let mut text = String::new();
+    for line in kept.lines() {
+        let list =
+            ["    needs: [", "        seen: ["].into_iter().find(|start| line.starts_with(start));
+        let fallback =
+            line.strip_prefix("    on_failure: {fallback: ").map(|id| &id[..id.len() - 1]);
+        match (list, fallback) {
+            (Some(start), _) => {
+                let ids = line[start.len()..].trim_end_matches(']').split(", ");
+                let ids: Vec<&str> = ids.filter(|id| !gone.contains(id)).collect();
+                text.push_str(&format!("{start}{}]\n", ids.join(", ")));
+            }
+            (None, Some(id)) if gone.contains(&id) => {}
+            (None, _) => text.push_str(&format!("{line}\n")),
+        }
+    }
+    let mut whole = String::new();
+    for phase in head.split("  - id: ") {
+        let id = phase.lines().next().expect("it has an id");
+        let is_first = whole.is_empty();
+        if is_first || text.contains(&format!("    phase: {id}\n")) {
+            whole.push_str(if is_first { "" } else { "  - id: " });
+            whole.push_str(phase);
+        }
+    }
+    format!("{whole}\nsteps:\n{text}")
+}
+
+/// The runbook of this world, with shorter looks at what must stay as it is, for a secret that is a JSON object.
+pub(crate) fn runbook() -> String {
+    let shipped = here();
     let secret = "        secret: \"${secrets.database_url}\"\n";
     assert!(shipped.contains(secret));
     let keyed = format!("{secret}        key: \"${{secrets.key}}\"\n");
@@ -197,7 +244,8 @@ pub(crate) fn excerpt(id: &str, steps: &[&str]) -> String {
         text.push_str(&format!("\n    phase: {id}\n"));
         let body = rest.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
         for line in body {
-            if !line.starts_with("    needs:") && !line.starts_with("    phase:") {
+            let own = ["    needs:", "    phase:", "    on_failure: {fallback"];
+            if !own.iter().any(|own| line.starts_with(own)) {
                 text.push_str(line);
                 text.push('\n');
             }

@@ -1,0 +1,180 @@
+//! The shipped runbooks, walked from the first step to the last in the tabletop's world; and the table beside them, which
+//! says where each step comes from.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use dr_buddy::app::App;
+use dr_buddy::catalog::{Catalog, CatalogSources};
+use dr_buddy::desk::{Answer, Desk};
+use dr_buddy::domain::actor::{Actor, Surface};
+use dr_buddy::domain::environment;
+use dr_buddy::domain::ids::{EnvironmentId, PersonId, RunbookId, StepId};
+use dr_buddy::domain::run::state::{Choice, Skip};
+use dr_buddy::domain::run::{Kind, Request, Run, StepState};
+use tokio::time::Instant;
+
+const TABLE: &str = include_str!("../../prompts/runbooks/README.md");
+const DEMO: &str = include_str!("../../deploy/environments/demo.yaml");
+const PEOPLE: [&str; 4] = ["antoine", "mia", "leo", "clara"];
+
+fn shipped() -> Catalog {
+    Catalog::load(&CatalogSources::default()).expect("what is shipped is good")
+}
+
+fn by(person: &str) -> Actor {
+    Actor::Person { id: PersonId::parse(person).expect("an id"), via: Surface::Slack }
+}
+
+#[test]
+fn every_step_stands_in_the_table_and_every_step_of_the_table_exists() {
+    let catalog = shipped();
+    let steps = catalog.runbooks.values().flat_map(|runbook| &runbook.steps);
+    let steps: BTreeSet<&str> = steps.map(|step| step.id.as_str()).collect();
+    let rows = TABLE.lines().filter(|line| line.starts_with("| "));
+    let cells = rows.map(|row| row.split(" | ").nth(2).expect("a row has four cells"));
+    let named: BTreeSet<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(steps.len() > 100, "{}", steps.len());
+    let differ: Vec<_> = steps.symmetric_difference(&named).collect();
+    assert!(differ.is_empty(), "in one of runbooks and README.md only: {differ:?}");
+}
+
+/// A tabletop in this environment, played by people who agree to whatever they are asked.
+struct Table {
+    desk: Desk,
+    keys: u32,
+}
+
+impl Table {
+    async fn ask(&mut self, person: &str, request: &Request) -> bool {
+        self.keys += 1;
+        let key = format!("walk/{}", self.keys);
+        matches!(self.desk.ask_open_run(&key, &by(person), request).await, Answer::Done { .. })
+    }
+
+    async fn run(&self) -> Run {
+        self.desk.open_run().await.expect("it can be read").expect("it is open")
+    }
+
+    /// Everybody answers what is asked of them; nobody skips anything.
+    async fn round(&mut self, run: &Run) {
+        for (step, at) in run.each_step() {
+            let id = step.id.clone();
+            let shown = at.shown.as_ref().map(|shown| shown.digest.clone());
+            let request = match (&at.state, shown) {
+                (StepState::Ready, Some(digest)) if step.action.is_decision() => {
+                    Request::Vote { step: id, digest, choice: Choice::Go, words: String::new() }
+                }
+                (StepState::Ready, Some(digest)) => Request::Approve { step: id, digest },
+                (StepState::InDoubt { .. } | StepState::Blind { .. }, _) => {
+                    Request::LookAgain { step: id }
+                }
+                (StepState::Failed { .. }, _) if !run.is_settled(&step.id) => {
+                    Request::Retry { step: id }
+                }
+                _ => continue,
+            };
+            for person in PEOPLE {
+                self.ask(person, &request).await;
+            }
+        }
+    }
+
+    async fn until_settled(&mut self) -> Run {
+        let begun = Instant::now();
+        loop {
+            let run = self.run().await;
+            let open: Vec<&StepId> = run.steps.keys().filter(|id| !run.is_settled(id)).collect();
+            if open.is_empty() {
+                return run;
+            }
+            let states = open.iter().map(|id| (id, &run.steps[*id].state));
+            let stuck = || states.clone().filter(|(_, state)| **state != StepState::Waiting);
+            assert!(
+                begun.elapsed() < Duration::from_secs(150),
+                "{:#?}",
+                stuck().collect::<Vec<_>>()
+            );
+            self.round(&run).await;
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    }
+}
+
+/// Walks both runbooks in one run; the steps that the environment or what was seen made unnecessary, and those that
+/// ended in any other way than done.
+async fn walk(changes: &[(&str, &str)]) -> (BTreeSet<String>, BTreeSet<String>) {
+    let mut text = DEMO.to_owned();
+    for (was, is) in changes {
+        assert!(text.contains(was), "{was}");
+        text = text.replacen(was, is, 1);
+    }
+    let demo = EnvironmentId::parse("demo").expect("an id");
+    let mut catalog = shipped();
+    let environment = environment::check("demo.yaml", &text).unwrap_or_else(|p| panic!("{p:#?}"));
+    catalog.environments.insert(demo, environment);
+    let back = RunbookId::parse("region-failback").expect("an id");
+    let back = catalog.runbook(&back).expect("it is shipped").clone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    crate::harness::crypto();
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let (app, desk) = App::demo(listen, folder.path(), catalog, 120).await.expect("it starts");
+    let now = desk.engine.clock.now();
+    let mut table = Table { desk, keys: 0 };
+    let started = table.desk.start("walk/start", &by("antoine"), None, Kind::Tabletop, now).await;
+    assert!(matches!(started, Answer::Done { .. }));
+    table.until_settled().await;
+    assert!(table.ask("antoine", &Request::Attach { runbook: Box::new(back) }).await);
+    let run = table.until_settled().await;
+    app.stop().await;
+    let named = |is: &dyn Fn(&StepState) -> bool| {
+        let found = run.steps.iter().filter(|(_, at)| is(&at.state));
+        found.map(|(id, _)| id.to_string()).collect()
+    };
+    let unneeded = named(&|state| {
+        matches!(state, StepState::Skipped { why: Skip::When { .. } | Skip::NotNeeded })
+    });
+    let odd = named(&|state| !matches!(state, StepState::Done { .. } | StepState::Skipped { .. }));
+    (unneeded, odd)
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// Offered only where the application alone is ill, or where a promotion has failed for certain.
+const NEVER: [&str; 4] =
+    ["restart-primary", "detach-database", "detach-redis", "replace-global-endpoint"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_runbooks_are_walked_to_the_end_where_everything_is_there() {
+    let light = ("  dark: [eu-west-1]\n", "  dark: []\n");
+    let (unneeded, odd) = walk(&[light]).await;
+    let elsewhere = [
+        "fence-verdict",
+        "rebuild-queues",
+        "promote-secret",
+        "switch-routing-controls",
+        "replicate-secrets",
+        "return-routing-controls",
+    ];
+    assert_eq!(unneeded, set(&[&NEVER[..], &elsewhere].concat()));
+    assert_eq!(odd, set(&[]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_first_environment_does_not_need_is_walked_in_another() {
+    let arc = "arc: {endpoints: [\"us-east-1=https://arc.example\"], primary_control: eu, \
+               dr_control: us}\ntabletop:\n";
+    let changes = [
+        ("  dark: [eu-west-1]\n", "  dark: []\n"),
+        ("  mode: region_local\n", "  mode: replica\n"),
+        ("  global: demo0-luneo-demo-redis\n", ""),
+        ("tabletop:\n", arc),
+    ];
+    let (unneeded, odd) = walk(&changes).await;
+    let elsewhere = ["fence-verdict", "promote-redis", "return-redis", "wait-redis-rejoin"];
+    assert_eq!(unneeded, set(&[&NEVER[..], &elsewhere].concat()));
+    assert_eq!(odd, set(&[]));
+}
