@@ -4,6 +4,7 @@
 //! endpoints do not move; the applications of a region must use that region's endpoint.
 
 mod failover;
+mod promote;
 
 use serde_json::{Map, Value};
 
@@ -13,6 +14,7 @@ use crate::actions::{Call, LookError};
 use crate::domain::text::told;
 
 pub(in crate::actions) use self::failover::FailoverGlobal;
+pub(in crate::actions) use self::promote::Promote;
 
 /// What the calls are allowed on.
 const ON: &[&str] = &[
