@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::aws::{
-    Aurora, Aws, AwsSettings, Backfill, CloseGroup, Detach, FailoverGlobal, Job,
+    Aurora, Aws, AwsSettings, Backfill, CloseGroup, Detach, DetachGroup, FailoverGlobal, Job,
     Latch, Pin, Promote, PromoteReplica, PromoteSecret, PutPolicy, ReplaceHost, ReserveCapacity,
     ScaleNodes, SetAlarm, SetReplication, SetRoutingControl, SetTtl, Setting, StartAutomation,
     StartExperiment, SwapRoles,
@@ -36,7 +36,7 @@ pub struct Actions {
 }
 
 /// Actions whose permissions are a policy of their own, so that nobody holds them by the way.
-const LAST_RESORTS: [&str; 2] = ["aurora.detach", "route53.swap_roles"];
+const LAST_RESORTS: [&str; 3] = ["aurora.detach", "elasticache.detach", "route53.swap_roles"];
 
 /// Actions that break something for an exercise: no part of what an incident may do.
 const DRILLS: [&str; 3] = ["cloudwatch.set_alarm", "fis.start_experiment", "s3.put_policy"];
@@ -84,6 +84,7 @@ impl Actions {
                 FailoverGlobal::action(aws()),
                 elasticache::FAILOVER_GLOBAL,
             ),
+            line("elasticache.detach", DetachGroup::action(aws()), elasticache::DETACH),
             line("elasticache.promote", Promote::action(aws()), elasticache::PROMOTE),
             line("route53.latch", Latch::action(aws()), route53::LATCH),
             line(

@@ -40,7 +40,7 @@ use crate::domain::environment::Environment;
 
 pub(super) use arc::SetRoutingControl;
 pub(super) use aurora::{Aurora, Detach};
-pub(super) use elasticache::{FailoverGlobal, Promote};
+pub(super) use elasticache::{DetachGroup, FailoverGlobal, Promote};
 pub(super) use job::Job;
 pub(super) use jobs::{SetAlarm, StartAutomation, StartExperiment};
 pub(super) use load_balancer::ReserveCapacity;

@@ -24,6 +24,17 @@ pub(in crate::actions) const PROMOTE: Flip = Flip {
     ..FAILOVER_GLOBAL
 };
 
+/// A group leaves the Global Datastore.
+pub(in crate::actions) const DETACH: Flip = Flip {
+    call: "elasticache:DisassociateGlobalReplicationGroup",
+    fact: "is_member",
+    first: |_| json!(true),
+    to: |_| json!(false),
+    after: Span::seconds(120),
+    others: |_, _| Map::from_iter([("status".to_owned(), json!("available"))]),
+    ..FAILOVER_GLOBAL
+};
+
 /// Another region's group becomes the primary.
 pub(in crate::actions) const FAILOVER_GLOBAL: Flip = Flip {
     call: "elasticache:FailoverGlobalReplicationGroup",

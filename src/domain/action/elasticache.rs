@@ -3,7 +3,7 @@
 use super::{ActionSpec, Danger, Repeat, Undo};
 use crate::domain::yaml::shape::{Shape, field};
 
-pub(super) const ALL: &[ActionSpec] = &[FAILOVER_GLOBAL, PROMOTE];
+pub(super) const ALL: &[ActionSpec] = &[FAILOVER_GLOBAL, DETACH, PROMOTE];
 
 const PROMOTE: ActionSpec = ActionSpec {
     name: "elasticache.promote",
@@ -19,6 +19,20 @@ const PROMOTE: ActionSpec = ActionSpec {
     danger: Danger::Grave,
     repeat: Repeat::NamesState,
     undo: Undo::Possible,
+};
+
+const DETACH: ActionSpec = ActionSpec {
+    name: "elasticache.detach",
+    about: "Take a secondary replication group out of its Global Datastore so that it writes for itself: the last resort",
+    parameters: &[
+        field("global", Shape::Text).required().doc("id of the Global Datastore"),
+        field("region", Shape::Text).required().doc("where the group is"),
+        field("target", Shape::Text).required().doc("replication group that leaves it"),
+    ],
+    facts: &["is_member", "primary_group", "primary_region", "status", "members"],
+    danger: Danger::Grave,
+    repeat: Repeat::NamesState,
+    undo: Undo::None("undo.none.elasticache_detach"),
 };
 
 const FAILOVER_GLOBAL: ActionSpec = ActionSpec {

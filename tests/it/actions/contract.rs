@@ -43,7 +43,7 @@ enum Judge {
     StandIn,
 }
 
-static RIGS: [Rig; 22] = [
+static RIGS: [Rig; 23] = [
     Rig {
         name: "aurora.failover",
         writes: "FailoverGlobalCluster",
@@ -76,6 +76,12 @@ static RIGS: [Rig; 22] = [
             let (target, region) = GROUPS[1];
             json!({"global": DATASTORE, "region": region, "target": target})
         },
+    },
+    Rig {
+        name: "elasticache.detach",
+        writes: "DisassociateGlobalReplicationGroup",
+        judge: Judge::StandIn,
+        with: |_| json!({"global": DATASTORE, "region": GROUPS[1].1, "target": GROUPS[1].0}),
     },
     Rig {
         name: "elasticache.promote",

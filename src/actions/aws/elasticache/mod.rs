@@ -3,6 +3,7 @@
 //! A Global Datastore copies what is written, also what is wrong: failing over repairs no corrupted data. Its
 //! endpoints do not move; the applications of a region must use that region's endpoint.
 
+mod detach;
 mod failover;
 mod promote;
 
@@ -13,6 +14,7 @@ use crate::actions::params::{put, unsafe_because};
 use crate::actions::{Call, LookError};
 use crate::domain::text::told;
 
+pub(in crate::actions) use self::detach::DetachGroup;
 pub(in crate::actions) use self::failover::FailoverGlobal;
 pub(in crate::actions) use self::promote::Promote;
 
