@@ -48,6 +48,11 @@ pub(super) fn flag(call: &Call<'_>, name: &str) -> bool {
     }
 }
 
+/// A flag that was given; a template yields it as text.
+pub(super) fn optional_flag(call: &Call<'_>, name: &str) -> Option<bool> {
+    call.with.contains_key(name).then(|| flag(call, name))
+}
+
 /// A whole number; a template yields it as text.
 pub(super) fn whole(call: &Call<'_>, name: &str) -> Result<u32, LookError> {
     let value = call.with.get(name);

@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::aws::{
-    Aurora, Aws, AwsSettings, Detach, FailoverGlobal, Pin, PromoteReplica, ReplaceHost, SetTtl,
-    SwapRoles,
+    Aurora, Aws, AwsSettings, Backfill, CloseGroup, Detach, DetachGroup, FailoverGlobal, Job,
+    Latch, Pin, Promote, PromoteReplica, PromoteSecret, PutPolicy, ReplaceHost, ReserveCapacity,
+    ScaleNodes, SetAlarm, SetReplication, SetRoutingControl, SetTtl, Setting, StartAutomation,
+    StartExperiment, SwapRoles,
 };
 use super::http::{Canary, Check, HttpSettings};
 use super::human::Human;
@@ -34,7 +36,10 @@ pub struct Actions {
 }
 
 /// Actions whose permissions are a policy of their own, so that nobody holds them by the way.
-const LAST_RESORTS: [&str; 2] = ["aurora.detach", "route53.swap_roles"];
+const LAST_RESORTS: [&str; 3] = ["aurora.detach", "elasticache.detach", "route53.swap_roles"];
+
+/// Actions that break something for an exercise: no part of what an incident may do.
+const DRILLS: [&str; 3] = ["cloudwatch.set_alarm", "fis.start_experiment", "s3.put_policy"];
 
 /// What does it, and what pretends it.
 #[derive(Debug, Clone)]
@@ -62,7 +67,7 @@ fn people(name: &'static str, what: &'static str) -> (&'static str, Pair) {
 impl Actions {
     /// Connects to nothing: clients are made when they are needed.
     pub fn new(settings: ActionSettings) -> Self {
-        use simulated::{aurora, elasticache, http, kube, route53, secrets};
+        use simulated::{aurora, elasticache, http, kube, route53, secrets, services};
         let on_aws = Arc::new(Aws::new(settings.aws));
         let (aws, clusters) = (|| Arc::clone(&on_aws), || settings.kube.clone());
         let all = BTreeMap::from([
@@ -78,6 +83,40 @@ impl Actions {
                 "elasticache.failover_global",
                 FailoverGlobal::action(aws()),
                 elasticache::FAILOVER_GLOBAL,
+            ),
+            line("elasticache.detach", DetachGroup::action(aws()), elasticache::DETACH),
+            line("elasticache.promote", Promote::action(aws()), elasticache::PROMOTE),
+            line("route53.latch", Latch::action(aws()), route53::LATCH),
+            line(
+                "arc.set_routing_control",
+                SetRoutingControl::action(aws()),
+                route53::ROUTING_CONTROL,
+            ),
+            line(
+                "secretsmanager.promote_replica",
+                PromoteSecret::action(aws()),
+                secrets::PROMOTE_REPLICA,
+            ),
+            line("s3.set_replication", SetReplication::action(aws()), services::SET_REPLICATION),
+            line("s3.backfill", Backfill::action(aws()), services::BACKFILL),
+            line("s3.put_policy", PutPolicy::action(aws()), services::PUT_POLICY),
+            line("eks.scale_nodes", ScaleNodes::action(aws()), services::SCALE_NODES),
+            line(
+                "alb.reserve_capacity",
+                ReserveCapacity::action(aws()),
+                services::RESERVE_CAPACITY,
+            ),
+            line("ec2.close_security_group", CloseGroup::action(aws()), services::CLOSE_GROUP),
+            line("cloudwatch.set_alarm", SetAlarm::action(aws()), services::SET_ALARM),
+            line(
+                "ssm.start_automation",
+                StartAutomation::action(aws()),
+                services::START_AUTOMATION,
+            ),
+            line(
+                "fis.start_experiment",
+                StartExperiment::action(aws()),
+                services::START_EXPERIMENT,
             ),
             line("route53.pin", Pin::action(aws()), route53::Pin),
             line("route53.swap_roles", SwapRoles::action(aws()), route53::SWAP_ROLES),
@@ -118,10 +157,15 @@ impl Actions {
 
     /// Everything the real actions need: for looking, and for doing.
     pub fn permissions(&self, purpose: Purpose) -> BTreeSet<Permission> {
-        let of = |name: &str, pair: &Pair| match (purpose, LAST_RESORTS.contains(&name)) {
-            (Purpose::Look, _) => pair.real.permissions().look,
-            (Purpose::Act, false) | (Purpose::LastResort, true) => pair.real.permissions().act,
-            (Purpose::Act, true) | (Purpose::LastResort, false) => &[],
+        let acts_for = |name: &str| match name {
+            name if LAST_RESORTS.contains(&name) => Purpose::LastResort,
+            name if DRILLS.contains(&name) => Purpose::Drill,
+            _ => Purpose::Act,
+        };
+        let of = |name: &str, pair: &Pair| match purpose {
+            Purpose::Look => pair.real.permissions().look,
+            act if act == acts_for(name) => pair.real.permissions().act,
+            Purpose::Act | Purpose::LastResort | Purpose::Drill => &[],
         };
         self.all.iter().flat_map(|(name, pair)| of(name, pair).iter().copied()).collect()
     }
@@ -136,6 +180,8 @@ pub enum Purpose {
     Act,
     /// Run and undo of what no good runbook does: given only where it is wanted, best for an hour.
     LastResort,
+    /// Run and undo of what breaks something: given where exercises are held, and not in production.
+    Drill,
 }
 
 #[cfg(test)]

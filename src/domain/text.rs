@@ -6,7 +6,7 @@ use super::value::Localized;
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
-const OURS: [(&str, &[&str]); 45] = [
+const OURS: [(&str, &[&str]); 48] = [
     ("trouble.unreachable", &["what", "detail"]),
     ("trouble.refused", &["what", "detail"]),
     ("trouble.no_action", &["what"]),
@@ -17,6 +17,9 @@ const OURS: [(&str, &[&str]); 45] = [
     ("trouble.no_answer", &["what"]),
     ("trouble.cut", &[]),
     ("trouble.no_return", &["what"]),
+    ("trouble.already_so", &["what"]),
+    ("trouble.busy", &["what"]),
+    ("trouble.unknown_state", &["what"]),
     ("trouble.other_region", &["region", "environment", "primary", "dr"]),
     ("trouble.other_account", &["what", "account", "environment", "ours"]),
     ("trouble.no_arn", &["what"]),

@@ -12,19 +12,44 @@ import botocore.session
 from botocore.parsers import create_parser
 
 
+def leaves(value):
+    if isinstance(value, dict):
+        for one in value.values():
+            yield from leaves(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from leaves(one)
+    else:
+        yield str(value)
+
+
+def texts(body):
+    """Every text of a reply, and the code of its error."""
+    if body.startswith("<"):
+        code = re.search("<Code>(.*?)</Code>", body)
+        return re.findall(">([^<>]+)<", body), code and code.group(1)
+    said = json.loads(body)
+    return [text for text in leaves(said) if text != said.get("__type")], said.get("__type")
+
+
 def findings(reply, session):
     model = session.get_service_model(reply["service"]).operation_model(reply["operation"])
-    parser = create_parser(model.service_model.protocol)
-    response = {"status_code": reply["status"], "headers": {}, "body": reply["body"].encode()}
-    shape = model.output_shape
-    parsed = json.dumps(parser.parse(response, shape), default=str)
+    protocol = model.service_model.resolved_protocol
+    parser = create_parser(protocol)
+    kind = "text/xml" if reply["body"].startswith("<") else "application/json"
+    response = {
+        "status_code": reply["status"],
+        "headers": {"content-type": kind},
+        "body": reply["body"].encode(),
+    }
+    parsed = json.dumps(parser.parse(response, model.output_shape), default=str)
+    said, code = texts(reply["body"])
     if reply["status"] >= 300:
-        code = re.search("<Code>(.*?)</Code>", reply["body"]).group(1)
         names = [error.error_code for error in model.error_shapes]
         names += [error.name for error in model.error_shapes]
         if code not in names:
             yield f"{reply['operation']}: {code} is not one of its errors: {sorted(set(names))}"
-    for text in re.findall(">([^<>]+)<", reply["body"]):
+    for text in said:
         # The type of an error (`Sender`) is not told by every version.
         if text not in parsed and text != "Sender":
             yield f"{reply['operation']}: {text!r} is not understood"

@@ -52,6 +52,7 @@ const MAYBE_OURS: &[&str] = &[
     "InvalidDBClusterStateFault",
     "InvalidDBClusterState",
     "ResourceExistsException",
+    "ResourceInUseException",
     "InvalidGlobalReplicationGroupState",
     "InvalidReplicationGroupState",
 ];
@@ -89,7 +90,7 @@ impl Failure {
         }
     }
 
-    fn of_answer(status: u16, code: Option<&str>, message: Option<&str>) -> Self {
+    pub(super) fn of_answer(status: u16, code: Option<&str>, message: Option<&str>) -> Self {
         let message = clip(message.unwrap_or("no message"));
         let Some(code) = code else {
             return Self::Unclear(format!("HTTP {status} without a code"));

@@ -31,6 +31,11 @@ pub(in crate::actions) trait Lever: Debug + Send + Sync + 'static {
     /// The call: `PromoteReadReplicaDBCluster`.
     const OPERATION: &'static str;
 
+    /// The call for these parameters, where going back is another one.
+    fn operation(&self, _parameters: &Self::Parameters) -> &'static str {
+        Self::OPERATION
+    }
+
     /// The region whose endpoint is called.
     fn region(&self, call: &Call<'_>) -> Result<String, LookError>;
 
@@ -122,7 +127,8 @@ impl<L: Lever> Pulled<L> {
         call: &Call<'_>,
         request: &Request<L::Parameters>,
     ) -> Result<String, LookError> {
-        let is_ours = request.service == L::SERVICE && request.operation == L::OPERATION;
+        let operation = self.lever.operation(&request.parameters);
+        let is_ours = request.service == L::SERVICE && request.operation == operation;
         if !is_ours || request.account != call.environment.account {
             return Err(unsafe_because("the request is of another action or another account"));
         }
@@ -149,7 +155,8 @@ impl<L: Lever> Action for Pulled<L> {
         let caller = self.aws.caller_matches(call.environment, &region).await?;
         let Wanted { on, parameters, binding, changes, remarks } = wanted;
         let account = call.environment.account.clone();
-        let (service, operation) = (L::SERVICE.to_owned(), L::OPERATION.to_owned());
+        let operation = self.lever.operation(&parameters).to_owned();
+        let service = L::SERVICE.to_owned();
         let calls =
             vec![format!("{service}:{operation} {on} in {region}, account {account}, as {caller}")];
         let request = Request { service, operation, region, account, parameters };

@@ -4,15 +4,26 @@
 //! the SDK would send a `FailoverGlobalCluster` again after a cut connection. Right before it, [`Aws::caller_matches`]
 //! asks STS who we are; in another account nothing is sent.
 
+mod arc;
 mod aurora;
 mod elasticache;
 mod error;
+mod job;
+mod jobs;
 mod lever;
+mod load_balancer;
+mod nodes;
 mod replica;
 mod route53;
+mod s3;
+mod secret_replica;
 mod secrets;
+mod security_group;
+mod setting;
 mod url_host;
+mod wire;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -27,11 +38,20 @@ use tokio::sync::OnceCell;
 use crate::actions::LookError;
 use crate::domain::environment::Environment;
 
+pub(super) use arc::SetRoutingControl;
 pub(super) use aurora::{Aurora, Detach};
-pub(super) use elasticache::FailoverGlobal;
+pub(super) use elasticache::{DetachGroup, FailoverGlobal, Promote};
+pub(super) use job::Job;
+pub(super) use jobs::{SetAlarm, StartAutomation, StartExperiment};
+pub(super) use load_balancer::ReserveCapacity;
+pub(super) use nodes::ScaleNodes;
 pub(super) use replica::PromoteReplica;
 pub(super) use route53::{Pin, SetTtl, SwapRoles};
+pub(super) use s3::{Backfill, Latch, PutPolicy, SetReplication};
+pub(super) use secret_replica::PromoteSecret;
 pub(super) use secrets::ReplaceHost;
+pub(super) use security_group::CloseGroup;
+pub(super) use setting::Setting;
 
 use error::Failure;
 
@@ -102,11 +122,13 @@ pub(super) enum Purpose {
 pub(in crate::actions) struct Aws {
     settings: AwsSettings,
     base: OnceCell<SdkConfig>,
+    /// For what goes without an SDK client.
+    web: OnceLock<reqwest::Client>,
 }
 
 impl Aws {
     pub(super) fn new(settings: AwsSettings) -> Self {
-        Self { settings, base: OnceCell::new() }
+        Self { settings, base: OnceCell::new(), web: OnceLock::new() }
     }
 
     async fn base(&self) -> &SdkConfig {

@@ -118,18 +118,9 @@ impl Request {
         format!("{method} {}{at}", self.url)
     }
 
-    /// A client for one check: no pool to reuse, no redirect, no proxy, and the chosen address.
+    /// A client for one check: no pool to reuse, and the chosen address.
     async fn client(&self, settings: &HttpSettings) -> Result<Client, Trouble> {
-        if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Somebody else being faster is as good.
-            drop(rustls::crypto::ring::default_provider().install_default());
-        }
-        let mut builder = Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("dr-buddy/", env!("CARGO_PKG_VERSION")));
+        let mut builder = plain_client().connect_timeout(CONNECT).pool_max_idle_per_host(0);
         let unusable = |what: &str| Trouble::NotConnected(what.to_owned());
         if let Some(path) = &settings.extra_ca {
             let pem =
@@ -188,6 +179,18 @@ impl Request {
             ..Answer::default()
         })
     }
+}
+
+/// A client that goes where it is told: no redirect, no proxy.
+pub(super) fn plain_client() -> reqwest::ClientBuilder {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Somebody else being faster is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    }
+    Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("dr-buddy/", env!("CARGO_PKG_VERSION")))
 }
 
 impl Trouble {

@@ -12,6 +12,29 @@ fn region_of(world: &World<'_>, group: &Value) -> Value {
     json!(if is_first { &regions.primary } else { &regions.dr })
 }
 
+/// Another node becomes the primary.
+pub(in crate::actions) const PROMOTE: Flip = Flip {
+    call: "elasticache:ModifyReplicationGroup",
+    of: &["group"],
+    fact: "primary_node",
+    first: |world| json!(format!("{}-001", world.with("group"))),
+    to: |world| json!(world.with("node")),
+    after: Span::seconds(60),
+    others: |_, _| Map::from_iter([("status".to_owned(), json!("available"))]),
+    ..FAILOVER_GLOBAL
+};
+
+/// A group leaves the Global Datastore.
+pub(in crate::actions) const DETACH: Flip = Flip {
+    call: "elasticache:DisassociateGlobalReplicationGroup",
+    fact: "is_member",
+    first: |_| json!(true),
+    to: |_| json!(false),
+    after: Span::seconds(120),
+    others: |_, _| Map::from_iter([("status".to_owned(), json!("available"))]),
+    ..FAILOVER_GLOBAL
+};
+
 /// Another region's group becomes the primary.
 pub(in crate::actions) const FAILOVER_GLOBAL: Flip = Flip {
     call: "elasticache:FailoverGlobalReplicationGroup",

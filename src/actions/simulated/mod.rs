@@ -11,6 +11,7 @@ pub(super) mod http;
 pub(super) mod kube;
 pub(super) mod route53;
 pub(super) mod secrets;
+pub(super) mod services;
 mod world;
 
 use async_trait::async_trait;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::flip::{Flip, none};
+use super::flip::{Flip, none, region};
 use super::world::{Set, World, plain};
 use super::{Pretend, preview, set};
 use crate::actions::LookError;
@@ -104,4 +104,38 @@ impl Pretend for Pin {
         let target = request.get("AliasTarget").cloned().unwrap_or_default();
         vec![set(format!("record/{}", world.with("name")), target, Span::seconds(60))]
     }
+}
+
+/// Traffic turns by an object.
+pub(in crate::actions) const LATCH: Flip = Flip {
+    call: "s3:PutObject",
+    of: &["bucket", "key"],
+    fact: "latched",
+    first: |world| json!(world.with("latched") == "false"),
+    to: |world| json!(world.with("latched") != "false"),
+    after: Span::seconds(60),
+    others: none,
+    place: region,
+    remarks: &["remark.route53.latch"],
+};
+
+/// Routing controls are switched.
+pub(in crate::actions) const ROUTING_CONTROL: Flip = Flip {
+    call: "route53-recovery-cluster:UpdateRoutingControlStates",
+    of: &[],
+    fact: "controls",
+    first: |world| controls(world, "Off", "On"),
+    to: |world| controls(world, "On", "Off"),
+    after: Span::seconds(30),
+    others: none,
+    place: |world| world.call.environment.regions.dr.clone(),
+    remarks: &[],
+};
+
+fn controls(world: &World<'_>, on: &str, off: &str) -> Value {
+    let all = |list: &str, state: &str| {
+        let of = world.list(list);
+        of.into_iter().map(|control| (control, json!(state))).collect::<Vec<_>>()
+    };
+    Value::Object(all("on", on).into_iter().chain(all("off", off)).collect())
 }

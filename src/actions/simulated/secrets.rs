@@ -2,12 +2,26 @@
 
 use serde_json::{Map, Value, json};
 
+use super::flip::{Flip, none, region};
 use super::world::{Set, World, plain};
 use super::{Pretend, preview, set};
 use crate::actions::LookError;
 use crate::domain::run::preview::{Change, Direction, Preview, Remark};
 use crate::domain::text::told;
 use crate::domain::time::Span;
+
+/// A replica is cut from its source.
+pub(in crate::actions) const PROMOTE_REPLICA: Flip = Flip {
+    call: "secretsmanager:StopReplicationToReplica",
+    of: &["region", "secret"],
+    fact: "is_replica",
+    first: |_| json!(true),
+    to: |_| json!(false),
+    after: Span::seconds(5),
+    others: none,
+    place: region,
+    remarks: &["remark.secret.cut"],
+};
 
 /// Replaces the host.
 #[derive(Debug)]

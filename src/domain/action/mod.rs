@@ -3,11 +3,14 @@
 //! and there; a test there demands that every row has an implementation and a tabletop stand-in.
 
 mod aurora;
+mod capacity;
 mod elasticache;
 mod http;
 mod human;
+mod jobs;
 mod kube;
 mod route53;
+mod s3;
 mod secrets;
 
 use super::yaml::shape::Field;
@@ -71,8 +74,18 @@ pub fn find(name: &str) -> Option<&'static ActionSpec> {
 }
 
 /// The tables, in the order people read about them.
-const TABLES: [&[ActionSpec]; 7] =
-    [aurora::ALL, elasticache::ALL, route53::ALL, secrets::ALL, kube::ALL, http::ALL, human::ALL];
+const TABLES: [&[ActionSpec]; 10] = [
+    aurora::ALL,
+    elasticache::ALL,
+    route53::ALL,
+    secrets::ALL,
+    s3::ALL,
+    capacity::ALL,
+    jobs::ALL,
+    kube::ALL,
+    http::ALL,
+    human::ALL,
+];
 
 /// Every action.
 pub fn all() -> impl Iterator<Item = &'static ActionSpec> {

@@ -3,7 +3,40 @@
 use super::{ActionSpec, Danger, Repeat, Undo};
 use crate::domain::yaml::shape::{Field, Shape, field};
 
-pub(super) const ALL: &[ActionSpec] = &[PIN, SWAP_ROLES, SET_TTL];
+pub(super) const ALL: &[ActionSpec] = &[LATCH, PIN, SWAP_ROLES, SET_TTL, ROUTING_CONTROL];
+
+const LATCH: ActionSpec = ActionSpec {
+    name: "route53.latch",
+    about: "Turn traffic by an object in S3 that an inverted health check looks at: works without the control plane",
+    parameters: &[
+        field("region", Shape::Text)
+            .required()
+            .doc("where the bucket is: the region traffic goes to"),
+        field("bucket", Shape::Text).required().doc("the bucket the health check looks at"),
+        field("key", Shape::Text).required().doc("the object the health check asks for"),
+        field("latched", Shape::Flag).doc("true (default): put it there; false: take it away"),
+    ],
+    facts: &["latched"],
+    danger: Danger::Grave,
+    repeat: Repeat::NamesState,
+    undo: Undo::Possible,
+};
+
+const ROUTING_CONTROL: ActionSpec = ActionSpec {
+    name: "arc.set_routing_control",
+    about: "Switch routing controls of Application Recovery Controller, all in one call to any endpoint that answers",
+    parameters: &[
+        field("endpoints", Shape::Texts)
+            .required()
+            .doc("the cluster's endpoints: `REGION=https://…`"),
+        field("on", Shape::Texts).required().doc("ARNs of the controls that are switched on"),
+        field("off", Shape::Texts).required().doc("ARNs of the controls that are switched off"),
+    ],
+    facts: &["controls"],
+    danger: Danger::Grave,
+    repeat: Repeat::NamesState,
+    undo: Undo::Possible,
+};
 
 const ZONE: Field = field("zone", Shape::Text).required().doc("id of the hosted zone");
 const NAME: Field = field("name", Shape::Text).required().doc("the record's name");

@@ -3,7 +3,22 @@
 use super::{ActionSpec, Danger, Repeat, Undo};
 use crate::domain::yaml::shape::{Shape, field};
 
-pub(super) const ALL: &[ActionSpec] = &[ActionSpec {
+pub(super) const ALL: &[ActionSpec] = &[REPLACE_HOST, PROMOTE_REPLICA];
+
+const PROMOTE_REPLICA: ActionSpec = ActionSpec {
+    name: "secretsmanager.promote_replica",
+    about: "Cut a replicated secret from its source, so that it can be written where it is",
+    parameters: &[
+        field("region", Shape::Text).required().doc("where the replica is"),
+        field("secret", Shape::Text).required().doc("name of the secret"),
+    ],
+    facts: &["is_replica", "source_region"],
+    danger: Danger::Grave,
+    repeat: Repeat::NamesState,
+    undo: Undo::None("undo.none.secret_replica"),
+};
+
+const REPLACE_HOST: ActionSpec = ActionSpec {
     name: "secretsmanager.replace_host",
     about: "Replace the host in a connection URL held in Secrets Manager; the rest stays, and is never shown",
     parameters: &[
@@ -16,4 +31,4 @@ pub(super) const ALL: &[ActionSpec] = &[ActionSpec {
     danger: Danger::Grave,
     repeat: Repeat::Token,
     undo: Undo::Possible,
-}];
+};

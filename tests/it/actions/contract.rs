@@ -2,21 +2,26 @@
 //! told from nothing by the probe, the way back restores exactly what was, and another account is refused. A new action
 //! is a rig here: what to seed, and which call writes.
 
-use aws_sdk_route53::types::{ResourceRecord, ResourceRecordSet, RrType};
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+
+use aws_sdk_route53::types::ResourceRecordSet;
 use dr_buddy::actions::{Actions, Happened, LookError};
 use dr_buddy::domain::action::{self, Danger, Undo};
+use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
 
+use super::seeds::{self, BUCKET, Seeds};
 use super::{Step, aws_at, environment, is_accepted, is_failed, is_unknown};
 use crate::harness::{
-    AwsWorld, DATASTORE, GROUPS, Ministack, Moto, StandIn, Tampering, Tap, eventually, judge_aws,
-    ministack, moto, sdk_config,
+    AUTOMATION, AwsWorld, CACHE, CONTROLS, DATASTORE, GROUPS, LOAD_BALANCER, Ministack, Moto,
+    REPLICA, StandIn, Tampering, Tap, eventually, judge_aws, ministack, moto,
 };
 
 /// A server with what the action works on.
 enum Bed {
     Ministack(Box<(Ministack, AwsWorld)>),
-    Moto(Moto),
+    Moto(Box<(Moto, Seeds)>),
     /// What no emulator knows, in front of one.
     StandIn(Box<(Ministack, StandIn, Tap)>),
 }
@@ -38,7 +43,7 @@ enum Judge {
     StandIn,
 }
 
-const RIGS: [Rig; 9] = [
+static RIGS: [Rig; 23] = [
     Rig {
         name: "aurora.failover",
         writes: "FailoverGlobalCluster",
@@ -71,6 +76,112 @@ const RIGS: [Rig; 9] = [
             let (target, region) = GROUPS[1];
             json!({"global": DATASTORE, "region": region, "target": target})
         },
+    },
+    Rig {
+        name: "elasticache.detach",
+        writes: "DisassociateGlobalReplicationGroup",
+        judge: Judge::StandIn,
+        with: |_| json!({"global": DATASTORE, "region": GROUPS[1].1, "target": GROUPS[1].0}),
+    },
+    Rig {
+        name: "elasticache.promote",
+        writes: "ModifyReplicationGroup",
+        judge: Judge::StandIn,
+        with: |_| json!({"region": "us-east-1", "group": CACHE, "node": format!("{CACHE}-002")}),
+    },
+    Rig {
+        name: "secretsmanager.promote_replica",
+        writes: "StopReplicationToReplica",
+        judge: Judge::StandIn,
+        with: |_| json!({"region": "us-east-1", "secret": REPLICA}),
+    },
+    Rig {
+        name: "arc.set_routing_control",
+        writes: "UpdateRoutingControlStates",
+        judge: Judge::StandIn,
+        with: |bed| {
+            // The first has no time, the second is not there.
+            let tap = &bed.tap().endpoint;
+            let endpoints = [
+                format!("dark={tap}"),
+                "eu-west-1=http://127.0.0.1:9".into(),
+                format!("us-east-1={tap}"),
+            ];
+            json!({"endpoints": endpoints, "on": [CONTROLS[1]], "off": [CONTROLS[0]]})
+        },
+    },
+    Rig {
+        name: "alb.reserve_capacity",
+        writes: "ModifyCapacityReservation",
+        judge: Judge::StandIn,
+        with: |_| json!({"load_balancer": LOAD_BALANCER, "units": 100}),
+    },
+    Rig {
+        name: "ssm.start_automation",
+        writes: "StartAutomationExecution",
+        judge: Judge::StandIn,
+        with: |_| json!({"region": "us-east-1", "document": AUTOMATION, "parameters": ["Region=us-east-1"]}),
+    },
+    Rig {
+        name: "s3.backfill",
+        writes: "POST /v20180820/jobs",
+        judge: Judge::StandIn,
+        with: |_| {
+            let role = "arn:aws:iam::000000000000:role/shop-batch";
+            json!({"region": "eu-west-1", "bucket": BUCKET, "role": role})
+        },
+    },
+    Rig {
+        name: "route53.latch",
+        writes: "PUT /shop-latch/",
+        judge: Judge::Ministack,
+        with: |_| json!({"region": "us-east-1", "bucket": "shop-latch", "key": "failover-active"}),
+    },
+    Rig {
+        name: "s3.set_replication",
+        writes: "PUT /shop-images/",
+        judge: Judge::Ministack,
+        with: |_| json!({"region": "eu-west-1", "bucket": BUCKET, "rule": "to-us", "enabled": false}),
+    },
+    Rig {
+        name: "s3.put_policy",
+        writes: "PUT /shop-images/",
+        judge: Judge::Ministack,
+        with: |_| {
+            let statement = json!({
+                "Sid": "drill", "Effect": "Deny", "Action": "s3:PutObject",
+                "Principal": {"AWS": "arn:aws:iam::000000000000:role/shop-api"},
+                "Resource": format!("arn:aws:s3:::{BUCKET}/*"),
+            });
+            json!({"region": "eu-west-1", "bucket": BUCKET, "statement": statement.to_string()})
+        },
+    },
+    Rig {
+        name: "cloudwatch.set_alarm",
+        writes: "SetAlarmState",
+        judge: Judge::Ministack,
+        with: |_| json!({"region": "us-east-1", "alarm": "shop-drill", "state": "ALARM"}),
+    },
+    Rig {
+        name: "eks.scale_nodes",
+        writes: "POST /clusters/",
+        judge: Judge::Moto,
+        with: |_| {
+            json!({"region": "us-east-1", "cluster": "shop-us", "nodegroup": "general",
+                "min": 6, "desired": 9, "max": 20})
+        },
+    },
+    Rig {
+        name: "ec2.close_security_group",
+        writes: "RevokeSecurityGroupIngress",
+        judge: Judge::Moto,
+        with: |bed| json!({"region": "eu-west-1", "group": bed.seeds().group, "port": 5432}),
+    },
+    Rig {
+        name: "fis.start_experiment",
+        writes: "POST /experiments",
+        judge: Judge::Moto,
+        with: |bed| json!({"region": "us-east-1", "template": bed.seeds().template}),
     },
     Rig {
         name: "secretsmanager.replace_host",
@@ -113,16 +224,18 @@ impl Bed {
             Judge::Ministack => {
                 let server = ministack().await;
                 let world = AwsWorld::seed(&server).await;
-                world.upsert([www()]).await;
+                world.upsert([seeds::www()]).await;
+                seeds::of_ministack(&server.direct).await;
                 Self::Ministack(Box::new((server, world)))
             }
             Judge::Moto => {
                 let server = moto().await;
-                replica(&server).await;
-                Self::Moto(server)
+                let seeds = seeds::of_moto(&server.direct).await;
+                Self::Moto(Box::new((server, seeds)))
             }
             Judge::StandIn => {
                 let server = ministack().await;
+                seeds::of_ministack(&server.direct).await;
                 let stand_in = StandIn::before(&server.direct).await;
                 let tap = Tap::before(&stand_in.endpoint).await;
                 Self::StandIn(Box::new((server, stand_in, tap)))
@@ -137,6 +250,13 @@ impl Bed {
         }
     }
 
+    fn seeds(&self) -> &Seeds {
+        match self {
+            Self::Moto(both) => &both.1,
+            Self::Ministack(_) | Self::StandIn(_) => panic!("these are in moto"),
+        }
+    }
+
     /// All records of the shop's zone, as the emulator tells them.
     async fn records(&self) -> Vec<ResourceRecordSet> {
         match self {
@@ -148,7 +268,7 @@ impl Bed {
     fn tap(&self) -> &Tap {
         match self {
             Self::Ministack(both) => &both.0.tap,
-            Self::Moto(moto) => &moto.tap,
+            Self::Moto(both) => &both.0.tap,
             Self::StandIn(all) => &all.2,
         }
     }
@@ -165,31 +285,6 @@ impl Bed {
         let mut step = Step::new(&actions, rig.name, (rig.with)(self));
         step.environment = environment(self.account());
         step
-    }
-}
-
-/// A record that is no alias, so that it has a TTL.
-fn www() -> ResourceRecordSet {
-    let address = ResourceRecord::builder().value("192.0.2.1").build().unwrap();
-    let record = ResourceRecordSet::builder().name("www.shop.test.").r#type(RrType::A).ttl(300);
-    record.resource_records(address).build().unwrap()
-}
-
-/// A cluster in eu-west-1 and its replica in us-east-1.
-async fn replica(server: &Moto) {
-    for (region, name, source) in [
-        ("eu-west-1", "orders-eu", None),
-        ("us-east-1", "orders-us", Some("arn:aws:rds:eu-west-1:123456789012:cluster:orders-eu")),
-    ] {
-        let config = sdk_config(&server.direct, region).await;
-        let create = aws_sdk_rds::Client::new(&config)
-            .create_db_cluster()
-            .db_cluster_identifier(name)
-            .engine("aurora-postgresql")
-            .master_username("shop")
-            .master_user_password("s3cr3t-s3cr3t")
-            .set_replication_source_identifier(source.map(ToOwned::to_owned));
-        create.send().await.expect("a cluster");
     }
 }
 
@@ -215,6 +310,17 @@ async fn is_done(
     .await
 }
 
+/// All of them, and then which failed, so that one run tells everything.
+async fn for_every_rig(check: impl Fn(&'static Rig) -> Pin<Box<dyn Future<Output = ()>>>) {
+    let mut failed = vec![];
+    for rig in &RIGS {
+        if AssertUnwindSafe(check(rig)).catch_unwind().await.is_err() {
+            failed.push(rig.name);
+        }
+    }
+    assert!(failed.is_empty(), "these failed, see above: {failed:?}");
+}
+
 #[test]
 fn every_action_that_changes_aws_has_a_rig() {
     for spec in action::all().filter(|spec| spec.danger != Danger::Reads) {
@@ -226,98 +332,124 @@ fn every_action_that_changes_aws_has_a_rig() {
 
 #[tokio::test]
 async fn looking_writes_nothing_and_one_approval_runs_once_and_has_its_way_back() {
-    for rig in &RIGS {
-        let bed = Bed::new(rig.judge).await;
-        let mut step = bed.step(rig);
-        let preview = step.preview().await;
-        let before = step.probe(&preview).await;
-        assert_eq!(before.happened, Happened::Never, "{}: {before:?}", rig.name);
-        let looks = |call: &String| {
-            ["Describe", "List", "Get", "GET "].iter().any(|verb| call.starts_with(verb))
-        };
-        let calls = bed.tap().calls();
-        assert!(calls.iter().all(looks), "{}: looking writes nothing: {calls:?}", rig.name);
-        let records = bed.records().await;
-        assert!(!preview.changes.is_empty() && !preview.calls.is_empty(), "{}", rig.name);
-        assert!(!before.saw.is_empty(), "{}", rig.name);
-        for fact in preview.facts.keys().chain(before.facts.keys()) {
-            let row = action::find(rig.name).unwrap();
-            assert!(
-                row.facts.contains(&fact.as_str()),
-                "{}: fact {fact} is not in its row",
-                rig.name
-            );
-        }
+    for_every_rig(|rig| Box::pin(there_and_back(rig))).await;
+}
 
-        let outcome = step.run(&preview).await;
-        assert!(is_accepted(&outcome), "{}: {outcome:?}", rig.name);
-        let evidence = step.past.last().unwrap();
-        assert!(evidence["request_id"].is_string(), "{}: {evidence}", rig.name);
-        assert!(evidence["caller"].as_str().unwrap().contains(bed.account()), "{}", rig.name);
-        let after = is_done(&step, &preview).await;
-        assert_eq!(bed.tap().count(rig.writes), 1, "{}", rig.name);
-        assert_ne!(state(&after), state(&before.facts), "{}: nothing changed", rig.name);
+async fn there_and_back(rig: &'static Rig) {
+    let bed = Bed::new(rig.judge).await;
+    let mut step = bed.step(rig);
+    let preview = step.preview().await;
+    let before = step.probe(&preview).await;
+    assert_eq!(before.happened, Happened::Never, "{}: {before:?}", rig.name);
+    let looks = |call: &String| {
+        ["Describe", "List", "Get", "GET "].iter().any(|verb| call.starts_with(verb))
+    };
+    let calls = bed.tap().calls();
+    assert!(calls.iter().all(looks), "{}: looking writes nothing: {calls:?}", rig.name);
+    let records = bed.records().await;
+    assert!(!preview.changes.is_empty() && !preview.calls.is_empty(), "{}", rig.name);
+    assert!(!before.saw.is_empty(), "{}", rig.name);
+    for fact in preview.facts.keys().chain(before.facts.keys()) {
+        let row = action::find(rig.name).unwrap();
+        assert!(row.facts.contains(&fact.as_str()), "{}: fact {fact} is not in its row", rig.name);
+    }
 
-        if has_way_back(rig) {
-            let mut back = step.back(preview);
-            let preview = back.preview().await;
-            assert!(is_accepted(&back.run(&preview).await), "{}", rig.name);
-            let restored = is_done(&back, &preview).await;
+    let outcome = step.run(&preview).await;
+    assert!(is_accepted(&outcome), "{}: {outcome:?}", rig.name);
+    let evidence = step.past.last().unwrap();
+    assert!(evidence["request_id"].is_string(), "{}: {evidence}", rig.name);
+    assert!(evidence["caller"].as_str().unwrap().contains(bed.account()), "{}", rig.name);
+    let after = if rig.goes_on() {
+        let probe = step.probe(&preview).await;
+        assert_eq!(probe.happened, Happened::Running, "{}: {probe:?}", rig.name);
+        probe.facts
+    } else {
+        is_done(&step, &preview).await
+    };
+    assert_eq!(bed.tap().count(rig.writes), 1, "{}", rig.name);
+    assert_ne!(state(&after), state(&before.facts), "{}: nothing changed", rig.name);
+
+    if has_way_back(rig) {
+        let mut back = step.back(preview);
+        let preview = back.preview().await;
+        assert!(is_accepted(&back.run(&preview).await), "{}", rig.name);
+        let restored = is_done(&back, &preview).await;
+        if !rig.goes_on() {
             assert_eq!(state(&restored), state(&before.facts), "{}", rig.name);
-            assert_eq!(bed.records().await, records, "{}: every value of every record", rig.name);
-            assert_eq!(bed.tap().count(rig.writes), rig.writes_back(), "{}", rig.name);
-        } else {
-            let back = step.back(preview);
-            assert!(!back.refusal().await.is_empty(), "{}", rig.name);
         }
-        if let Bed::StandIn(all) = &bed {
-            judge_aws(&all.1.replies());
-        }
+        assert_eq!(bed.records().await, records, "{}: every value of every record", rig.name);
+        assert_eq!(bed.tap().count(rig.writes), rig.writes_back(), "{}", rig.name);
+    } else {
+        let back = step.back(preview);
+        assert!(!back.refusal().await.is_empty(), "{}", rig.name);
+    }
+    if let Bed::StandIn(all) = &bed {
+        judge_aws(&all.1.replies());
     }
 }
 
 impl Rig {
     /// How often its call has been made once it is undone.
     fn writes_back(&self) -> usize {
-        // A secret goes back by moving a label, not by writing another value.
-        if self.name == "secretsmanager.replace_host" { 1 } else { 2 }
+        // These go back by another call: a label that moves, an object that goes, rules that come again, a stop.
+        let by_another = [
+            "secretsmanager.replace_host",
+            "route53.latch",
+            "ec2.close_security_group",
+            "ssm.start_automation",
+            "fis.start_experiment",
+        ];
+        if by_another.contains(&self.name) { 1 } else { 2 }
+    }
+
+    /// Whether it runs on until it is stopped.
+    fn goes_on(&self) -> bool {
+        ["ssm.start_automation", "fis.start_experiment"].contains(&self.name)
     }
 }
 
 #[tokio::test]
 async fn a_cut_connection_is_unknown_and_the_probe_finds_out() {
-    for rig in &RIGS {
-        let bed = Bed::new(rig.judge).await;
-        let mut step = bed.step(rig);
-        let preview = step.preview().await;
-        bed.tap().spoil_next(rig.writes, Tampering::CutBefore);
-        assert!(is_unknown(&step.run(&preview).await), "{}", rig.name);
-        assert_eq!(bed.tap().count(rig.writes), 1, "{}: it is not sent again", rig.name);
-        let probe = step.probe(&preview).await;
-        assert_eq!(probe.happened, Happened::Never, "{}: {probe:?}", rig.name);
+    for_every_rig(|rig| Box::pin(cut(rig))).await;
+}
 
-        bed.tap().spoil_next(rig.writes, Tampering::CutAfter);
-        assert!(is_unknown(&step.run(&preview).await), "{}", rig.name);
+async fn cut(rig: &'static Rig) {
+    let bed = Bed::new(rig.judge).await;
+    let mut step = bed.step(rig);
+    let preview = step.preview().await;
+    bed.tap().spoil_next(rig.writes, Tampering::CutBefore);
+    assert!(is_unknown(&step.run(&preview).await), "{}", rig.name);
+    assert_eq!(bed.tap().count(rig.writes), 1, "{}: it is not sent again", rig.name);
+    let probe = step.probe(&preview).await;
+    assert_eq!(probe.happened, Happened::Never, "{}: {probe:?}", rig.name);
+
+    bed.tap().spoil_next(rig.writes, Tampering::CutAfter);
+    assert!(is_unknown(&step.run(&preview).await), "{}", rig.name);
+    if rig.goes_on() {
+        assert_eq!(step.probe(&preview).await.happened, Happened::Running, "{}", rig.name);
+    } else {
         is_done(&step, &preview).await;
-        assert_eq!(bed.tap().count(rig.writes), 2, "{}", rig.name);
     }
+    assert_eq!(bed.tap().count(rig.writes), 2, "{}", rig.name);
 }
 
 #[tokio::test]
 async fn the_credentials_of_another_account_send_nothing() {
-    for rig in &RIGS {
-        let bed = Bed::new(rig.judge).await;
-        let mut step = bed.step(rig);
-        let mut preview = step.preview().await;
-        // All agree on the account, but for STS.
-        step.environment.account = "999999999999".into();
-        preview.request["account"] = "999999999999".into();
-        let outcome = step.run(&preview).await;
-        assert!(is_failed(&outcome), "{}: {outcome:?}", rig.name);
-        match step.action.preview(&step.call()).await {
-            Err(LookError::Unsafe { .. }) => {}
-            other => panic!("{}: {other:?}", rig.name),
-        }
-        assert_eq!(bed.tap().count(rig.writes), 0, "{}", rig.name);
+    for_every_rig(|rig| Box::pin(of_another_account(rig))).await;
+}
+
+async fn of_another_account(rig: &'static Rig) {
+    let bed = Bed::new(rig.judge).await;
+    let mut step = bed.step(rig);
+    let mut preview = step.preview().await;
+    // All agree on the account, but for STS.
+    step.environment.account = "999999999999".into();
+    preview.request["account"] = "999999999999".into();
+    let outcome = step.run(&preview).await;
+    assert!(is_failed(&outcome), "{}: {outcome:?}", rig.name);
+    match step.action.preview(&step.call()).await {
+        Err(LookError::Unsafe { .. }) => {}
+        other => panic!("{}: {other:?}", rig.name),
     }
+    assert_eq!(bed.tap().count(rig.writes), 0, "{}", rig.name);
 }

@@ -7,6 +7,7 @@ mod http;
 mod kube;
 mod route53;
 mod secrets;
+mod seeds;
 
 use std::sync::Arc;
 use std::time::Duration;

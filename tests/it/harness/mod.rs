@@ -43,7 +43,7 @@ pub(crate) use self::{
     screens::{Scheme, Shot, screens},
     signing::{now_s, signed, signed_at},
     slack_limits::{Surface, violations},
-    stand_in::{DATASTORE, GROUPS, StandIn},
+    stand_in::{AUTOMATION, CACHE, CONTROLS, DATASTORE, GROUPS, LOAD_BALANCER, REPLICA, StandIn},
     tap::{Tampering, Tap},
     tools::repository,
 };

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::Datastore;
 use crate::actions::aws::lever::{Lever, Pulled, Request, Wanted, saved};
 use crate::actions::aws::{ANYTHING, Aws, Failure, Purpose};
-use crate::actions::params::{put, text, unsafe_because};
+use crate::actions::params::{text, unsafe_because};
 use crate::actions::{Call, Happened, LookError, Permission, Permissions};
 use crate::domain::run::preview::{Change, Direction, Remark};
 
@@ -87,13 +87,7 @@ impl Lever for FailoverGlobal {
             let detail = format!("`{}` already is the primary: nothing is sent", to.group);
             return Err(unsafe_because(detail));
         }
-        // AWS would refuse it, in words that leave open whether an earlier call of ours is the reason.
-        if state.is_settled() != Some(true) {
-            let status = state.status.as_deref().unwrap_or("unknown");
-            return Err(unsafe_because(format!(
-                "`{global}` is {status}: wait until it is available"
-            )));
-        }
+        state.must_be_settled(global)?;
         let joined = target.status.as_deref().unwrap_or("unknown");
         if !joined.eq_ignore_ascii_case("associated") {
             let detail =
@@ -121,12 +115,7 @@ impl Lever for FailoverGlobal {
     }
 
     fn facts(&self, state: &Datastore) -> Map<String, Value> {
-        let mut facts = Map::new();
-        put(&mut facts, "primary_group", state.primary().map(|member| member.group.clone()));
-        put(&mut facts, "primary_region", state.primary().map(|member| member.region.clone()));
-        put(&mut facts, "status", state.status.clone());
-        put(&mut facts, "members", Some(state.members.len()));
-        facts
+        state.facts()
     }
 
     fn saw(&self, state: &Datastore) -> String {

@@ -3,13 +3,20 @@
 //! A Global Datastore copies what is written, also what is wrong: failing over repairs no corrupted data. Its
 //! endpoints do not move; the applications of a region must use that region's endpoint.
 
+mod detach;
 mod failover;
+mod promote;
+
+use serde_json::{Map, Value};
 
 use crate::actions::aws::{Aws, Failure, Purpose};
+use crate::actions::params::{put, unsafe_because};
 use crate::actions::{Call, LookError};
 use crate::domain::text::told;
 
+pub(in crate::actions) use self::detach::DetachGroup;
 pub(in crate::actions) use self::failover::FailoverGlobal;
+pub(in crate::actions) use self::promote::Promote;
 
 /// What the calls are allowed on.
 const ON: &[&str] = &[
@@ -95,6 +102,25 @@ impl Datastore {
             "modifying" => Some(false),
             _ => None,
         }
+    }
+
+    /// AWS would refuse it, in words that leave open whether an earlier call of ours is the reason.
+    fn must_be_settled(&self, id: &str) -> Result<(), LookError> {
+        if self.is_settled() == Some(true) {
+            return Ok(());
+        }
+        let status = self.status.as_deref().unwrap_or("unknown");
+        Err(unsafe_because(format!("`{id}` is {status}: wait until it is available")))
+    }
+
+    /// The facts every action on it tells.
+    fn facts(&self) -> Map<String, Value> {
+        let mut facts = Map::new();
+        put(&mut facts, "primary_group", self.primary().map(|member| member.group.clone()));
+        put(&mut facts, "primary_region", self.primary().map(|member| member.region.clone()));
+        put(&mut facts, "status", self.status.clone());
+        put(&mut facts, "members", Some(self.members.len()));
+        facts
     }
 
     fn describe(&self) -> String {
