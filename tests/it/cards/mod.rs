@@ -9,6 +9,7 @@ use dr_buddy::catalog::{Catalog, CatalogSources, Opening};
 use dr_buddy::domain::comms::Ask;
 use dr_buddy::domain::ids::{EnvironmentId, StepId};
 use dr_buddy::domain::run::{Kind, Start};
+use dr_buddy::domain::runbook::{OnFailure, Runbook, Step};
 use dr_buddy::domain::time::Timestamp;
 use dr_buddy::domain::value::Localized;
 use serde_json::Value;
@@ -31,7 +32,23 @@ fn opening(kind: Kind, seed: u64) -> Start {
     let key = format!("test/{seed}");
     let impact_at = Timestamp(START.0 - 300_000);
     let opening = Opening { key: &key, runbook: None, environment: &environment, kind, impact_at };
-    catalog().start(opening).unwrap()
+    let mut start = catalog().start(opening).unwrap();
+    shorten(&mut start.runbook);
+    start
+}
+
+/// Leaves out what only some environments have: a walk of a few hundred steps shall come to the end and back.
+fn shorten(runbook: &mut Runbook) {
+    let is_everywhere =
+        |step: &Step| step.when.as_ref().is_none_or(|when| !when.contains("has(env."));
+    runbook.steps.retain(is_everywhere);
+    let ids: Vec<StepId> = runbook.steps.iter().map(|step| step.id.clone()).collect();
+    for step in &mut runbook.steps {
+        step.needs.retain(|need| ids.contains(need));
+        if matches!(&step.on_failure, OnFailure::Fallback(other) if !ids.contains(other)) {
+            step.on_failure = OnFailure::Hold;
+        }
+    }
 }
 
 /// The same with everything that people or documents say hostile or as long as it may be, and as many steps as may be.
@@ -57,7 +74,7 @@ fn hostile(mut opening: Start) -> Start {
     let template = opening.runbook.steps[0].clone();
     while opening.runbook.steps.len() < 200 {
         let id = StepId::parse(&format!("more-{}", opening.runbook.steps.len())).unwrap();
-        opening.runbook.steps.push(dr_buddy::domain::runbook::Step { id, ..template.clone() });
+        opening.runbook.steps.push(Step { id, ..template.clone() });
     }
     opening
 }
