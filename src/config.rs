@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::actions::{ActionSettings, AwsSettings, HttpSettings, KubeSettings};
+use crate::actions::{
+    ActionSettings, AwsSettings, DnsSettings, HttpSettings, KubeSettings,
+};
 use crate::catalog::CatalogSources;
 use crate::domain::ids::{Digest, EnvironmentId, PersonId};
 use crate::domain::time::Span;
@@ -29,7 +31,8 @@ pub struct Config {
     pub sources: CatalogSources,
     /// `SLACK_BOT_TOKEN`, `SLACK_SIGNING_SECRET`, `SLACK_APP_TOKEN`, `SLACK_API_URL`.
     pub slack: SlackSettings,
-    /// `AWS_ENDPOINT_URL`, `KUBECONFIG`, `DR_BUDDY_EXTRA_CA`.
+    /// `AWS_ENDPOINT_URL`, `KUBECONFIG`, `DR_BUDDY_EXTRA_CA`,
+    /// `DR_BUDDY_DNS_RESOLVERS`.
     pub actions: ActionSettings,
     /// `DR_BUDDY_WEB_TOKENS`: `antoine=…,mia=sha256:…`; the war room is off without.
     pub web_tokens: Vec<(PersonId, Digest)>,
@@ -165,11 +168,11 @@ impl Config {
             wrong.push(format!("DR_BUDDY_GRACE: {error}: write `25s`"));
             Span(0)
         });
+        let actions = actions(read, &mut wrong);
         let (log, log_json) = log(read, "info");
         let (Ok(environment), Ok(listen), true) = (environment, listen, wrong.is_empty()) else {
             return Err(wrong);
         };
-        let path = |name: &str| read(name).map(PathBuf::from);
         Ok(Self {
             listen,
             database,
@@ -182,14 +185,7 @@ impl Config {
                 api_url: read("SLACK_API_URL")
                     .unwrap_or_else(|| "https://slack.com/api".to_owned()),
             },
-            actions: ActionSettings {
-                aws: AwsSettings {
-                    endpoint_url: read("AWS_ENDPOINT_URL"),
-                    ..AwsSettings::default()
-                },
-                kube: KubeSettings { kubeconfig: path("KUBECONFIG"), ..KubeSettings::default() },
-                http: HttpSettings { extra_ca: path("DR_BUDDY_EXTRA_CA") },
-            },
+            actions,
             web_tokens,
             page_url,
             seal_key,
@@ -197,6 +193,21 @@ impl Config {
             log,
             log_json,
         })
+    }
+}
+
+/// How to reach the outside systems.
+fn actions(read: Read<'_>, wrong: &mut Vec<String>) -> ActionSettings {
+    let path = |name: &str| read(name).map(PathBuf::from);
+    let text = |name: &str| read(name).unwrap_or_default();
+    let extra_ca = path("DR_BUDDY_EXTRA_CA");
+    ActionSettings {
+        aws: AwsSettings { endpoint_url: read("AWS_ENDPOINT_URL"), ..AwsSettings::default() },
+        kube: KubeSettings { kubeconfig: path("KUBECONFIG"), ..KubeSettings::default() },
+        http: HttpSettings {
+            extra_ca: extra_ca.clone(),
+        },
+        dns: DnsSettings::parse(&text("DR_BUDDY_DNS_RESOLVERS"), wrong),
     }
 }
 
@@ -332,9 +343,10 @@ mod tests {
             ("DR_BUDDY_GRACE", "soon"),
             ("DR_BUDDY_SEAL_KEY", "0123456789abcdef"),
             ("DR_BUDDY_PAGE_URL", "dr.example.com"),
+            ("DR_BUDDY_DNS_RESOLVERS", "one.one.one.one"),
         ])
         .unwrap_err();
-        assert_eq!(wrong.len(), 11, "{wrong:#?}");
+        assert_eq!(wrong.len(), 12, "{wrong:#?}");
         assert!(!wrong.join("\n").contains("0123456789abcdef"));
     }
 

@@ -5,12 +5,14 @@
 //! the choice is the run's kind and nothing else, so that the two can never mix in one run.
 
 mod aws;
+mod dns;
 mod fence;
 mod http;
 mod human;
 mod kube;
 mod params;
 mod policy;
+mod reading;
 mod registry;
 mod simulated;
 
@@ -25,6 +27,7 @@ pub use crate::domain::run::state::Happened;
 use crate::domain::text::trouble;
 use crate::domain::time::Timestamp;
 pub use aws::{AwsCredentials, AwsLimits, AwsSettings};
+pub use dns::DnsSettings;
 pub use http::HttpSettings;
 pub use kube::KubeSettings;
 pub use policy::{aws_policy, kubernetes_roles};

@@ -6,7 +6,7 @@ use super::value::Localized;
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
-const OURS: [(&str, &[&str]); 45] = [
+const OURS: [(&str, &[&str]); 50] = [
     ("trouble.unreachable", &["what", "detail"]),
     ("trouble.refused", &["what", "detail"]),
     ("trouble.no_action", &["what"]),
@@ -25,6 +25,10 @@ const OURS: [(&str, &[&str]); 45] = [
     ("trouble.no_list", &["name"]),
     ("trouble.no_number", &["name"]),
     ("trouble.no_request", &["why"]),
+    ("trouble.one_of", &["one", "other"]),
+    ("trouble.no_name", &["what"]),
+    ("trouble.no_server", &["what"]),
+    ("trouble.no_type", &["what"]),
     ("told.replicas", &["what"]),
     ("told.restarted_at", &["what"]),
     ("told.pods", &["what"]),
@@ -52,6 +56,7 @@ const OURS: [(&str, &[&str]); 45] = [
     ("told.secret", &["host", "version"]),
     ("told.no_time", &["seconds"]),
     ("told.timed_out", &["seconds"]),
+    ("told.answers", &["matching", "asked", "silent"]),
 ];
 /// Longest word that is compared with names.
 const LONGEST_WORD: usize = 64;

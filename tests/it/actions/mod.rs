@@ -3,6 +3,7 @@
 
 mod aurora;
 mod contract;
+mod dns;
 mod http;
 mod kube;
 mod route53;

@@ -15,6 +15,7 @@ mod judge;
 mod kube;
 mod kubelet;
 mod local_slack;
+mod nsd;
 mod postgres;
 mod relay;
 mod screens;
@@ -38,6 +39,7 @@ pub(crate) use self::{
     kube::{Kube, kube},
     kubelet::{Kubelet, kubelet},
     local_slack::{AppPaths, Channel, Click, LocalSlack, SlackSetup, SlackUser, local_slack},
+    nsd::{Nsd, nsd, port_of},
     postgres::{Postgres, postgres},
     relay::{Deliveries, Delivery, DeliveryKind, Door},
     screens::{Scheme, Shot, screens},
