@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::actions::{
-    ActionSettings, AwsSettings, DnsSettings, HttpSettings, KubeSettings,
+    ActionSettings, AwsSettings, Connections, DnsSettings, HttpSettings, KubeSettings,
 };
 use crate::catalog::CatalogSources;
 use crate::domain::ids::{Digest, EnvironmentId, PersonId};
@@ -31,7 +31,7 @@ pub struct Config {
     pub sources: CatalogSources,
     /// `SLACK_BOT_TOKEN`, `SLACK_SIGNING_SECRET`, `SLACK_APP_TOKEN`, `SLACK_API_URL`.
     pub slack: SlackSettings,
-    /// `AWS_ENDPOINT_URL`, `KUBECONFIG`, `DR_BUDDY_EXTRA_CA`,
+    /// `AWS_ENDPOINT_URL`, `KUBECONFIG`, `DR_BUDDY_EXTRA_CA`, `DR_BUDDY_CONNECTIONS`,
     /// `DR_BUDDY_DNS_RESOLVERS`.
     pub actions: ActionSettings,
     /// `DR_BUDDY_WEB_TOKENS`: `antoine=…,mia=sha256:…`; the war room is off without.
@@ -208,6 +208,10 @@ fn actions(read: Read<'_>, wrong: &mut Vec<String>) -> ActionSettings {
             extra_ca: extra_ca.clone(),
         },
         dns: DnsSettings::parse(&text("DR_BUDDY_DNS_RESOLVERS"), wrong),
+        connections: Connections {
+            named: Connections::parse(&text("DR_BUDDY_CONNECTIONS"), read, wrong),
+            extra_ca,
+        },
     }
 }
 
@@ -343,10 +347,12 @@ mod tests {
             ("DR_BUDDY_GRACE", "soon"),
             ("DR_BUDDY_SEAL_KEY", "0123456789abcdef"),
             ("DR_BUDDY_PAGE_URL", "dr.example.com"),
+            ("DR_BUDDY_CONNECTIONS", "orders=ORDERS_URL,cache=NOT_SET"),
+            ("ORDERS_URL", "oracle://bot:0123456789abcdef@db/bot"),
             ("DR_BUDDY_DNS_RESOLVERS", "one.one.one.one"),
         ])
         .unwrap_err();
-        assert_eq!(wrong.len(), 12, "{wrong:#?}");
+        assert_eq!(wrong.len(), 14, "{wrong:#?}");
         assert!(!wrong.join("\n").contains("0123456789abcdef"));
     }
 
@@ -360,6 +366,8 @@ mod tests {
             ("DR_BUDDY_WEB_TOKENS", "mia=secret-3-0123456789"),
             ("DATABASE_URL", "postgres://bot:secret-4@db/bot"),
             ("DR_BUDDY_SEAL_KEY", &"5ec2e7".repeat(11)[..64]),
+            ("DR_BUDDY_CONNECTIONS", "orders=ORDERS_URL"),
+            ("ORDERS_URL", "mysql://bot:secret-6@db/orders"),
         ])
         .unwrap();
         let shown = format!("{config:?}");

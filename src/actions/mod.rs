@@ -5,6 +5,7 @@
 //! the choice is the run's kind and nothing else, so that the two can never mix in one run.
 
 mod aws;
+mod connections;
 mod dns;
 mod fence;
 mod http;
@@ -15,6 +16,7 @@ mod policy;
 mod reading;
 mod registry;
 mod simulated;
+mod sql;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,7 @@ pub use crate::domain::run::state::Happened;
 use crate::domain::text::trouble;
 use crate::domain::time::Timestamp;
 pub use aws::{AwsCredentials, AwsLimits, AwsSettings};
+pub use connections::{Connections, Kept};
 pub use dns::DnsSettings;
 pub use http::HttpSettings;
 pub use kube::KubeSettings;

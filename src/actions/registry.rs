@@ -9,11 +9,13 @@ use super::aws::{
     Aurora, Aws, AwsSettings, Detach, FailoverGlobal, Pin, PromoteReplica, ReplaceHost, SetTtl,
     SwapRoles,
 };
+use super::connections::Connections;
 use super::dns::{self, DnsSettings};
 use super::http::{Canary, Check, HttpSettings};
 use super::human::Human;
 use super::kube::{KubeSettings, Restart, Scale};
 use super::simulated::{self, Pretend};
+use super::sql;
 use super::{Action, Permission};
 use crate::domain::run::Kind;
 
@@ -28,6 +30,8 @@ pub struct ActionSettings {
     pub http: HttpSettings,
     /// Name servers and resolvers.
     pub dns: DnsSettings,
+    /// Databases, by name.
+    pub connections: Connections,
 }
 
 /// The implementations, by the names of [`crate::domain::action::all`].
@@ -68,6 +72,7 @@ impl Actions {
         use simulated::{aurora, elasticache, http, kube, route53, secrets};
         let on_aws = Arc::new(Aws::new(settings.aws));
         let (aws, clusters) = (|| Arc::clone(&on_aws), || settings.kube.clone());
+        let databases = || settings.connections.clone();
         let all = BTreeMap::from([
             line("aurora.failover", Aurora::failover(aws()), aurora::Move { lossy: true }),
             line("aurora.switchover", Aurora::switchover(aws()), aurora::Move { lossy: false }),
@@ -91,6 +96,8 @@ impl Actions {
             line("http.check", Check::new(settings.http.clone()), http::Check),
             line("http.canary", Canary::new(settings.http), http::Canary),
             line("dns.check", dns::Check::action(settings.dns), simulated::dns::CHECK),
+            line("sql.check", sql::Check::action(databases()), simulated::sql::CHECK),
+            line("sql.canary", sql::Canary::new(databases()), simulated::sql::CANARY),
             people("human.task", "task"),
             people("human.decide", "decide"),
         ]);
@@ -165,6 +172,7 @@ mod tests {
     fn every_action_that_changes_something_says_what_it_needs() {
         let actions = actions();
         // What these may do, the users and tokens of their own systems say, not AWS or Kubernetes.
+        let others = ["human.", "http.", "dns.", "sql."];
         for spec in action::all() {
             let needs = actions.real(spec.name).unwrap().permissions();
             let is_other = others.iter().any(|system| spec.name.starts_with(system));

@@ -6,7 +6,7 @@ use super::value::Localized;
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
-const OURS: [(&str, &[&str]); 50] = [
+const OURS: [(&str, &[&str]); 63] = [
     ("trouble.unreachable", &["what", "detail"]),
     ("trouble.refused", &["what", "detail"]),
     ("trouble.no_action", &["what"]),
@@ -25,10 +25,21 @@ const OURS: [(&str, &[&str]); 50] = [
     ("trouble.no_list", &["name"]),
     ("trouble.no_number", &["name"]),
     ("trouble.no_request", &["why"]),
+    ("trouble.no_file", &["name"]),
+    ("trouble.no_connection", &["name"]),
+    ("trouble.other_system", &["name"]),
+    ("trouble.no_url", &["name"]),
+    ("trouble.moved", &["was", "is"]),
     ("trouble.one_of", &["one", "other"]),
     ("trouble.no_name", &["what"]),
     ("trouble.no_server", &["what"]),
     ("trouble.no_type", &["what"]),
+    ("trouble.no_probe", &["name"]),
+    ("trouble.no_select", &[]),
+    ("trouble.no_row", &[]),
+    ("trouble.long_row", &[]),
+    ("trouble.many_rows", &[]),
+    ("trouble.unnamed_column", &["name"]),
     ("told.replicas", &["what"]),
     ("told.restarted_at", &["what"]),
     ("told.pods", &["what"]),
@@ -57,6 +68,8 @@ const OURS: [(&str, &[&str]); 50] = [
     ("told.no_time", &["seconds"]),
     ("told.timed_out", &["seconds"]),
     ("told.answers", &["matching", "asked", "silent"]),
+    ("told.sql", &["value", "what"]),
+    ("told.row", &["token"]),
 ];
 /// Longest word that is compared with names.
 const LONGEST_WORD: usize = 64;

@@ -13,6 +13,7 @@ pub(super) mod kube;
 mod look;
 pub(super) mod route53;
 pub(super) mod secrets;
+pub(super) mod sql;
 mod world;
 
 use async_trait::async_trait;

@@ -10,6 +10,7 @@ mod human;
 mod kube;
 mod route53;
 mod secrets;
+mod sql;
 
 use super::yaml::shape::Field;
 
@@ -72,7 +73,7 @@ pub fn find(name: &str) -> Option<&'static ActionSpec> {
 }
 
 /// The tables, in the order people read about them.
-const TABLES: [&[ActionSpec]; 8] = [
+const TABLES: [&[ActionSpec]; 9] = [
     aurora::ALL,
     elasticache::ALL,
     route53::ALL,
@@ -80,6 +81,7 @@ const TABLES: [&[ActionSpec]; 8] = [
     kube::ALL,
     http::ALL,
     dns::ALL,
+    sql::ALL,
     human::ALL,
 ];
 

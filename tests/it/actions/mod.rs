@@ -8,6 +8,7 @@ mod http;
 mod kube;
 mod route53;
 mod secrets;
+mod sql;
 
 use std::sync::Arc;
 use std::time::Duration;

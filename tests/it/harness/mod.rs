@@ -15,6 +15,7 @@ mod judge;
 mod kube;
 mod kubelet;
 mod local_slack;
+mod mariadb;
 mod nsd;
 mod postgres;
 mod relay;
@@ -39,6 +40,7 @@ pub(crate) use self::{
     kube::{Kube, kube},
     kubelet::{Kubelet, kubelet},
     local_slack::{AppPaths, Channel, Click, LocalSlack, SlackSetup, SlackUser, local_slack},
+    mariadb::{MariaDb, mariadb},
     nsd::{Nsd, nsd, port_of},
     postgres::{Postgres, postgres},
     relay::{Deliveries, Delivery, DeliveryKind, Door},
