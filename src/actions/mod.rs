@@ -14,6 +14,7 @@ mod kube;
 mod params;
 mod policy;
 mod reading;
+mod redis;
 mod registry;
 mod simulated;
 mod sql;

@@ -14,6 +14,7 @@ use super::dns::{self, DnsSettings};
 use super::http::{Canary, Check, HttpSettings};
 use super::human::Human;
 use super::kube::{KubeSettings, Restart, Scale};
+use super::redis::{self, Drained};
 use super::simulated::{self, Pretend};
 use super::sql;
 use super::{Action, Permission};
@@ -98,6 +99,8 @@ impl Actions {
             line("dns.check", dns::Check::action(settings.dns), simulated::dns::CHECK),
             line("sql.check", sql::Check::action(databases()), simulated::sql::CHECK),
             line("sql.canary", sql::Canary::new(databases()), simulated::sql::CANARY),
+            line("redis.check", redis::Check::action(databases()), simulated::redis::CHECK),
+            line("bullmq.drained", Drained::action(databases()), simulated::redis::DRAINED),
             people("human.task", "task"),
             people("human.decide", "decide"),
         ]);
@@ -172,7 +175,7 @@ mod tests {
     fn every_action_that_changes_something_says_what_it_needs() {
         let actions = actions();
         // What these may do, the users and tokens of their own systems say, not AWS or Kubernetes.
-        let others = ["human.", "http.", "dns.", "sql."];
+        let others = ["human.", "http.", "dns.", "sql.", "redis.", "bullmq."];
         for spec in action::all() {
             let needs = actions.real(spec.name).unwrap().permissions();
             let is_other = others.iter().any(|system| spec.name.starts_with(system));

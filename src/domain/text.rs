@@ -6,7 +6,7 @@ use super::value::Localized;
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
-const OURS: [(&str, &[&str]); 63] = [
+const OURS: [(&str, &[&str]); 66] = [
     ("trouble.unreachable", &["what", "detail"]),
     ("trouble.refused", &["what", "detail"]),
     ("trouble.no_action", &["what"]),
@@ -40,6 +40,7 @@ const OURS: [(&str, &[&str]); 63] = [
     ("trouble.long_row", &[]),
     ("trouble.many_rows", &[]),
     ("trouble.unnamed_column", &["name"]),
+    ("trouble.queues", &["most"]),
     ("told.replicas", &["what"]),
     ("told.restarted_at", &["what"]),
     ("told.pods", &["what"]),
@@ -70,6 +71,8 @@ const OURS: [(&str, &[&str]); 63] = [
     ("told.answers", &["matching", "asked", "silent"]),
     ("told.sql", &["value", "what"]),
     ("told.row", &["token"]),
+    ("told.redis", &["role", "replicas", "lag"]),
+    ("told.queues", &["left", "seen", "asked"]),
 ];
 /// Longest word that is compared with names.
 const LONGEST_WORD: usize = 64;

@@ -11,6 +11,7 @@ mod flip;
 pub(super) mod http;
 pub(super) mod kube;
 mod look;
+pub(super) mod redis;
 pub(super) mod route53;
 pub(super) mod secrets;
 pub(super) mod sql;

@@ -8,6 +8,7 @@ mod elasticache;
 mod http;
 mod human;
 mod kube;
+mod redis;
 mod route53;
 mod secrets;
 mod sql;
@@ -73,7 +74,7 @@ pub fn find(name: &str) -> Option<&'static ActionSpec> {
 }
 
 /// The tables, in the order people read about them.
-const TABLES: [&[ActionSpec]; 9] = [
+const TABLES: [&[ActionSpec]; 10] = [
     aurora::ALL,
     elasticache::ALL,
     route53::ALL,
@@ -82,6 +83,7 @@ const TABLES: [&[ActionSpec]; 9] = [
     http::ALL,
     dns::ALL,
     sql::ALL,
+    redis::ALL,
     human::ALL,
 ];
 

@@ -6,6 +6,7 @@ mod contract;
 mod dns;
 mod http;
 mod kube;
+mod redis;
 mod route53;
 mod secrets;
 mod sql;

@@ -18,6 +18,7 @@ mod local_slack;
 mod mariadb;
 mod nsd;
 mod postgres;
+mod redis;
 mod relay;
 mod screens;
 mod signing;
@@ -43,13 +44,14 @@ pub(crate) use self::{
     mariadb::{MariaDb, mariadb},
     nsd::{Nsd, nsd, port_of},
     postgres::{Postgres, postgres},
+    redis::{PASSWORD, Redis, redis},
     relay::{Deliveries, Delivery, DeliveryKind, Door},
     screens::{Scheme, Shot, screens},
     signing::{now_s, signed, signed_at},
     slack_limits::{Surface, violations},
     stand_in::{DATASTORE, GROUPS, StandIn},
     tap::{Tampering, Tap},
-    tools::repository,
+    tools::{npm, repository},
 };
 
 use std::time::Duration;
