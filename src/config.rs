@@ -31,8 +31,8 @@ pub struct Config {
     pub sources: CatalogSources,
     /// `SLACK_BOT_TOKEN`, `SLACK_SIGNING_SECRET`, `SLACK_APP_TOKEN`, `SLACK_API_URL`.
     pub slack: SlackSettings,
-    /// `AWS_ENDPOINT_URL`, `KUBECONFIG`, `DR_BUDDY_EXTRA_CA`, `DR_BUDDY_CONNECTIONS`,
-    /// `DR_BUDDY_DNS_RESOLVERS`.
+    /// `AWS_ENDPOINT_URL`, `KUBECONFIG`, `DR_BUDDY_EXTRA_CA`, `DR_BUDDY_CONNECTIONS`, `DR_BUDDY_HTTP_HOSTS`,
+    /// `DR_BUDDY_HTTP_SECRETS`, `DR_BUDDY_DNS_RESOLVERS`.
     pub actions: ActionSettings,
     /// `DR_BUDDY_WEB_TOKENS`: `antoine=…,mia=sha256:…`; the war room is off without.
     pub web_tokens: Vec<(PersonId, Digest)>,
@@ -206,6 +206,8 @@ fn actions(read: Read<'_>, wrong: &mut Vec<String>) -> ActionSettings {
         kube: KubeSettings { kubeconfig: path("KUBECONFIG"), ..KubeSettings::default() },
         http: HttpSettings {
             extra_ca: extra_ca.clone(),
+            origins: HttpSettings::parse_origins(&text("DR_BUDDY_HTTP_HOSTS"), wrong),
+            secrets: HttpSettings::parse_secrets(&text("DR_BUDDY_HTTP_SECRETS"), read, wrong),
         },
         dns: DnsSettings::parse(&text("DR_BUDDY_DNS_RESOLVERS"), wrong),
         connections: Connections {
@@ -349,10 +351,12 @@ mod tests {
             ("DR_BUDDY_PAGE_URL", "dr.example.com"),
             ("DR_BUDDY_CONNECTIONS", "orders=ORDERS_URL,cache=NOT_SET"),
             ("ORDERS_URL", "oracle://bot:0123456789abcdef@db/bot"),
+            ("DR_BUDDY_HTTP_HOSTS", "api.example.com/path"),
+            ("DR_BUDDY_HTTP_SECRETS", "status=0123456789abcdef"),
             ("DR_BUDDY_DNS_RESOLVERS", "one.one.one.one"),
         ])
         .unwrap_err();
-        assert_eq!(wrong.len(), 14, "{wrong:#?}");
+        assert_eq!(wrong.len(), 16, "{wrong:#?}");
         assert!(!wrong.join("\n").contains("0123456789abcdef"));
     }
 
@@ -368,6 +372,8 @@ mod tests {
             ("DR_BUDDY_SEAL_KEY", &"5ec2e7".repeat(11)[..64]),
             ("DR_BUDDY_CONNECTIONS", "orders=ORDERS_URL"),
             ("ORDERS_URL", "mysql://bot:secret-6@db/orders"),
+            ("DR_BUDDY_HTTP_SECRETS", "status=STATUS_TOKEN@api.example.com"),
+            ("STATUS_TOKEN", "OAuth secret-7"),
         ])
         .unwrap();
         let shown = format!("{config:?}");

@@ -32,7 +32,7 @@ use crate::domain::time::Timestamp;
 pub use aws::{AwsCredentials, AwsLimits, AwsSettings};
 pub use connections::{Connections, Kept};
 pub use dns::DnsSettings;
-pub use http::HttpSettings;
+pub use http::{HttpSecret, HttpSettings};
 pub use kube::KubeSettings;
 pub use policy::{aws_policy, kubernetes_roles};
 pub use registry::{ActionSettings, Actions, Purpose};

@@ -11,7 +11,7 @@ use super::aws::{
 };
 use super::connections::Connections;
 use super::dns::{self, DnsSettings};
-use super::http::{Canary, Check, HttpSettings};
+use super::http::{Canary, Change, Check, HttpSettings};
 use super::human::Human;
 use super::kube::{KubeSettings, Restart, Scale};
 use super::redis::{self, Drained};
@@ -27,7 +27,7 @@ pub struct ActionSettings {
     pub aws: AwsSettings,
     /// Kubernetes.
     pub kube: KubeSettings,
-    /// Endpoints that are checked.
+    /// Endpoints that are checked, and those that may be changed.
     pub http: HttpSettings,
     /// Name servers and resolvers.
     pub dns: DnsSettings,
@@ -95,7 +95,8 @@ impl Actions {
             line("k8s.scale", Scale::new(clusters()), kube::Scale),
             line("k8s.restart", Restart::new(clusters()), kube::Restart),
             line("http.check", Check::new(settings.http.clone()), http::Check),
-            line("http.canary", Canary::new(settings.http), http::Canary),
+            line("http.canary", Canary::new(settings.http.clone()), http::Canary),
+            line("http.request", Change::new(settings.http), http::REQUEST),
             line("dns.check", dns::Check::action(settings.dns), simulated::dns::CHECK),
             line("sql.check", sql::Check::action(databases()), simulated::sql::CHECK),
             line("sql.canary", sql::Canary::new(databases()), simulated::sql::CANARY),

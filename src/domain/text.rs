@@ -6,7 +6,7 @@ use super::value::Localized;
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
-const OURS: [(&str, &[&str]); 66] = [
+const OURS: [(&str, &[&str]); 74] = [
     ("trouble.unreachable", &["what", "detail"]),
     ("trouble.refused", &["what", "detail"]),
     ("trouble.no_action", &["what"]),
@@ -41,6 +41,14 @@ const OURS: [(&str, &[&str]); 66] = [
     ("trouble.many_rows", &[]),
     ("trouble.unnamed_column", &["name"]),
     ("trouble.queues", &["most"]),
+    ("trouble.no_method", &["method"]),
+    ("trouble.no_origin", &["origin"]),
+    ("trouble.no_header", &["name"]),
+    ("trouble.secret_header", &["name"]),
+    ("trouble.no_secret", &["name"]),
+    ("trouble.other_origin", &["name", "wanted", "origin"]),
+    ("trouble.no_pointer", &[]),
+    ("trouble.no_undo", &[]),
     ("told.replicas", &["what"]),
     ("told.restarted_at", &["what"]),
     ("told.pods", &["what"]),

@@ -7,6 +7,7 @@ mod dns;
 mod http;
 mod kube;
 mod redis;
+mod request;
 mod route53;
 mod secrets;
 mod sql;
