@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::actions::{ActionSettings, AwsSettings, HttpSettings, KubeSettings};
+use crate::actions::{
+    ActionSettings, AwsSettings, Connections, DnsSettings, HttpSettings, KubeSettings,
+};
 use crate::catalog::CatalogSources;
 use crate::domain::ids::{Digest, EnvironmentId, PersonId};
 use crate::domain::time::Span;
@@ -29,7 +31,8 @@ pub struct Config {
     pub sources: CatalogSources,
     /// `SLACK_BOT_TOKEN`, `SLACK_SIGNING_SECRET`, `SLACK_APP_TOKEN`, `SLACK_API_URL`.
     pub slack: SlackSettings,
-    /// `AWS_ENDPOINT_URL`, `KUBECONFIG`, `DR_BUDDY_EXTRA_CA`.
+    /// `AWS_ENDPOINT_URL`, `KUBECONFIG`, `DR_BUDDY_EXTRA_CA`, `DR_BUDDY_CONNECTIONS`, `DR_BUDDY_HTTP_HOSTS`,
+    /// `DR_BUDDY_HTTP_SECRETS`, `DR_BUDDY_DNS_RESOLVERS`.
     pub actions: ActionSettings,
     /// `DR_BUDDY_WEB_TOKENS`: `antoine=…,mia=sha256:…`; the war room is off without.
     pub web_tokens: Vec<(PersonId, Digest)>,
@@ -165,11 +168,11 @@ impl Config {
             wrong.push(format!("DR_BUDDY_GRACE: {error}: write `25s`"));
             Span(0)
         });
+        let actions = actions(read, &mut wrong);
         let (log, log_json) = log(read, "info");
         let (Ok(environment), Ok(listen), true) = (environment, listen, wrong.is_empty()) else {
             return Err(wrong);
         };
-        let path = |name: &str| read(name).map(PathBuf::from);
         Ok(Self {
             listen,
             database,
@@ -182,14 +185,7 @@ impl Config {
                 api_url: read("SLACK_API_URL")
                     .unwrap_or_else(|| "https://slack.com/api".to_owned()),
             },
-            actions: ActionSettings {
-                aws: AwsSettings {
-                    endpoint_url: read("AWS_ENDPOINT_URL"),
-                    ..AwsSettings::default()
-                },
-                kube: KubeSettings { kubeconfig: path("KUBECONFIG"), ..KubeSettings::default() },
-                http: HttpSettings { extra_ca: path("DR_BUDDY_EXTRA_CA") },
-            },
+            actions,
             web_tokens,
             page_url,
             seal_key,
@@ -197,6 +193,27 @@ impl Config {
             log,
             log_json,
         })
+    }
+}
+
+/// How to reach the outside systems.
+fn actions(read: Read<'_>, wrong: &mut Vec<String>) -> ActionSettings {
+    let path = |name: &str| read(name).map(PathBuf::from);
+    let text = |name: &str| read(name).unwrap_or_default();
+    let extra_ca = path("DR_BUDDY_EXTRA_CA");
+    ActionSettings {
+        aws: AwsSettings { endpoint_url: read("AWS_ENDPOINT_URL"), ..AwsSettings::default() },
+        kube: KubeSettings { kubeconfig: path("KUBECONFIG"), ..KubeSettings::default() },
+        http: HttpSettings {
+            extra_ca: extra_ca.clone(),
+            origins: HttpSettings::parse_origins(&text("DR_BUDDY_HTTP_HOSTS"), wrong),
+            secrets: HttpSettings::parse_secrets(&text("DR_BUDDY_HTTP_SECRETS"), read, wrong),
+        },
+        dns: DnsSettings::parse(&text("DR_BUDDY_DNS_RESOLVERS"), wrong),
+        connections: Connections {
+            named: Connections::parse(&text("DR_BUDDY_CONNECTIONS"), read, wrong),
+            extra_ca,
+        },
     }
 }
 
@@ -332,9 +349,14 @@ mod tests {
             ("DR_BUDDY_GRACE", "soon"),
             ("DR_BUDDY_SEAL_KEY", "0123456789abcdef"),
             ("DR_BUDDY_PAGE_URL", "dr.example.com"),
+            ("DR_BUDDY_CONNECTIONS", "orders=ORDERS_URL,cache=NOT_SET"),
+            ("ORDERS_URL", "oracle://bot:0123456789abcdef@db/bot"),
+            ("DR_BUDDY_HTTP_HOSTS", "api.example.com/path"),
+            ("DR_BUDDY_HTTP_SECRETS", "status=0123456789abcdef"),
+            ("DR_BUDDY_DNS_RESOLVERS", "one.one.one.one"),
         ])
         .unwrap_err();
-        assert_eq!(wrong.len(), 11, "{wrong:#?}");
+        assert_eq!(wrong.len(), 16, "{wrong:#?}");
         assert!(!wrong.join("\n").contains("0123456789abcdef"));
     }
 
@@ -348,6 +370,10 @@ mod tests {
             ("DR_BUDDY_WEB_TOKENS", "mia=secret-3-0123456789"),
             ("DATABASE_URL", "postgres://bot:secret-4@db/bot"),
             ("DR_BUDDY_SEAL_KEY", &"5ec2e7".repeat(11)[..64]),
+            ("DR_BUDDY_CONNECTIONS", "orders=ORDERS_URL"),
+            ("ORDERS_URL", "mysql://bot:secret-6@db/orders"),
+            ("DR_BUDDY_HTTP_SECRETS", "status=STATUS_TOKEN@api.example.com"),
+            ("STATUS_TOKEN", "OAuth secret-7"),
         ])
         .unwrap();
         let shown = format!("{config:?}");

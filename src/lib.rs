@@ -7,7 +7,7 @@
 //! | [`domain`] | the rules, pure: documents, runs, what is reported, what is said | nothing |
 //! | [`telemetry`] | writes the logs | nothing |
 //! | [`faults`] | names places for tests of the binary; in every other build nothing | `domain` |
-//! | [`actions`] | the outside systems (AWS, Kubernetes, HTTP) and the simulated ones, behind one trait | `domain`, `faults` |
+//! | [`actions`] | the outside systems (AWS, Kubernetes, databases, DNS, HTTP) and the simulated ones, behind one trait | `domain`, `faults` |
 //! | [`store`] | what survives: one transaction per request; SQLite and PostgreSQL behind one trait | `domain`, `faults` |
 //! | [`engine`] | drives the domain durably: in → decide → record → effect | `domain`, `telemetry`, `faults`, `actions`, `store` |
 //! | [`catalog`] | reads `prompts/` and the environments, once, whole or not at all | `domain` |

@@ -5,14 +5,19 @@
 //! the choice is the run's kind and nothing else, so that the two can never mix in one run.
 
 mod aws;
+mod connections;
+mod dns;
 mod fence;
 mod http;
 mod human;
 mod kube;
 mod params;
 mod policy;
+mod reading;
+mod redis;
 mod registry;
 mod simulated;
+mod sql;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -25,7 +30,9 @@ pub use crate::domain::run::state::Happened;
 use crate::domain::text::trouble;
 use crate::domain::time::Timestamp;
 pub use aws::{AwsCredentials, AwsLimits, AwsSettings};
-pub use http::HttpSettings;
+pub use connections::{Connections, Kept};
+pub use dns::DnsSettings;
+pub use http::{HttpSecret, HttpSettings};
 pub use kube::KubeSettings;
 pub use policy::{aws_policy, kubernetes_roles};
 pub use registry::{ActionSettings, Actions, Purpose};

@@ -87,3 +87,11 @@ pub(super) fn put(facts: &mut Map<String, Value>, name: &str, value: Option<impl
 pub(super) fn failed(error: LookError) -> Outcome {
     Outcome::Failed { error }
 }
+
+/// Makes ring the process's TLS provider, unless there is one.
+pub(super) fn crypto() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Somebody else being faster is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    }
+}

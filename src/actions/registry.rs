@@ -11,10 +11,14 @@ use super::aws::{
     ScaleNodes, SetAlarm, SetReplication, SetRoutingControl, SetTtl, Setting, StartAutomation,
     StartExperiment, SwapRoles,
 };
-use super::http::{Canary, Check, HttpSettings};
+use super::connections::Connections;
+use super::dns::{self, DnsSettings};
+use super::http::{Canary, Change, Check, HttpSettings};
 use super::human::Human;
 use super::kube::{KubeSettings, Restart, Scale};
+use super::redis::{self, Drained};
 use super::simulated::{self, Pretend};
+use super::sql;
 use super::{Action, Permission};
 use crate::domain::run::Kind;
 
@@ -25,8 +29,12 @@ pub struct ActionSettings {
     pub aws: AwsSettings,
     /// Kubernetes.
     pub kube: KubeSettings,
-    /// Endpoints that are checked.
+    /// Endpoints that are checked, and those that may be changed.
     pub http: HttpSettings,
+    /// Name servers and resolvers.
+    pub dns: DnsSettings,
+    /// Databases, by name.
+    pub connections: Connections,
 }
 
 /// The implementations, by the names of [`crate::domain::action::all`].
@@ -70,6 +78,7 @@ impl Actions {
         use simulated::{aurora, elasticache, http, kube, route53, secrets, services};
         let on_aws = Arc::new(Aws::new(settings.aws));
         let (aws, clusters) = (|| Arc::clone(&on_aws), || settings.kube.clone());
+        let databases = || settings.connections.clone();
         let all = BTreeMap::from([
             line("aurora.failover", Aurora::failover(aws()), aurora::Move { lossy: true }),
             line("aurora.switchover", Aurora::switchover(aws()), aurora::Move { lossy: false }),
@@ -125,7 +134,13 @@ impl Actions {
             line("k8s.scale", Scale::new(clusters()), kube::Scale),
             line("k8s.restart", Restart::new(clusters()), kube::Restart),
             line("http.check", Check::new(settings.http.clone()), http::Check),
-            line("http.canary", Canary::new(settings.http), http::Canary),
+            line("http.canary", Canary::new(settings.http.clone()), http::Canary),
+            line("http.request", Change::new(settings.http), http::REQUEST),
+            line("dns.check", dns::Check::action(settings.dns), simulated::dns::CHECK),
+            line("sql.check", sql::Check::action(databases()), simulated::sql::CHECK),
+            line("sql.canary", sql::Canary::new(databases()), simulated::sql::CANARY),
+            line("redis.check", redis::Check::action(databases()), simulated::redis::CHECK),
+            line("bullmq.drained", Drained::action(databases()), simulated::redis::DRAINED),
             people("human.task", "task"),
             people("human.decide", "decide"),
         ]);
@@ -206,11 +221,13 @@ mod tests {
     #[test]
     fn every_action_that_changes_something_says_what_it_needs() {
         let actions = actions();
-        for spec in action::all()
-            .filter(|spec| !spec.name.starts_with("human.") && !spec.name.starts_with("http."))
-        {
+        // What these may do, the users and tokens of their own systems say, not AWS or Kubernetes.
+        let others = ["human.", "http.", "dns.", "sql.", "redis.", "bullmq."];
+        for spec in action::all() {
             let needs = actions.real(spec.name).unwrap().permissions();
-            assert!(!needs.look.is_empty() && !needs.act.is_empty(), "{}", spec.name);
+            let is_other = others.iter().any(|system| spec.name.starts_with(system));
+            let counts = [needs.look.is_empty(), needs.act.is_empty()];
+            assert_eq!(counts, [is_other; 2], "{}", spec.name);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::value::Localized;
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
-const OURS: [(&str, &[&str]); 48] = [
+const OURS: [(&str, &[&str]); 77] = [
     ("trouble.unreachable", &["what", "detail"]),
     ("trouble.refused", &["what", "detail"]),
     ("trouble.no_action", &["what"]),
@@ -28,6 +28,30 @@ const OURS: [(&str, &[&str]); 48] = [
     ("trouble.no_list", &["name"]),
     ("trouble.no_number", &["name"]),
     ("trouble.no_request", &["why"]),
+    ("trouble.no_file", &["name"]),
+    ("trouble.no_connection", &["name"]),
+    ("trouble.other_system", &["name"]),
+    ("trouble.no_url", &["name"]),
+    ("trouble.moved", &["was", "is"]),
+    ("trouble.one_of", &["one", "other"]),
+    ("trouble.no_name", &["what"]),
+    ("trouble.no_server", &["what"]),
+    ("trouble.no_type", &["what"]),
+    ("trouble.no_probe", &["name"]),
+    ("trouble.no_select", &[]),
+    ("trouble.no_row", &[]),
+    ("trouble.long_row", &[]),
+    ("trouble.many_rows", &[]),
+    ("trouble.unnamed_column", &["name"]),
+    ("trouble.queues", &["most"]),
+    ("trouble.no_method", &["method"]),
+    ("trouble.no_origin", &["origin"]),
+    ("trouble.no_header", &["name"]),
+    ("trouble.secret_header", &["name"]),
+    ("trouble.no_secret", &["name"]),
+    ("trouble.other_origin", &["name", "wanted", "origin"]),
+    ("trouble.no_pointer", &[]),
+    ("trouble.no_undo", &[]),
     ("told.replicas", &["what"]),
     ("told.restarted_at", &["what"]),
     ("told.pods", &["what"]),
@@ -55,6 +79,11 @@ const OURS: [(&str, &[&str]); 48] = [
     ("told.secret", &["host", "version"]),
     ("told.no_time", &["seconds"]),
     ("told.timed_out", &["seconds"]),
+    ("told.answers", &["matching", "asked", "silent"]),
+    ("told.sql", &["value", "what"]),
+    ("told.row", &["token"]),
+    ("told.redis", &["role", "replicas", "lag"]),
+    ("told.queues", &["left", "seen", "asked"]),
 ];
 /// Longest word that is compared with names.
 const LONGEST_WORD: usize = 64;

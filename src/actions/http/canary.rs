@@ -7,14 +7,10 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Answer, HttpSettings, Request, Trouble};
+use super::{Answer, HttpSettings, NOT_DONE, Request, Trouble};
 use crate::actions::params::{failed, json_of, request};
 use crate::actions::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Preview, Remark};
-
-/// Answers that say the write was not done. Others leave it open: a 303 may follow a write, a 408 or 499 comes from a
-/// proxy that gave up.
-const NOT_DONE: [u16; 10] = [400, 401, 403, 404, 405, 410, 413, 415, 422, 429];
 
 /// Writes once, and reads it back.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::flip::Flip;
 use super::route53::answer;
 use super::world::{Set, World};
 use super::{Pretend, preview, set};
@@ -16,6 +17,21 @@ pub(in crate::actions) struct Check;
 /// Writes to the service, and asks it.
 #[derive(Debug)]
 pub(in crate::actions) struct Canary;
+
+/// Asks an API for a change.
+pub(in crate::actions) const REQUEST: Flip = Flip {
+    call: "HTTP request",
+    of: &["method", "url"],
+    fact: "shows",
+    first: |_| json!(false),
+    to: |_| json!(true),
+    after: Span::seconds(1),
+    others: |_, _| {
+        Map::from_iter([("reachable".to_owned(), json!(true)), ("status".to_owned(), json!(200))])
+    },
+    place: |world| host(&world.with("url")).to_owned(),
+    remarks: &[],
+};
 
 fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);

@@ -5,13 +5,17 @@
 //! code in here can reach a network. Its scenario stands in the environment file under `tabletop:`.
 
 pub(super) mod aurora;
+pub(super) mod dns;
 pub(super) mod elasticache;
 mod flip;
 pub(super) mod http;
 pub(super) mod kube;
+mod look;
+pub(super) mod redis;
 pub(super) mod route53;
 pub(super) mod secrets;
 pub(super) mod services;
+pub(super) mod sql;
 mod world;
 
 use async_trait::async_trait;

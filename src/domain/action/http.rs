@@ -1,4 +1,4 @@
-//! Endpoints that are asked, and written to once.
+//! Endpoints that are asked, written to once, or asked to change something.
 
 use super::{ActionSpec, Danger, Repeat, Undo};
 use crate::domain::yaml::shape::{Field, Shape, field};
@@ -36,5 +36,31 @@ pub(super) const ALL: &[ActionSpec] = &[
         danger: Danger::Changes,
         repeat: Repeat::Token,
         undo: Undo::None("undo.none.http_canary"),
+    },
+    ActionSpec {
+        name: "http.request",
+        about: "Send one request that changes something, to a host that dr-buddy's settings allow; redirects are not followed",
+        parameters: &[
+            field("method", Shape::Text).required().doc("POST, PUT, PATCH or DELETE"),
+            URL,
+            field("headers", Shape::Any).doc("texts by name; none that holds a secret"),
+            field("secret_headers", Shape::Any)
+                .doc("names of DR_BUDDY_HTTP_SECRETS by header; the value is never in a runbook"),
+            field("body", Shape::Any).doc("sent as JSON"),
+            field("expected_status", Shape::Whole).doc("any of 200 to 299 unless told"),
+            field("idempotency_header", Shape::Text)
+                .doc("carries a key that is the same for one preview; Idempotency-Key unless told"),
+            field("probe_url", Shape::Text)
+                .doc("asked by GET whether it was done; without it only the answer tells"),
+            field("probe_pointer", Shape::Text)
+                .doc("JSON pointer to what shows it: `/incident/status`"),
+            field("probe_value", Shape::Any).doc("what stands there when it was done"),
+            TIMEOUT,
+            field("undo", Shape::Any).doc("the request that takes it back, written the same way"),
+        ],
+        facts: &["reachable", "status", "region", "latency_ms", "body", "shows"],
+        danger: Danger::Changes,
+        repeat: Repeat::ActsAgain,
+        undo: Undo::Possible,
     },
 ];

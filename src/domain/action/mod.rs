@@ -4,14 +4,17 @@
 
 mod aurora;
 mod capacity;
+mod dns;
 mod elasticache;
 mod http;
 mod human;
 mod jobs;
 mod kube;
+mod redis;
 mod route53;
 mod s3;
 mod secrets;
+mod sql;
 
 use super::yaml::shape::Field;
 
@@ -74,7 +77,7 @@ pub fn find(name: &str) -> Option<&'static ActionSpec> {
 }
 
 /// The tables, in the order people read about them.
-const TABLES: [&[ActionSpec]; 10] = [
+const TABLES: [&[ActionSpec]; 13] = [
     aurora::ALL,
     elasticache::ALL,
     route53::ALL,
@@ -84,6 +87,9 @@ const TABLES: [&[ActionSpec]; 10] = [
     jobs::ALL,
     kube::ALL,
     http::ALL,
+    dns::ALL,
+    sql::ALL,
+    redis::ALL,
     human::ALL,
 ];
 

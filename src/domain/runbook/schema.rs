@@ -102,6 +102,7 @@ fn property(field: &Field, may_be_template: bool) -> Value {
         Shape::Whole => json!({"type": "integer", "minimum": 0}),
         Shape::Flag => json!({"type": "boolean"}),
         Shape::Span => reference("span"),
+        Shape::Any => json!({}),
         Shape::Localized => reference("localized"),
         Shape::Id => reference("id"),
         Shape::Ids => list(reference("id")),

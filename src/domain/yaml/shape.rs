@@ -14,6 +14,8 @@ pub enum Shape {
     Flag,
     /// A length of time: `10m`.
     Span,
+    /// Anything: a mapping, a list, a text … The action itself checks what is in it.
+    Any,
     /// `{en: …, fr: …}`, both there and not empty.
     Localized,
     /// The id of something: lower-case letters, digits and `-`. Not for parameters of actions.
@@ -39,6 +41,7 @@ impl Shape {
             Self::Whole => "a whole number, zero or more",
             Self::Flag => "true or false",
             Self::Span => "a length of time such as 90s, 10m or 4h",
+            Self::Any => "a value",
             Self::Localized => "a text in each language: {en: …, fr: …}",
             Self::Id => "an id: lower-case letters, digits and `-`",
             Self::Ids => "a list of ids",

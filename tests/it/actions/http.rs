@@ -66,7 +66,10 @@ async fn site() -> Site {
 }
 
 fn step(action: &str, ca: Option<&Site>, with: Value) -> Step {
-    let http = HttpSettings { extra_ca: ca.map(|site| site.ca.path().to_owned()) };
+    let http = HttpSettings {
+        extra_ca: ca.map(|site| site.ca.path().to_owned()),
+        ..HttpSettings::default()
+    };
     let actions = Actions::new(ActionSettings { http, ..ActionSettings::default() });
     Step::new(&actions, action, with)
 }

@@ -3,11 +3,15 @@
 
 mod aurora;
 mod contract;
+mod dns;
 mod http;
 mod kube;
+mod redis;
+mod request;
 mod route53;
 mod secrets;
 mod seeds;
+mod sql;
 
 use std::sync::Arc;
 use std::time::Duration;

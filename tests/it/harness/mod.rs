@@ -15,7 +15,10 @@ mod judge;
 mod kube;
 mod kubelet;
 mod local_slack;
+mod mariadb;
+mod nsd;
 mod postgres;
+mod redis;
 mod relay;
 mod screens;
 mod signing;
@@ -38,14 +41,17 @@ pub(crate) use self::{
     kube::{Kube, kube},
     kubelet::{Kubelet, kubelet},
     local_slack::{AppPaths, Channel, Click, LocalSlack, SlackSetup, SlackUser, local_slack},
+    mariadb::{MariaDb, mariadb},
+    nsd::{Nsd, nsd, port_of},
     postgres::{Postgres, postgres},
+    redis::{PASSWORD, Redis, redis},
     relay::{Deliveries, Delivery, DeliveryKind, Door},
     screens::{Scheme, Shot, screens},
     signing::{now_s, signed, signed_at},
     slack_limits::{Surface, violations},
     stand_in::{AUTOMATION, CACHE, CONTROLS, DATASTORE, GROUPS, LOAD_BALANCER, REPLICA, StandIn},
     tap::{Tampering, Tap},
-    tools::repository,
+    tools::{npm, repository},
 };
 
 use std::time::Duration;

@@ -36,13 +36,24 @@ impl Postgres {
     }
 
     async fn start(name: &str, is_shared: bool) -> Self {
-        let folder = sweep_and_make(name);
         let arguments = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-D"];
-        let (program, mut all) = as_postgres(&tools::postgres("initdb"));
-        all.extend(arguments.map(OsString::from));
+        Self::made_by("initdb", &arguments, name, is_shared).await
+    }
+
+    /// A standby of this one, which streams from it.
+    pub(crate) async fn standby(&self, name: &str) -> Self {
+        let from = self.url("postgres");
+        let arguments = ["--checkpoint=fast", "--write-recovery-conf", "-d", &from, "-D"];
+        Self::made_by("pg_basebackup", &arguments, name, false).await
+    }
+
+    async fn made_by(command: &str, arguments: &[&str], name: &str, is_shared: bool) -> Self {
+        let folder = sweep_and_make(name);
+        let (program, mut all) = as_postgres(&tools::postgres(command));
+        all.extend(arguments.iter().map(OsString::from));
         all.push(folder.join("data").into());
-        let made = Command::new(program).args(all).output().expect("initdb can be started");
-        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        let made = Command::new(program).args(all).output().expect("it can be started");
+        assert!(made.status.success(), "{command}: {}", String::from_utf8_lossy(&made.stderr));
         let server = Self { folder, port: free_port(), child: Mutex::default(), is_shared };
         server.begin().await;
         server
