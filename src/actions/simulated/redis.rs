@@ -6,7 +6,8 @@ use super::look::{Look, region_of};
 use super::world::World;
 
 fn is_master(world: &World<'_>) -> bool {
-    let global = world.environment("redis.global").unwrap_or_default();
+    // One that is in no Global Datastore is nobody's replica.
+    let Some(global) = world.environment("redis.global") else { return true };
     let first = world.environment("redis.primary_rg").unwrap_or_default();
     let now = world.now_or(&format!("primary_group/{global}"), &first);
     let regions = &world.call.environment.regions;

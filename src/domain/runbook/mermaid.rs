@@ -25,8 +25,13 @@ pub fn mermaid(runbook: &Runbook, language: Language) -> String {
     writeln!(out, "  %% {}", label(runbook.title.get(language))).ok();
     for (number, phase) in runbook.phases.iter().enumerate() {
         let title = label(phase.title.get(language));
-        writeln!(out, "  subgraph p_{}[\"{}. {title}\"]", plain(phase.id.as_str()), number + 1)
-            .ok();
+        writeln!(
+            out,
+            "  subgraph p_{}[\"{}. {title}\"]",
+            plain(phase.id.as_str()),
+            number.saturating_add(1)
+        )
+        .ok();
         for step in runbook.steps.iter().filter(|step| step.phase == phase.id) {
             writeln!(out, "    {}", node(step, language)).ok();
         }
@@ -98,10 +103,12 @@ fn node(step: &Step, language: Language) -> String {
 }
 
 fn kind(step: &Step) -> &'static str {
-    match step.action.is_decision() {
-        true => "decision",
-        false if step.action.is_human() => "human",
-        false => "machine",
+    if step.action.is_decision() {
+        "decision"
+    } else if step.action.is_human() {
+        "human"
+    } else {
+        "machine"
     }
 }
 
