@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::actions::{
-    ActionSettings, AwsSettings, Connections, DnsSettings, HttpSettings, KubeSettings,
+    ActionSettings, AwsSettings, Connections, DnsSettings, ExecSettings, HttpSettings, KubeSettings,
 };
 use crate::catalog::CatalogSources;
 use crate::domain::ids::{Digest, EnvironmentId, PersonId};
@@ -32,7 +32,7 @@ pub struct Config {
     /// `SLACK_BOT_TOKEN`, `SLACK_SIGNING_SECRET`, `SLACK_APP_TOKEN`, `SLACK_API_URL`.
     pub slack: SlackSettings,
     /// `AWS_ENDPOINT_URL`, `KUBECONFIG`, `DR_BUDDY_EXTRA_CA`, `DR_BUDDY_CONNECTIONS`, `DR_BUDDY_HTTP_HOSTS`,
-    /// `DR_BUDDY_HTTP_SECRETS`, `DR_BUDDY_DNS_RESOLVERS`.
+    /// `DR_BUDDY_HTTP_SECRETS`, `DR_BUDDY_DNS_RESOLVERS`, `DR_BUDDY_PROGRAMS`.
     pub actions: ActionSettings,
     /// `DR_BUDDY_WEB_TOKENS`: `antoine=…,mia=sha256:…`; the war room is off without.
     pub web_tokens: Vec<(PersonId, Digest)>,
@@ -214,7 +214,17 @@ fn actions(read: Read<'_>, wrong: &mut Vec<String>) -> ActionSettings {
             named: Connections::parse(&text("DR_BUDDY_CONNECTIONS"), read, wrong),
             extra_ca,
         },
+        exec: programs(read, wrong),
     }
+}
+
+/// The programs that steps may run; none unless told.
+fn programs(read: Read<'_>, wrong: &mut Vec<String>) -> ExecSettings {
+    let text = read("DR_BUDDY_PROGRAMS").unwrap_or_else(|| "{}".to_owned());
+    ExecSettings::parse(&text, read).unwrap_or_else(|faults| {
+        wrong.extend(faults.into_iter().map(|fault| format!("DR_BUDDY_PROGRAMS: {fault}")));
+        ExecSettings::default()
+    })
 }
 
 /// How Slack's requests come in: the secret of HTTP, the token of Socket Mode, or both.
@@ -354,9 +364,10 @@ mod tests {
             ("DR_BUDDY_HTTP_HOSTS", "api.example.com/path"),
             ("DR_BUDDY_HTTP_SECRETS", "status=0123456789abcdef"),
             ("DR_BUDDY_DNS_RESOLVERS", "one.one.one.one"),
+            ("DR_BUDDY_PROGRAMS", "{sh: /bin/sh}"),
         ])
         .unwrap_err();
-        assert_eq!(wrong.len(), 16, "{wrong:#?}");
+        assert_eq!(wrong.len(), 17, "{wrong:#?}");
         assert!(!wrong.join("\n").contains("0123456789abcdef"));
     }
 

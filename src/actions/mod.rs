@@ -7,6 +7,7 @@
 mod aws;
 mod connections;
 mod dns;
+mod exec;
 mod fence;
 mod http;
 mod human;
@@ -32,6 +33,7 @@ use crate::domain::time::Timestamp;
 pub use aws::{AwsCredentials, AwsLimits, AwsSettings};
 pub use connections::{Connections, Kept};
 pub use dns::DnsSettings;
+pub use exec::{ExecSettings, Program};
 pub use http::{HttpSecret, HttpSettings};
 pub use kube::KubeSettings;
 pub use policy::{aws_policy, kubernetes_roles};

@@ -13,9 +13,10 @@ use super::aws::{
 };
 use super::connections::Connections;
 use super::dns::{self, DnsSettings};
+use super::exec::{Exec, ExecSettings};
 use super::http::{Canary, Change, Check, HttpSettings};
 use super::human::Human;
-use super::kube::{KubeSettings, Restart, Scale};
+use super::kube::{KubeSettings, Object, Restart, Scale, SuspendCronJobs, Sync, WaitReady};
 use super::redis::{self, Drained};
 use super::simulated::{self, Pretend};
 use super::sql;
@@ -35,6 +36,8 @@ pub struct ActionSettings {
     pub dns: DnsSettings,
     /// Databases, by name.
     pub connections: Connections,
+    /// Programs that may be run.
+    pub exec: ExecSettings,
 }
 
 /// The implementations, by the names of [`crate::domain::action::all`].
@@ -75,7 +78,9 @@ fn people(name: &'static str, what: &'static str) -> (&'static str, Pair) {
 impl Actions {
     /// Connects to nothing: clients are made when they are needed.
     pub fn new(settings: ActionSettings) -> Self {
-        use simulated::{aurora, elasticache, http, kube, route53, secrets, services};
+        use simulated::{
+            aurora, elasticache, exec, http, kube, kube_state, route53, secrets, services,
+        };
         let on_aws = Arc::new(Aws::new(settings.aws));
         let (aws, clusters) = (|| Arc::clone(&on_aws), || settings.kube.clone());
         let databases = || settings.connections.clone();
@@ -133,6 +138,17 @@ impl Actions {
             line("secretsmanager.replace_host", ReplaceHost::new(aws()), secrets::ReplaceHost),
             line("k8s.scale", Scale::new(clusters()), kube::Scale),
             line("k8s.restart", Restart::new(clusters()), kube::Restart),
+            line("k8s.apply", Object::apply(clusters()), kube_state::APPLY),
+            line("k8s.patch", Object::patch(clusters()), kube_state::PATCH),
+            line(
+                "k8s.suspend_cronjobs",
+                SuspendCronJobs::new(clusters()),
+                kube_state::SUSPEND_CRONJOBS,
+            ),
+            line("k8s.wait_ready", WaitReady::new(clusters()), kube_state::WaitReady),
+            line("external_secrets.sync", Sync::new(clusters()), kube_state::SYNC),
+            line("exec.check", Exec::check(settings.exec.clone()), exec::Run),
+            line("exec", Exec::act(settings.exec), exec::Run),
             line("http.check", Check::new(settings.http.clone()), http::Check),
             line("http.canary", Canary::new(settings.http.clone()), http::Canary),
             line("http.request", Change::new(settings.http), http::REQUEST),
@@ -222,12 +238,17 @@ mod tests {
     fn every_action_that_changes_something_says_what_it_needs() {
         let actions = actions();
         // What these may do, the users and tokens of their own systems say, not AWS or Kubernetes.
-        let others = ["human.", "http.", "dns.", "sql.", "redis.", "bullmq."];
+        let others = ["human.", "http.", "dns.", "sql.", "redis.", "bullmq.", "exec"];
         for spec in action::all() {
             let needs = actions.real(spec.name).unwrap().permissions();
             let is_other = others.iter().any(|system| spec.name.starts_with(system));
-            let counts = [needs.look.is_empty(), needs.act.is_empty()];
-            assert_eq!(counts, [is_other; 2], "{}", spec.name);
+            let acts = !is_other && spec.danger != action::Danger::Reads;
+            assert_eq!(
+                (!needs.look.is_empty(), !needs.act.is_empty()),
+                (!is_other, acts),
+                "{}",
+                spec.name
+            );
         }
     }
 }

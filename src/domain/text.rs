@@ -6,7 +6,7 @@ use super::value::Localized;
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
-const OURS: [(&str, &[&str]); 77] = [
+const OURS: [(&str, &[&str]); 102] = [
     ("trouble.unreachable", &["what", "detail"]),
     ("trouble.refused", &["what", "detail"]),
     ("trouble.no_action", &["what"]),
@@ -84,6 +84,31 @@ const OURS: [(&str, &[&str]); 77] = [
     ("told.row", &["token"]),
     ("told.redis", &["role", "replicas", "lag"]),
     ("told.queues", &["left", "seen", "asked"]),
+    ("trouble.owned", &["owners"]),
+    ("trouble.other_namespace", &["what", "elsewhere", "namespace"]),
+    ("trouble.secret_values", &["what", "keys"]),
+    ("trouble.program_time", &["asked", "most"]),
+    ("trouble.program_unknown", &["what", "known"]),
+    ("trouble.program_missing", &["what", "path"]),
+    ("trouble.program_denied", &["what"]),
+    ("told.absent", &[]),
+    ("told.there", &[]),
+    ("told.created", &[]),
+    ("told.deleted", &[]),
+    ("told.as_wanted", &["what"]),
+    ("told.as_asked", &[]),
+    ("told.as_before", &[]),
+    ("told.differs", &["what", "count"]),
+    ("told.not_there", &["what"]),
+    ("told.suspended", &["what"]),
+    ("told.cronjobs", &["suspended", "total", "running"]),
+    ("told.synced_at", &["what"]),
+    ("told.after", &["at"]),
+    ("told.secret_ready", &["name", "at"]),
+    ("told.secret_not_ready", &["name", "at"]),
+    ("told.exited", &["program", "code", "seconds"]),
+    ("told.stopped", &["program", "seconds"]),
+    ("told.no_outcome", &[]),
 ];
 /// Longest word that is compared with names.
 const LONGEST_WORD: usize = 64;

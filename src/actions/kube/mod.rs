@@ -4,9 +4,19 @@
 //! kubeconfig's credential plugin runs then (on a blocking thread, never asking questions), so tokens are fresh and a
 //! changed kubeconfig is seen. kube's own retries are off, because they cover PATCH too.
 
+mod cronjobs;
+mod diff;
+mod edit;
+mod external_secrets;
+mod object;
+mod readiness;
+mod ready;
 mod restart;
 mod scale;
+mod served;
+mod shown;
 mod tally;
+mod wanted;
 mod workload;
 
 use std::error::Error;
@@ -21,7 +31,14 @@ use tokio::time::timeout;
 
 use crate::actions::params::{clip, put, request, unsafe_because};
 use crate::actions::{Action, Call, Happened, LookError, Probe};
+use crate::domain::text::told;
 
+use edit::{Owner, owners};
+
+pub(super) use cronjobs::SuspendCronJobs;
+pub(super) use external_secrets::Sync;
+pub(super) use object::Object;
+pub(super) use ready::WaitReady;
 pub(super) use restart::Restart;
 pub(super) use scale::Scale;
 
@@ -54,6 +71,8 @@ enum Trouble {
         /// Reason and message.
         detail: String,
     },
+    /// These fields belong to others (409), and nothing was taken from them.
+    Owned(Vec<Owner>),
     /// It may have been received.
     Unclear(String),
 }
@@ -69,6 +88,15 @@ impl Trouble {
             cause = error.source();
         }
         if let kube::Error::Api(status) = error {
+            let causes = status.details.iter().flat_map(|details| &details.causes);
+            let mut owned: Vec<Owner> = causes
+                .filter(|cause| cause.reason == "FieldManagerConflict")
+                .map(|cause| Owner::of(&cause.field, &cause.message))
+                .collect();
+            owned.sort();
+            if status.code == 409 && !owned.is_empty() {
+                return Self::Owned(owned);
+            }
             let detail = clip(&format!("{} {}", status.reason, status.message));
             return if (400..500).contains(&status.code) {
                 Self::Refused { code: status.code, detail }
@@ -83,6 +111,15 @@ impl Trouble {
         Self::Unclear(causes(error))
     }
 
+    /// The same, where the thing itself may be missing.
+    fn looking_for(self, cluster: &Cluster, what: &str, namespace: &str) -> LookError {
+        if let Self::Refused { code: code @ 404, .. } = self {
+            let detail = format!("{code}: there is no {what} in namespace {namespace}");
+            return LookError::Refused { system: cluster.system(), detail };
+        }
+        self.look(cluster)
+    }
+
     fn look(self, cluster: &Cluster) -> LookError {
         let system = cluster.system();
         match self {
@@ -90,6 +127,7 @@ impl Trouble {
                 LookError::Unreachable { system, detail }
             }
             Self::Refused { detail, .. } => LookError::Refused { system, detail },
+            Self::Owned(all) => unsafe_because(told("trouble.owned", &[&owners(&all)])),
         }
     }
 }
@@ -152,6 +190,19 @@ impl Cluster {
         let request = path
             .get(name, &kube::api::GetParams::default())
             .map_err(|error| Trouble::of(&kube::Error::BuildRequest(error)))?;
+        timeout(self.read, self.client.request(request))
+            .await
+            .map_err(|_| Trouble::Unclear("no answer in time".into()))?
+            .map_err(|error| Trouble::of(&error))
+    }
+
+    async fn list(
+        &self,
+        path: &kube::core::Request,
+        wanted: &kube::api::ListParams,
+    ) -> Result<Value, Trouble> {
+        let request =
+            path.list(wanted).map_err(|error| Trouble::of(&kube::Error::BuildRequest(error)))?;
         timeout(self.read, self.client.request(request))
             .await
             .map_err(|_| Trouble::Unclear("no answer in time".into()))?

@@ -127,7 +127,7 @@ impl Seen {
 }
 
 /// Compares instants, not texts: kubectl writes the local offset. What is not an instant is not late enough.
-fn is_at_least(then: &str, at: &str) -> bool {
+pub(super) fn is_at_least(then: &str, at: &str) -> bool {
     match (then.parse::<jiff::Timestamp>(), at.parse::<jiff::Timestamp>()) {
         (Ok(then), Ok(at)) => then >= at,
         _ => false,

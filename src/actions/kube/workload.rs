@@ -146,7 +146,7 @@ impl Seen {
     }
 }
 
-fn selector(object: &Value) -> Option<String> {
+pub(super) fn selector(object: &Value) -> Option<String> {
     let selector = object.pointer("/spec/selector")?.clone();
     let selector: k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector =
         serde_json::from_value(selector).ok()?;
@@ -166,17 +166,8 @@ impl Cluster {
         names: &[Name],
     ) -> Result<Vec<Seen>, LookError> {
         let all = names.iter().map(|name| async move {
-            let missing = |code| LookError::Refused {
-                system: self.system(),
-                detail: format!("{code}: there is no {name} in namespace {namespace}"),
-            };
-            self.see(namespace, name).await.map_err(|trouble| {
-                if let Trouble::Refused { code: code @ 404, .. } = trouble {
-                    missing(code)
-                } else {
-                    trouble.look(self)
-                }
-            })
+            let seen = self.see(namespace, name).await;
+            seen.map_err(|trouble| trouble.looking_for(self, &name.to_string(), namespace))
         });
         futures_util::future::try_join_all(all).await
     }

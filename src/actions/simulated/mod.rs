@@ -7,9 +7,11 @@
 pub(super) mod aurora;
 pub(super) mod dns;
 pub(super) mod elasticache;
+pub(super) mod exec;
 mod flip;
 pub(super) mod http;
 pub(super) mod kube;
+pub(super) mod kube_state;
 mod look;
 pub(super) mod redis;
 pub(super) mod route53;

@@ -6,6 +6,7 @@ mod aurora;
 mod capacity;
 mod dns;
 mod elasticache;
+mod exec;
 mod http;
 mod human;
 mod jobs;
@@ -77,7 +78,7 @@ pub fn find(name: &str) -> Option<&'static ActionSpec> {
 }
 
 /// The tables, in the order people read about them.
-const TABLES: [&[ActionSpec]; 13] = [
+const TABLES: [&[ActionSpec]; 14] = [
     aurora::ALL,
     elasticache::ALL,
     route53::ALL,
@@ -90,6 +91,7 @@ const TABLES: [&[ActionSpec]; 13] = [
     dns::ALL,
     sql::ALL,
     redis::ALL,
+    exec::ALL,
     human::ALL,
 ];
 

@@ -103,6 +103,7 @@ fn property(field: &Field, may_be_template: bool) -> Value {
         Shape::Flag => json!({"type": "boolean"}),
         Shape::Span => reference("span"),
         Shape::Any => json!({}),
+        Shape::Mapping => json!({"type": "object", "minProperties": 1}),
         Shape::Localized => reference("localized"),
         Shape::Id => reference("id"),
         Shape::Ids => list(reference("id")),

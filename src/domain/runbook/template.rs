@@ -96,6 +96,7 @@ pub fn fault(field: &Field, value: &Value) -> Option<String> {
         Shape::Flag => value.is_boolean(),
         Shape::Span => value.as_str().is_some_and(|text| Span::parse(text).is_ok()),
         Shape::Any => !value.is_null(),
+        Shape::Mapping => value.as_object().is_some_and(|map| !map.is_empty()),
         Shape::Localized => value.get("en").is_some_and(text) && value.get("fr").is_some_and(text),
         // No action has such a parameter; a test of the action table sees to it.
         Shape::Id

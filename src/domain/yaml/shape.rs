@@ -16,6 +16,8 @@ pub enum Shape {
     Span,
     /// Anything: a mapping, a list, a text … The action itself checks what is in it.
     Any,
+    /// A mapping of whatever an outside system understands. Only for parameters of actions.
+    Mapping,
     /// `{en: …, fr: …}`, both there and not empty.
     Localized,
     /// The id of something: lower-case letters, digits and `-`. Not for parameters of actions.
@@ -42,6 +44,7 @@ impl Shape {
             Self::Flag => "true or false",
             Self::Span => "a length of time such as 90s, 10m or 4h",
             Self::Any => "a value",
+            Self::Mapping => "a mapping that is not empty",
             Self::Localized => "a text in each language: {en: …, fr: …}",
             Self::Id => "an id: lower-case letters, digits and `-`",
             Self::Ids => "a list of ids",

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Step, is_accepted, is_failed, is_unknown};
 use crate::harness::{kube, kubelet};
 
-fn actions(kubeconfig: PathBuf) -> Actions {
+pub(super) fn actions(kubeconfig: PathBuf) -> Actions {
     let kube = KubeSettings {
         kubeconfig: Some(kubeconfig),
         whole: Duration::from_secs(10),
@@ -173,7 +173,7 @@ async fn a_patch_that_is_answered_with_503_is_sent_once_and_unknown() {
     assert_eq!(patches.load(std::sync::atomic::Ordering::SeqCst), 1);
 }
 
-fn pointing_at(address: &str) -> PathBuf {
+pub(super) fn pointing_at(address: &str) -> PathBuf {
     let text = format!(
         "apiVersion: v1\nkind: Config\nclusters: [{{name: c, cluster: {{server: 'http://{address}'}}}}]\n\
          users: [{{name: u, user: {{}}}}]\ncontexts: [{{name: eu, context: {{cluster: c, user: u}}}}]\n"

@@ -4,14 +4,20 @@
 mod aurora;
 mod contract;
 mod dns;
+mod exec;
+mod external_secrets;
 mod http;
 mod kube;
+mod kube_contract;
+mod kube_look;
+mod kube_objects;
 mod redis;
 mod request;
 mod route53;
 mod secrets;
 mod seeds;
 mod sql;
+mod tabletop;
 
 use std::sync::Arc;
 use std::time::Duration;

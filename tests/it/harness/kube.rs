@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::rbac::v1::{ClusterRole, RoleBinding};
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -48,6 +49,85 @@ impl Kube {
         let path = self.folder.join(format!("kubeconfig-{number}"));
         write_kubeconfig(&path, &self.folder, self.ports, contexts);
         path
+    }
+
+    /// A kubeconfig for somebody who holds these cluster roles of `deploy/kubernetes/rbac.yaml` in one namespace of both
+    /// servers, and nothing else.
+    pub(crate) async fn kubeconfig_of(&self, namespace: &str, roles: &[&str]) -> PathBuf {
+        let user = format!("dr-buddy-{namespace}-{}", roles.len());
+        let file = fs::read_to_string(super::repository().join("deploy/kubernetes/rbac.yaml"));
+        let file = file.expect("it is there");
+        for context in self.contexts {
+            let client = self.client(context).await;
+            for text in file.split("---").skip(1) {
+                let role: ClusterRole = serde_saphyr::from_str(text).expect("it is a role");
+                let name = role.metadata.name.clone().expect("it has a name");
+                let all: Api<ClusterRole> = Api::all(client.clone());
+                // Another test may have made it.
+                drop(all.create(&PostParams::default(), &role).await);
+                if !roles.contains(&name.as_str()) {
+                    continue;
+                }
+                let binding = serde_json::from_value(json!({
+                    "metadata": {"name": format!("{user}-{name}")},
+                    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+                    "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+                }));
+                let binding: RoleBinding = binding.expect("it is a binding");
+                let api: Api<RoleBinding> = Api::namespaced(client.clone(), namespace);
+                api.create(&PostParams::default(), &binding).await.expect("a binding");
+            }
+        }
+        let path = self.kubeconfig_named(&[("eu", "eu"), ("us", "us")]);
+        let text = fs::read_to_string(&path).expect("we wrote it");
+        let text =
+            text.replace("client-certificate:", &format!("as: '{user}', client-certificate:"));
+        fs::write(&path, text).expect("it can be written");
+        path
+    }
+
+    /// Everything of these kinds in a namespace of `eu`, as the server has it.
+    pub(crate) async fn everything(&self, namespace: &str) -> serde_json::Value {
+        let client = self.client("eu").await;
+        let mut all = serde_json::Map::new();
+        for path in [
+            "api/v1/namespaces/NS/configmaps",
+            "apis/apps/v1/namespaces/NS/deployments",
+            "apis/batch/v1beta1/namespaces/NS/cronjobs",
+        ] {
+            let path = format!("/{}", path.replace("NS", namespace));
+            let list: serde_json::Value = client.request(http_get(&path)).await.expect("a list");
+            for item in list["items"].as_array().expect("items") {
+                let name = item["metadata"]["name"].as_str().expect("a name");
+                all.insert(format!("{path}/{name}"), item.clone());
+            }
+        }
+        serde_json::Value::Object(all)
+    }
+
+    /// Creates an object of `eu` by the path of its collection, as `kubectl` does.
+    pub(crate) async fn create(&self, path: &str, object: &serde_json::Value) {
+        let request = axum::http::Request::post(format!("{path}?fieldManager=kubectl"))
+            .header("content-type", "application/json")
+            .body(object.to_string().into_bytes())
+            .expect("it is well formed");
+        let made = self.client("eu").await.request::<serde_json::Value>(request).await;
+        made.unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+
+    /// One object of `eu`, if it is there.
+    pub(crate) async fn object(&self, path: &str) -> Option<serde_json::Value> {
+        self.client("eu").await.request(http_get(path)).await.ok()
+    }
+
+    /// A merge patch of one object of `eu`, as another manager.
+    pub(crate) async fn merge(&self, path: &str, patch: &serde_json::Value) {
+        let request = axum::http::Request::patch(format!("{path}?fieldManager=argocd-controller"))
+            .header("content-type", "application/merge-patch+json")
+            .body(patch.to_string().into_bytes())
+            .expect("it is well formed");
+        let done = self.client("eu").await.request::<serde_json::Value>(request).await;
+        done.unwrap_or_else(|error| panic!("{path}: {error}"));
     }
 
     /// A tap before each server, `eu` and `us`, and a kubeconfig in which they stand for the servers.

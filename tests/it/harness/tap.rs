@@ -97,10 +97,13 @@ impl Tap {
     }
 }
 
-/// The action's name, as each of AWS's protocols says it.
+/// The action's name, as each of AWS's protocols says it; a dry run of Kubernetes is a `try`.
 fn name_of(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> String {
     if let Some(target) = headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
         return target.rsplit('.').next().unwrap_or(target).to_owned();
+    }
+    if uri.query().is_some_and(|query| query.contains("dryRun=All")) {
+        return format!("try {method} {}", uri.path());
     }
     let form = std::str::from_utf8(body).unwrap_or_default();
     form.split('&')
