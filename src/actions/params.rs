@@ -83,6 +83,14 @@ pub(super) fn put(facts: &mut Map<String, Value>, name: &str, value: Option<impl
     }
 }
 
+/// A JSON object with one more part.
+pub(super) fn also(mut object: Value, name: &str, part: impl Into<Value>) -> Value {
+    if let Value::Object(parts) = &mut object {
+        parts.insert(name.to_owned(), part.into());
+    }
+    object
+}
+
 /// Nothing was sent.
 pub(super) fn failed(error: LookError) -> Outcome {
     Outcome::Failed { error }

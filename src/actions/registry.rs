@@ -60,107 +60,104 @@ struct Pair {
 }
 
 /// An action and its stand-in.
-fn line(
-    name: &'static str,
-    real: impl Action + 'static,
-    pretend: impl Pretend + 'static,
-) -> (&'static str, Pair) {
+fn line(name: &'static str, real: impl Action + 'static, pretend: impl Pretend + 'static) -> Line {
     let pretended = Arc::new(simulated::of(name, pretend));
     (name, Pair { real: Arc::new(real), pretended })
 }
 
 /// What people do is the same in a tabletop.
-fn people(name: &'static str, what: &'static str) -> (&'static str, Pair) {
+fn people(name: &'static str, what: &'static str) -> Line {
     let human: Arc<dyn Action> = Arc::new(Human { what });
     (name, Pair { real: Arc::clone(&human), pretended: human })
+}
+
+/// A name, what does it, and what pretends it.
+type Line = (&'static str, Pair);
+
+/// What keeps data at AWS.
+fn stores(on: &Arc<Aws>) -> Vec<Line> {
+    use simulated::{aurora, elasticache, secrets};
+    let aws = || Arc::clone(on);
+    vec![
+        line("aurora.failover", Aurora::failover(aws()), aurora::Move { lossy: true }),
+        line("aurora.switchover", Aurora::switchover(aws()), aurora::Move { lossy: false }),
+        line("aurora.detach", Detach::action(aws()), aurora::DETACH),
+        line("rds.promote_read_replica", PromoteReplica::action(aws()), aurora::PROMOTE_REPLICA),
+        line(
+            "elasticache.failover_global",
+            FailoverGlobal::action(aws()),
+            elasticache::FAILOVER_GLOBAL,
+        ),
+        line("elasticache.detach", DetachGroup::action(aws()), elasticache::DETACH),
+        line("elasticache.promote", Promote::action(aws()), elasticache::PROMOTE),
+        line(
+            "secretsmanager.promote_replica",
+            PromoteSecret::action(aws()),
+            secrets::PROMOTE_REPLICA,
+        ),
+        line("secretsmanager.replace_host", ReplaceHost::new(aws()), secrets::ReplaceHost),
+    ]
+}
+
+/// Traffic, room and the rest at AWS.
+fn services(on: &Arc<Aws>) -> Vec<Line> {
+    use simulated::{route53, services};
+    let aws = || Arc::clone(on);
+    vec![
+        line("route53.latch", Latch::action(aws()), route53::LATCH),
+        line("arc.set_routing_control", SetRoutingControl::action(aws()), route53::ROUTING_CONTROL),
+        line("s3.set_replication", SetReplication::action(aws()), services::SET_REPLICATION),
+        line("s3.backfill", Backfill::action(aws()), services::BACKFILL),
+        line("s3.put_policy", PutPolicy::action(aws()), services::PUT_POLICY),
+        line("eks.scale_nodes", ScaleNodes::action(aws()), services::SCALE_NODES),
+        line("alb.reserve_capacity", ReserveCapacity::action(aws()), services::RESERVE_CAPACITY),
+        line("ec2.close_security_group", CloseGroup::action(aws()), services::CLOSE_GROUP),
+        line("cloudwatch.set_alarm", SetAlarm::action(aws()), services::SET_ALARM),
+        line("ssm.start_automation", StartAutomation::action(aws()), services::START_AUTOMATION),
+        line("fis.start_experiment", StartExperiment::action(aws()), services::START_EXPERIMENT),
+        line("route53.pin", Pin::action(aws()), route53::Pin),
+        line("route53.swap_roles", SwapRoles::action(aws()), route53::SWAP_ROLES),
+        line("route53.set_ttl", SetTtl::action(aws()), route53::SET_TTL),
+    ]
+}
+
+/// Clusters, programs, endpoints, databases, people.
+fn elsewhere(settings: ActionSettings) -> Vec<Line> {
+    use simulated::{exec, http, kube, kube_state};
+    let (clusters, databases) = (|| settings.kube.clone(), || settings.connections.clone());
+    vec![
+        line("k8s.scale", Scale::new(clusters()), kube::Scale),
+        line("k8s.restart", Restart::new(clusters()), kube::Restart),
+        line("k8s.apply", Object::apply(clusters()), kube_state::APPLY),
+        line("k8s.patch", Object::patch(clusters()), kube_state::PATCH),
+        line(
+            "k8s.suspend_cronjobs",
+            SuspendCronJobs::new(clusters()),
+            kube_state::SUSPEND_CRONJOBS,
+        ),
+        line("k8s.wait_ready", WaitReady::new(clusters()), kube_state::WaitReady),
+        line("external_secrets.sync", Sync::new(clusters()), kube_state::SYNC),
+        line("exec.check", Exec::check(settings.exec.clone()), exec::Run),
+        line("exec", Exec::act(settings.exec), exec::Run),
+        line("http.check", Check::new(settings.http.clone()), http::Check),
+        line("http.canary", Canary::new(settings.http.clone()), http::Canary),
+        line("http.request", Change::new(settings.http), http::REQUEST),
+        line("dns.check", dns::Check::action(settings.dns), simulated::dns::CHECK),
+        line("sql.check", sql::Check::action(databases()), simulated::sql::CHECK),
+        line("sql.canary", sql::Canary::new(databases()), simulated::sql::CANARY),
+        line("redis.check", redis::Check::action(databases()), simulated::redis::CHECK),
+        line("bullmq.drained", Drained::action(databases()), simulated::redis::DRAINED),
+        people("human.task", "task"),
+        people("human.decide", "decide"),
+    ]
 }
 
 impl Actions {
     /// Connects to nothing: clients are made when they are needed.
     pub fn new(settings: ActionSettings) -> Self {
-        use simulated::{
-            aurora, elasticache, exec, http, kube, kube_state, route53, secrets, services,
-        };
-        let on_aws = Arc::new(Aws::new(settings.aws));
-        let (aws, clusters) = (|| Arc::clone(&on_aws), || settings.kube.clone());
-        let databases = || settings.connections.clone();
-        let all = BTreeMap::from([
-            line("aurora.failover", Aurora::failover(aws()), aurora::Move { lossy: true }),
-            line("aurora.switchover", Aurora::switchover(aws()), aurora::Move { lossy: false }),
-            line("aurora.detach", Detach::action(aws()), aurora::DETACH),
-            line(
-                "rds.promote_read_replica",
-                PromoteReplica::action(aws()),
-                aurora::PROMOTE_REPLICA,
-            ),
-            line(
-                "elasticache.failover_global",
-                FailoverGlobal::action(aws()),
-                elasticache::FAILOVER_GLOBAL,
-            ),
-            line("elasticache.detach", DetachGroup::action(aws()), elasticache::DETACH),
-            line("elasticache.promote", Promote::action(aws()), elasticache::PROMOTE),
-            line("route53.latch", Latch::action(aws()), route53::LATCH),
-            line(
-                "arc.set_routing_control",
-                SetRoutingControl::action(aws()),
-                route53::ROUTING_CONTROL,
-            ),
-            line(
-                "secretsmanager.promote_replica",
-                PromoteSecret::action(aws()),
-                secrets::PROMOTE_REPLICA,
-            ),
-            line("s3.set_replication", SetReplication::action(aws()), services::SET_REPLICATION),
-            line("s3.backfill", Backfill::action(aws()), services::BACKFILL),
-            line("s3.put_policy", PutPolicy::action(aws()), services::PUT_POLICY),
-            line("eks.scale_nodes", ScaleNodes::action(aws()), services::SCALE_NODES),
-            line(
-                "alb.reserve_capacity",
-                ReserveCapacity::action(aws()),
-                services::RESERVE_CAPACITY,
-            ),
-            line("ec2.close_security_group", CloseGroup::action(aws()), services::CLOSE_GROUP),
-            line("cloudwatch.set_alarm", SetAlarm::action(aws()), services::SET_ALARM),
-            line(
-                "ssm.start_automation",
-                StartAutomation::action(aws()),
-                services::START_AUTOMATION,
-            ),
-            line(
-                "fis.start_experiment",
-                StartExperiment::action(aws()),
-                services::START_EXPERIMENT,
-            ),
-            line("route53.pin", Pin::action(aws()), route53::Pin),
-            line("route53.swap_roles", SwapRoles::action(aws()), route53::SWAP_ROLES),
-            line("route53.set_ttl", SetTtl::action(aws()), route53::SET_TTL),
-            line("secretsmanager.replace_host", ReplaceHost::new(aws()), secrets::ReplaceHost),
-            line("k8s.scale", Scale::new(clusters()), kube::Scale),
-            line("k8s.restart", Restart::new(clusters()), kube::Restart),
-            line("k8s.apply", Object::apply(clusters()), kube_state::APPLY),
-            line("k8s.patch", Object::patch(clusters()), kube_state::PATCH),
-            line(
-                "k8s.suspend_cronjobs",
-                SuspendCronJobs::new(clusters()),
-                kube_state::SUSPEND_CRONJOBS,
-            ),
-            line("k8s.wait_ready", WaitReady::new(clusters()), kube_state::WaitReady),
-            line("external_secrets.sync", Sync::new(clusters()), kube_state::SYNC),
-            line("exec.check", Exec::check(settings.exec.clone()), exec::Run),
-            line("exec", Exec::act(settings.exec), exec::Run),
-            line("http.check", Check::new(settings.http.clone()), http::Check),
-            line("http.canary", Canary::new(settings.http.clone()), http::Canary),
-            line("http.request", Change::new(settings.http), http::REQUEST),
-            line("dns.check", dns::Check::action(settings.dns), simulated::dns::CHECK),
-            line("sql.check", sql::Check::action(databases()), simulated::sql::CHECK),
-            line("sql.canary", sql::Canary::new(databases()), simulated::sql::CANARY),
-            line("redis.check", redis::Check::action(databases()), simulated::redis::CHECK),
-            line("bullmq.drained", Drained::action(databases()), simulated::redis::DRAINED),
-            people("human.task", "task"),
-            people("human.decide", "decide"),
-        ]);
-        Self { all }
+        let aws = Arc::new(Aws::new(settings.aws.clone()));
+        let all = stores(&aws).into_iter().chain(services(&aws)).chain(elsewhere(settings));
+        Self { all: all.collect() }
     }
 
     /// These as the real ones, and no others.

@@ -11,7 +11,7 @@ use super::lever::Request;
 use super::setting::{Seen, Set, Setting};
 use super::wire::{Answer, Ask};
 use super::{Aws, Failure, Purpose};
-use crate::actions::params::{texts, unsafe_because};
+use crate::actions::params::{also, texts, unsafe_because};
 use crate::actions::{Call, LookError, Permission, Permissions};
 
 /// Switches routing controls on and off, all in one call.
@@ -129,9 +129,7 @@ impl Setting for SetRoutingControl {
         let with = json!({"UpdateRoutingControlStateEntries": entries});
         let (answer, region) =
             rotate(aws, Purpose::Act, &endpoints, Self::OPERATION, &with).await?;
-        let mut evidence = answer.evidence();
-        evidence["endpoint"] = json!(region);
-        Ok(evidence)
+        Ok(also(answer.evidence(), "endpoint", region))
     }
 
     fn permissions(&self) -> Permissions {

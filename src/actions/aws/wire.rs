@@ -1,5 +1,5 @@
 //! Signed requests to the services whose SDK crates cost more to build than the few calls we make there: S3's documents
-//! (which must come back byte for byte), EC2, EKS, ELBv2, SSM, IAM.
+//! (which must come back byte for byte), EC2, EKS, load balancers, SSM, IAM.
 //!
 //! Signed by `aws-sigv4` with the credentials, endpoint and limits of the SDK's clients, and told apart the same way
 //! ([`Failure`]): what was answered with a code is refused, everything after the connection is unclear. Reading may be
@@ -66,7 +66,7 @@ impl Ask {
         }
     }
 
-    /// A call of the query protocol: EC2, ELBv2, IAM.
+    /// A call of the query protocol: EC2, load balancers, IAM.
     pub(super) fn form(
         service: &'static str,
         version: &str,

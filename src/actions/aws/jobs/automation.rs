@@ -9,7 +9,7 @@ use crate::actions::aws::job::{Asked, Job, Running};
 use crate::actions::aws::lever::Request;
 use crate::actions::aws::wire::Ask;
 use crate::actions::aws::{ANYTHING, Aws, Failure, Purpose};
-use crate::actions::params::{optional_text, text, texts, unsafe_because};
+use crate::actions::params::{also, optional_text, text, texts, unsafe_because};
 use crate::actions::{Call, LookError, Permission, Permissions};
 use crate::domain::run::preview::Remark;
 
@@ -99,19 +99,15 @@ impl Job for StartAutomation {
         let with = if let Some(id) = &asked.stop {
             json!({"AutomationExecutionId": id, "Type": "Cancel"})
         } else {
-            let mut with = asked.input.clone();
-            with["ClientToken"] = json!(asked.token);
-            with["Tags"] = json!([{"Key": tag(&asked.token), "Value": "started"}]);
-            with
+            let with = also(asked.input.clone(), "ClientToken", asked.token.clone());
+            also(with, "Tags", json!([{"Key": tag(&asked.token), "Value": "started"}]))
         };
         let target = format!("AmazonSSM.{}", request.operation);
         let ask = Ask::json("ssm", "1.1", &request.region, &target, &with);
         let answer = aws.ask(Purpose::Act, &ask).await?;
-        let mut evidence = answer.evidence();
         // An answer that cannot be read is still an answer: it was taken.
         let id = answer.json().ok().and_then(|said| said.get("AutomationExecutionId").cloned());
-        evidence["execution"] = id.unwrap_or_default();
-        Ok(evidence)
+        Ok(also(answer.evidence(), "execution", id.unwrap_or_default()))
     }
 
     fn is_over(&self, status: &str) -> Option<bool> {

@@ -10,7 +10,7 @@ use crate::actions::aws::job::{Asked, Job, Running};
 use crate::actions::aws::lever::Request;
 use crate::actions::aws::wire::Ask;
 use crate::actions::aws::{ANYTHING, Aws, Failure, Purpose};
-use crate::actions::params::{text, unsafe_because};
+use crate::actions::params::{also, text, unsafe_because};
 use crate::actions::{Call, LookError, Permission, Permissions};
 use crate::domain::run::preview::Remark;
 
@@ -87,18 +87,15 @@ impl Job for StartExperiment {
         let ask = if let Some(id) = &asked.stop {
             Ask::rest("fis", &request.region, Method::DELETE, &format!("/experiments/{id}"))
         } else {
-            let mut body = asked.input.clone();
-            body["clientToken"] = json!(asked.token);
-            body["tags"] = json!({TAG: asked.token});
+            let body = also(asked.input.clone(), "clientToken", asked.token.clone());
+            let body = also(body, "tags", json!({TAG: asked.token}));
             Ask::rest("fis", &request.region, Method::POST, "/experiments")
                 .header("content-type", "application/json")
                 .body(body.to_string())
         };
         let answer = aws.ask(Purpose::Act, &ask).await?;
-        let mut evidence = answer.evidence();
         let id = answer.json().ok().and_then(|said| said.pointer("/experiment/id").cloned());
-        evidence["experiment"] = id.unwrap_or_default();
-        Ok(evidence)
+        Ok(also(answer.evidence(), "experiment", id.unwrap_or_default()))
     }
 
     fn is_over(&self, status: &str) -> Option<bool> {

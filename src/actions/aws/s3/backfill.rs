@@ -12,7 +12,7 @@ use crate::actions::aws::job::{Asked, Job, Running};
 use crate::actions::aws::lever::Request;
 use crate::actions::aws::wire::Ask;
 use crate::actions::aws::{ANYTHING, Aws, Failure, Purpose};
-use crate::actions::params::{text, unsafe_because};
+use crate::actions::params::{also, text, unsafe_because};
 use crate::actions::{Call, LookError, Permission, Permissions};
 use crate::domain::run::preview::Remark;
 
@@ -141,9 +141,7 @@ impl Job for Backfill {
         let document = create(&request.parameters, &request.account);
         let create = ask(&request.region, &request.account, Method::POST, JOBS).body(document);
         let answer = aws.ask(Purpose::Act, &create).await?;
-        let mut evidence = answer.evidence();
-        evidence["job"] = json!(answer.text("JobId"));
-        Ok(evidence)
+        Ok(also(answer.evidence(), "job", answer.text("JobId")))
     }
 
     fn is_over(&self, status: &str) -> Option<bool> {

@@ -71,15 +71,15 @@ impl Setting for PutPolicy {
 
     fn to(&self, call: &Call<'_>, seen: &Seen) -> Result<Value, LookError> {
         let (sid, statement) = wanted(call)?;
-        let mut policy: Value = match seen.now.as_str() {
+        let mut policy: Map<String, Value> = match seen.now.as_str() {
             Some(text) => serde_json::from_str(text)
                 .map_err(|_| unsafe_because("the bucket's policy is not JSON: nothing is sent"))?,
-            None => json!({"Version": "2012-10-17", "Statement": []}),
+            None => Map::from_iter([("Version".to_owned(), json!("2012-10-17"))]),
         };
         let mut all = statements(&seen.now);
         all.insert(sid, statement);
-        policy["Statement"] = all.into_iter().map(|(_, one)| one).collect();
-        Ok(json!(policy.to_string()))
+        policy.insert("Statement".to_owned(), all.into_iter().map(|(_, one)| one).collect());
+        Ok(json!(Value::Object(policy).to_string()))
     }
 
     fn is_same(&self, one: &Value, other: &Value) -> bool {
