@@ -21,35 +21,46 @@ pub(in crate::actions) struct SetRoutingControl;
 /// One endpoint cannot answer just now; nothing was done.
 const ELSEWHERE: &str = "EndpointTemporarilyUnavailableException";
 
-/// `us-east-1=https://…`, each endpoint once, starting with another one each time.
-fn endpoints<'a>(all: &[&'a str], start: u128) -> Result<Vec<(&'a str, &'a str)>, LookError> {
+/// `us-east-1=https://…`, each once, at each attempt starting with another one. Only AWS's own names: who we are goes
+/// there.
+fn endpoints<'a>(
+    aws: &Aws,
+    call: &Call<'_>,
+    all: &[&'a str],
+) -> Result<Vec<(&'a str, &'a str)>, LookError> {
     let part = |one: &&'a str| {
-        one.split_once('=').filter(|(_, url)| url.starts_with("http")).ok_or_else(|| {
+        let (region, url) = one.split_once('=').ok_or_else(|| {
             unsafe_because(format!("`{one}` is no endpoint: write `REGION=https://…`"))
-        })
+        })?;
+        let host = url.strip_prefix("https://").and_then(|rest| rest.split('/').next());
+        let suffix = format!(".route53-recovery-cluster.{region}.amazonaws.com");
+        if aws.is_elsewhere() || host.is_some_and(|host| host.ends_with(&suffix)) {
+            return Ok((region, url));
+        }
+        Err(unsafe_because(format!("`{url}` is no endpoint of a cluster in {region}")))
     };
     let mut parts = all.iter().map(part).collect::<Result<Vec<_>, _>>()?;
-    let start = start % (parts.len().max(1) as u128);
+    let start =
+        call.token.as_u128().wrapping_add(call.attempt.into()) % (parts.len().max(1) as u128);
     parts.rotate_left(usize::try_from(start).unwrap_or_default());
     Ok(parts)
 }
 
-/// Asks the endpoints until one answers.
+/// Asks the endpoints until one answers, and leaves that one in front.
 async fn rotate(
     aws: &Aws,
     purpose: Purpose,
-    endpoints: &[(&str, &str)],
+    endpoints: &mut [(&str, &str)],
     operation: &str,
     with: &Value,
-) -> Result<(Answer, String), Failure> {
+) -> Result<Answer, Failure> {
     let mut last = Failure::NotConnected("no endpoint is named".into());
-    for (region, url) in endpoints {
-        let ask = {
-            let target = format!("ToggleCustomerAPI.{operation}");
-            Ask::json("route53-recovery-cluster", "1.0", region, &target, with).only_at(url)
-        };
+    for _ in 0..endpoints.len() {
+        let Some((region, url)) = endpoints.first().copied() else { break };
+        let target = format!("ToggleCustomerAPI.{operation}");
+        let ask = Ask::json("route53-recovery-cluster", "1.0", region, &target, with).only_at(url);
         last = match aws.ask(purpose, &ask).await {
-            Ok(answer) => return Ok((answer, (*region).to_owned())),
+            Ok(answer) => return Ok(answer),
             Err(failure) => failure,
         };
         let goes_on = match (&last, purpose) {
@@ -60,8 +71,18 @@ async fn rotate(
         if !goes_on {
             break;
         }
+        endpoints.rotate_left(1);
     }
     Err(last)
+}
+
+/// Refuses a control of another account.
+fn ours<'a>(call: &Call<'_>, control: &'a str) -> Result<&'a str, LookError> {
+    let start = format!("arn:aws:route53-recovery-control::{}:", call.environment.account);
+    if control.starts_with(&start) {
+        return Ok(control);
+    }
+    Err(unsafe_because(format!("`{control}` is no routing control of this account")))
 }
 
 #[async_trait]
@@ -82,13 +103,13 @@ impl Setting for SetRoutingControl {
 
     async fn read(&self, aws: &Aws, call: &Call<'_>) -> Result<Seen, LookError> {
         let all = texts(call, "endpoints")?;
-        let endpoints = endpoints(&all, call.token.as_u128())?;
+        let mut endpoints = endpoints(aws, call, &all)?;
         let mut now = Map::new();
         for control in texts(call, "on")?.into_iter().chain(texts(call, "off")?) {
-            let with = json!({"RoutingControlArn": control});
-            let asked =
-                rotate(aws, Purpose::Look, &endpoints, "GetRoutingControlState", &with).await;
-            let answer = asked.and_then(|(answer, _)| answer.json());
+            let with = json!({"RoutingControlArn": ours(call, control)?});
+            let look = "GetRoutingControlState";
+            let asked = rotate(aws, Purpose::Look, &mut endpoints, look, &with).await;
+            let answer = asked.and_then(|answer| answer.json());
             let answer =
                 answer.map_err(|failure| failure.look("route53-recovery-cluster".into()))?;
             let state = answer.get("RoutingControlState").cloned().unwrap_or_default();
@@ -122,13 +143,12 @@ impl Setting for SetRoutingControl {
         let set = &request.parameters;
         let all = set.of.get("endpoints").and_then(Value::as_array);
         let all: Vec<&str> = all.into_iter().flatten().filter_map(Value::as_str).collect();
-        let endpoints =
-            endpoints(&all, call.token.as_u128()).map_err(|why| Failure::not_sent(&why))?;
+        let mut endpoints = endpoints(aws, call, &all).map_err(|why| Failure::not_sent(&why))?;
         let entry = |(arn, state): (&String, &Value)| json!({"RoutingControlArn": arn, "RoutingControlState": state});
         let entries: Vec<Value> = set.to.as_object().into_iter().flatten().map(entry).collect();
         let with = json!({"UpdateRoutingControlStateEntries": entries});
-        let (answer, region) =
-            rotate(aws, Purpose::Act, &endpoints, Self::OPERATION, &with).await?;
+        let answer = rotate(aws, Purpose::Act, &mut endpoints, Self::OPERATION, &with).await?;
+        let region = endpoints.first().map_or("unknown", |(region, _)| *region);
         Ok(also(answer.evidence(), "endpoint", region))
     }
 

@@ -43,6 +43,7 @@ const THROTTLED: &[&str] = &[
     "RequestLimitExceeded",
     "SlowDown",
     "PriorRequestNotComplete",
+    "EndpointTemporarilyUnavailableException",
 ];
 
 /// Codes that speak of an earlier call of ours: whether the step's effect is there is for the probe to say.

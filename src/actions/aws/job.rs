@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::lever::{Lever, Pulled, Request, Wanted, saved};
 use super::{Aws, Failure};
-use crate::actions::params::{text, unsafe_because};
+use crate::actions::params::{also, clip, text, unsafe_because};
 use crate::actions::{Call, Happened, LookError, Permissions};
 use crate::domain::run::preview::{Change, Direction, Remark};
 use crate::domain::text::told;
@@ -43,7 +43,7 @@ pub(in crate::actions) trait Job:
     fn input(&self, call: &Call<'_>) -> Result<(String, Value), LookError>;
 
     /// Refuses what would not run, and tells what is known of it beforehand.
-    async fn ready(&self, aws: &Aws, call: &Call<'_>) -> Result<Vec<Remark>, LookError>;
+    async fn ready(&self, aws: &Aws, call: &Call<'_>) -> Result<Ready, LookError>;
 
     /// What was started with this token.
     async fn find(
@@ -61,11 +61,31 @@ pub(in crate::actions) trait Job:
         "running".into()
     }
 
+    /// Whether it is being stopped, where it can be.
+    fn is_stopping(&self, _status: &str) -> bool {
+        false
+    }
+
+    /// Whether it was stopped before its end, where it can be.
+    fn is_stopped(&self, _status: &str) -> bool {
+        false
+    }
+
     /// Whether this status is an end; `None` of words we do not know.
     fn is_over(&self, status: &str) -> Option<bool>;
 
     /// What it needs, apart for looking and for doing.
     fn permissions(&self) -> Permissions;
+}
+
+/// What is known before a start.
+#[derive(Debug, Default)]
+pub(in crate::actions) struct Ready {
+    pub(super) remarks: Vec<Remark>,
+    /// Sent as well, so that it is what was shown: the version that is the default one now.
+    pub(super) also: Map<String, Value>,
+    /// Not sent, but another value voids the approval: what a template does.
+    pub(super) bound: Map<String, Value>,
 }
 
 /// Something that was started.
@@ -92,7 +112,7 @@ pub(in crate::actions) struct Asked {
 #[derive(Debug)]
 pub(in crate::actions) struct Sight {
     running: Option<Running>,
-    remarks: Vec<Remark>,
+    ready: Ready,
 }
 
 /// A job as a lever.
@@ -137,15 +157,17 @@ impl<J: Job> Lever for Start<J> {
     ) -> Result<Sight, LookError> {
         let token = Self::token(call, asked)?;
         let running = self.0.find(aws, call, &token).await?;
-        let remarks = match asked {
+        let ready = match asked {
             None if call.direction == Direction::Do => self.0.ready(aws, call).await?,
-            None | Some(_) => vec![],
+            None | Some(_) => Ready::default(),
         };
-        Ok(Sight { running, remarks })
+        Ok(Sight { running, ready })
     }
 
     fn wanted(&self, call: &Call<'_>, sight: &Sight) -> Result<Wanted<Asked>, LookError> {
         let (name, input) = self.0.input(call)?;
+        let sent = sight.ready.also.iter();
+        let input = sent.fold(input, |input, (name, part)| also(input, name, part.clone()));
         let status = sight.running.as_ref().map(|running| running.status.clone());
         let now = status.clone().unwrap_or_else(|| "-".to_owned());
         let (parameters, after) = match (call.direction, J::STOP, &sight.running) {
@@ -168,11 +190,20 @@ impl<J: Job> Lever for Start<J> {
             }
         };
         let change = Change { what: name.clone(), now, after };
+        // What it is started with, and what that will do: an approval is of these too.
+        let told = parameters.input.as_object().into_iter().flatten().chain(&sight.ready.bound);
+        let told = told.map(|(what, value)| Change {
+            what: what.clone(),
+            now: "-".to_owned(),
+            after: clip(&value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)),
+        });
+        let mut binding = sight.ready.bound.clone();
+        binding.insert("input".to_owned(), parameters.input.clone());
         Ok(Wanted {
             on: format!("of {name}"),
-            binding: Map::from_iter([("input".to_owned(), parameters.input.clone())]),
-            changes: vec![change],
-            remarks: sight.remarks.clone(),
+            binding,
+            changes: std::iter::once(change).chain(told).collect(),
+            remarks: sight.ready.remarks.clone(),
             parameters,
         })
     }
@@ -193,17 +224,17 @@ impl<J: Job> Lever for Start<J> {
     }
 
     fn happened(&self, sight: &Sight, asked: &Asked) -> Happened {
-        let over = sight.running.as_ref().map(|running| self.0.is_over(&running.status));
-        match (over, &asked.stop) {
-            (None, None) => Happened::Never,
-            (Some(Some(true)), _) => Happened::Done,
-            (Some(Some(false)), None) => Happened::Running,
-            // Asked to stop and still going: it may be stopping.
-            (Some(Some(false)), Some(_)) => match sight.running.as_ref() {
-                Some(running) if running.status.contains("stopping") => Happened::Running,
-                Some(_) | None => Happened::Never,
-            },
-            (None, Some(_)) | (Some(None), _) => Happened::Unknown,
+        let status = sight.running.as_ref().map(|running| running.status.as_str());
+        let over = status.map(|status| self.0.is_over(status));
+        match (status, over, &asked.stop) {
+            (None, _, None) => Happened::Never,
+            (Some(_), Some(Some(true)), None) => Happened::Done,
+            (Some(_), Some(Some(false)), None) => Happened::Running,
+            (Some(status), _, Some(_)) if self.0.is_stopped(status) => Happened::Done,
+            (Some(status), _, Some(_)) if self.0.is_stopping(status) => Happened::Running,
+            (Some(_), Some(Some(false)), Some(_)) => Happened::Never,
+            // Also what ended by itself before it was stopped.
+            (None | Some(_), _, _) => Happened::Unknown,
         }
     }
 

@@ -37,16 +37,15 @@ impl Setting for ReserveCapacity {
         let system = format!("elasticloadbalancing in {region}");
         let with = [("LoadBalancerArn".to_owned(), text(call, "load_balancer")?.to_owned())];
         let ask = ask(&region, "DescribeCapacityReservation", &with);
-        let answer = aws.ask(Purpose::Look, &ask).await.map_err(|failure| failure.look(system))?;
+        let answer = aws.ask(Purpose::Look, &ask).await;
+        let answer = answer.map_err(|failure| failure.look(system.clone()))?;
+        let unreadable = |_| Failure::Unclear("an answer that is not XML".into()).look(system);
+        let xml = Document::parse(&answer.body).map_err(unreadable)?;
         let units = answer.text("CapacityUnits").and_then(|text| text.parse::<u64>().ok());
-        let states: Vec<String> = Document::parse(&answer.body).ok().map_or_else(Vec::new, |xml| {
-            let states = xml.descendants().filter(|node| node.tag_name().name() == "Code");
-            states.filter_map(|node| node.text().map(ToOwned::to_owned)).collect()
-        });
-        let is_settled = match states.as_slice() {
-            all if all.iter().any(|one| one == "failed") => None,
-            all => Some(all.iter().all(|one| one == "provisioned")),
-        };
+        let states = xml.descendants().filter(|node| node.tag_name().name() == "Code");
+        let states: Vec<&str> = states.filter_map(|node| node.text()).collect();
+        // What failed is settled too: it can be asked for again, or given back.
+        let is_settled = Some(states.iter().all(|one| ["provisioned", "failed"].contains(one)));
         let facts = Map::from_iter([("zones".to_owned(), json!(states))]);
         Ok(Seen { now: json!(units.unwrap_or(0)), is_settled, facts, line: None })
     }

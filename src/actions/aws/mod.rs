@@ -131,6 +131,11 @@ impl Aws {
         Self { settings, base: OnceCell::new(), web: OnceLock::new() }
     }
 
+    /// Whether the settings send us to an emulator or a proxy.
+    fn is_elsewhere(&self) -> bool {
+        self.settings.endpoint_url.is_some()
+    }
+
     async fn base(&self) -> &SdkConfig {
         self.base.get_or_init(|| Box::pin(self.load())).await
     }

@@ -18,6 +18,15 @@ use crate::domain::run::preview::Remark;
 #[derive(Debug, Default)]
 pub(in crate::actions) struct ScaleNodes;
 
+/// Names stand in a path: whatever would lead elsewhere is refused.
+fn plain(name: &str) -> Result<&str, LookError> {
+    let is_plain = |one: char| one.is_ascii_alphanumeric() || "_-".contains(one);
+    if name.chars().all(is_plain) {
+        return Ok(name);
+    }
+    Err(unsafe_because(format!("`{name}` is no name: letters, digits, _ and -")))
+}
+
 #[async_trait]
 impl Setting for ScaleNodes {
     const SERVICE: &'static str = "eks";
@@ -27,7 +36,7 @@ impl Setting for ScaleNodes {
 
     async fn read(&self, aws: &Aws, call: &Call<'_>) -> Result<Seen, LookError> {
         let region = text(call, "region")?;
-        let (cluster, group) = (text(call, "cluster")?, text(call, "nodegroup")?);
+        let (cluster, group) = (plain(text(call, "cluster")?)?, plain(text(call, "nodegroup")?)?);
         let path = format!("/clusters/{cluster}/node-groups/{group}");
         let ask = Ask::rest("eks", region, Method::GET, &path);
         let answer = aws.ask(Purpose::Look, &ask).await.and_then(|answer| answer.json());

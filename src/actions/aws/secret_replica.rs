@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::lever::Request;
 use super::setting::{Seen, Set, Setting};
 use super::{Aws, Failure, Purpose};
+use crate::actions::fence::arn_inside;
 use crate::actions::params::{text, unsafe_because};
 use crate::actions::{Call, LookError, Permission, Permissions};
 use crate::domain::run::preview::Remark;
@@ -29,6 +30,11 @@ impl Setting for PromoteSecret {
 
     async fn read(&self, aws: &Aws, call: &Call<'_>) -> Result<Seen, LookError> {
         let (region, id) = (text(call, "region")?, text(call, "secret")?);
+        if id.starts_with("arn:")
+            && arn_inside(call.environment, "secretsmanager", id)?.region != region
+        {
+            return Err(unsafe_because(format!("`{id}` is not in {region}")));
+        }
         let client = aws.secrets(region, Purpose::Look).await;
         let asked = Box::pin(client.describe_secret().secret_id(id).send()).await;
         let system = format!("secretsmanager in {region}");

@@ -44,7 +44,9 @@ fn rule(node: Node<'_, '_>) -> Option<Map<String, Value>> {
     let source =
         SOURCES.into_iter().find_map(|(from, to)| Some((to, child(node, from)?.to_owned())));
     let referenced = node.children().find(|one| one.tag_name().name() == "referencedGroupInfo");
-    let group = referenced.and_then(|group| child(group, "groupId"));
+    let peered = referenced.is_some_and(|group| child(group, "vpcPeeringConnectionId").is_some());
+    // Of a network beyond a peering we could not write it again as it was.
+    let group = referenced.filter(|_| !peered).and_then(|group| child(group, "groupId"));
     let (name, value) = source.or_else(|| Some(("Groups.1.GroupId", group?.to_owned())))?;
     let of = name.split_once('.')?.0.to_owned();
     rule.insert(name.to_owned(), json!(value));
@@ -65,7 +67,8 @@ fn opening(xml: &str, port: u32) -> Result<Vec<Value>, LookError> {
         let (from, to) = (number("fromPort").unwrap_or(-1), number("toPort").unwrap_or(-1));
         let is_ours = from == to && from == i64::from(port);
         let covers = (from..=to).contains(&i64::from(port)) || from == -1;
-        if child(node, "isEgress") == Some("true") || !covers {
+        let is_tcp = ["tcp", "6", "-1"].contains(&child(node, "ipProtocol").unwrap_or_default());
+        if child(node, "isEgress") == Some("true") || !covers || !is_tcp {
             continue;
         }
         let id = child(node, "securityGroupRuleId").unwrap_or_default();

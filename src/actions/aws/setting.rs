@@ -123,8 +123,11 @@ impl Set {
 
 /// The thing as a name: its parts.
 fn name(of: &Map<String, Value>) -> String {
-    let parts = of.values().filter_map(Value::as_str);
-    parts.collect::<Vec<_>>().join(" ")
+    let texts = of.values().flat_map(|part| {
+        let list = part.as_array().into_iter().flatten();
+        list.chain([part]).filter_map(Value::as_str).collect::<Vec<_>>()
+    });
+    texts.collect::<Vec<_>>().join(" ")
 }
 
 /// A setting as a lever.
@@ -172,6 +175,11 @@ impl<S: Setting> Lever for Dial<S> {
         }
         if self.0.is_same(&from, &to) {
             return Err(unsafe_because(told("trouble.already_so", &[&what])));
+        }
+        if call.direction == Direction::Undo && !self.0.is_same(&from, &saved::<Set>(call)?.to) {
+            let why =
+                "was changed by somebody since: putting back the old value would undo that too";
+            return Err(unsafe_because(format!("{what} {why}; put it back by hand")));
         }
         Ok(Wanted {
             on: format!("of {what}"),

@@ -117,10 +117,14 @@ impl Ask {
         Self { body, ..self }
     }
 
-    /// S3 wants a checksum of every document.
-    fn checksum(&self) -> Option<String> {
-        let has = self.service == "s3" && !self.body.is_empty();
-        has.then(|| base64::encode(Sha256::digest(self.body.as_bytes())))
+    /// Every header that is signed. S3 wants a checksum of each document, and refuses what it was not told of.
+    fn headers(&self) -> Vec<(&'static str, String)> {
+        let mut all = self.headers.clone();
+        if self.service == "s3" && !self.body.is_empty() {
+            let checksum = base64::encode(Sha256::digest(self.body.as_bytes()));
+            all.push(("x-amz-checksum-sha256", checksum));
+        }
+        all
     }
 
     fn url(&self, endpoint: Option<&str>) -> Result<reqwest::Url, Failure> {
@@ -201,15 +205,10 @@ impl Aws {
             Purpose::Act => limits.act,
         };
         let url = ask.url(self.settings.endpoint_url.as_deref())?;
-        let signed = self.signed(ask, &url).await?;
+        let headers = ask.headers();
+        let signed = self.signed(ask, &headers, &url).await?;
         let mut request = self.web()?.request(ask.method.clone(), url).timeout(limit);
-        for (name, value) in ask.headers.iter().map(|(name, value)| (*name, value)) {
-            request = request.header(name, value);
-        }
-        if let Some(checksum) = ask.checksum() {
-            request = request.header("x-amz-checksum-sha256", checksum);
-        }
-        for (name, value) in &signed {
+        for (name, value) in headers.iter().chain(&signed) {
             request = request.header(*name, value);
         }
         let answer = request.body(ask.body.clone()).send().await.map_err(|error| broken(&error))?;
@@ -220,6 +219,7 @@ impl Aws {
     async fn signed(
         &self,
         ask: &Ask,
+        headers: &[(&'static str, String)],
         url: &reqwest::Url,
     ) -> Result<Vec<(&'static str, String)>, Failure> {
         let base = self.base().await;
@@ -247,7 +247,7 @@ impl Aws {
             .build()
             .map_err(|error| not_sent(&error.to_string()))?
             .into();
-        let headers = ask.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
         let body = SignableBody::Bytes(ask.body.as_bytes());
         let signable = SignableRequest::new(ask.method.as_str(), url.as_str(), headers, body)
             .map_err(|error| not_sent(&error.to_string()))?;

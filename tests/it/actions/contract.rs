@@ -100,12 +100,13 @@ static RIGS: [Rig; 23] = [
         writes: "UpdateRoutingControlStates",
         judge: Judge::StandIn,
         with: |bed| {
-            // The first has no time, the second is not there.
-            let tap = &bed.tap().endpoint;
+            // The one that is asked first has no time, the next is not there.
+            let Bed::StandIn(all) = bed else { panic!("only the stand-in has routing controls") };
+            let (direct, tap) = (&all.1.endpoint, &bed.tap().endpoint);
             let endpoints = [
-                format!("dark={tap}"),
                 "eu-west-1=http://127.0.0.1:9".into(),
                 format!("us-east-1={tap}"),
+                format!("dark={direct}"),
             ];
             json!({"endpoints": endpoints, "on": [CONTROLS[1]], "off": [CONTROLS[0]]})
         },

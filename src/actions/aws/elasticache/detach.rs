@@ -30,7 +30,7 @@ impl Setting for DetachGroup {
         let (global, region) = (text(call, "global")?, text(call, "region")?);
         let datastore = Datastore::look(aws, call, global, region).await?;
         Ok(Seen {
-            now: json!(datastore.member(text(call, "target")?).is_some()),
+            now: json!(datastore.member(text(call, "target")?, region).is_some()),
             is_settled: datastore.is_settled(),
             facts: datastore.facts(),
             line: Some(datastore.describe()),
@@ -38,8 +38,10 @@ impl Setting for DetachGroup {
     }
 
     fn to(&self, call: &Call<'_>, seen: &Seen) -> Result<Value, LookError> {
-        let target = text(call, "target")?;
-        if seen.facts.get("primary_group").and_then(Value::as_str) == Some(target) {
+        let (target, region) = (text(call, "target")?, text(call, "region")?);
+        let is =
+            |fact: &str, value: &str| seen.facts.get(fact).and_then(Value::as_str) == Some(value);
+        if is("primary_group", target) && is("primary_region", region) {
             return Err(unsafe_because(format!("`{target}` is the primary: it writes already")));
         }
         Ok(json!(false))

@@ -78,8 +78,7 @@ impl Lever for FailoverGlobal {
 
     fn wanted(&self, call: &Call<'_>, state: &Datastore) -> Result<Wanted<Parameters>, LookError> {
         let (global, to) = (text(call, "global")?, wanted_place(call)?);
-        let Some(target) = state.member(&to.group).filter(|member| member.region == to.region)
-        else {
+        let Some(target) = state.member(&to.group, &to.region) else {
             let detail = format!("`{}` in {} is not a member of `{global}`", to.group, to.region);
             return Err(unsafe_because(detail));
         };
@@ -123,12 +122,15 @@ impl Lever for FailoverGlobal {
     }
 
     fn happened(&self, state: &Datastore, asked: &Parameters) -> Happened {
-        let primary = state.primary().map(|member| member.group.as_str());
-        match (state.is_settled(), primary) {
-            (Some(false), _) => Happened::Running,
-            (Some(true), Some(group)) if group == asked.to.group => Happened::Done,
-            (Some(true), Some(group)) if group == asked.from.group => Happened::Never,
-            (Some(true) | None, _) => Happened::Unknown,
+        let is = |place: &Place| {
+            let primary = state.primary();
+            primary.is_some_and(|one| one.group == place.group && one.region == place.region)
+        };
+        match state.is_settled() {
+            Some(false) => Happened::Running,
+            Some(true) if is(&asked.to) => Happened::Done,
+            Some(true) if is(&asked.from) => Happened::Never,
+            Some(true) | None => Happened::Unknown,
         }
     }
 

@@ -91,8 +91,9 @@ impl Datastore {
         self.members.iter().find(|member| member.is_primary())
     }
 
-    fn member(&self, group: &str) -> Option<&Member> {
-        self.members.iter().find(|member| member.group == group)
+    /// Groups of two regions may have the same id.
+    fn member(&self, group: &str, region: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.group == group && member.region == region)
     }
 
     /// Whether nothing is under way (`Some(true)`), or something is; of other words nobody knows what they mean.

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use crate::actions::aws::job::{Asked, Job, Running};
+use crate::actions::aws::job::{Asked, Job, Ready, Running};
 use crate::actions::aws::lever::Request;
 use crate::actions::aws::wire::Ask;
 use crate::actions::aws::{ANYTHING, Aws, Failure, Purpose};
@@ -48,7 +48,7 @@ impl Job for SetAlarm {
         Ok((format!("alarm {alarm}"), json!({"alarm": alarm, "state": state})))
     }
 
-    async fn ready(&self, aws: &Aws, call: &Call<'_>) -> Result<Vec<Remark>, LookError> {
+    async fn ready(&self, aws: &Aws, call: &Call<'_>) -> Result<Ready, LookError> {
         let (region, alarm) = (text(call, "region")?, text(call, "alarm")?);
         let with = json!({"AlarmNames": [alarm]});
         let found = look(aws, region, "DescribeAlarms", &with).await?;
@@ -59,10 +59,21 @@ impl Job for SetAlarm {
             let why = "has its actions switched off: nobody would hear it";
             return Err(unsafe_because(format!("`{alarm}` {why}")));
         }
-        let actions = found.get("AlarmActions").and_then(Value::as_array);
+        let state = text(call, "state")?;
+        if found.get("StateValue").and_then(Value::as_str) == Some(state) {
+            let why = "its actions run only when the state changes";
+            return Err(unsafe_because(format!("`{alarm}` already is {state}: {why}")));
+        }
+        let runs = match state {
+            "ALARM" => "AlarmActions",
+            "OK" => "OKActions",
+            _ => "InsufficientDataActions",
+        };
+        let actions = found.get(runs).and_then(Value::as_array);
         let actions: Vec<&str> = actions.into_iter().flatten().filter_map(Value::as_str).collect();
         let actions = if actions.is_empty() { "-".to_owned() } else { actions.join(", ") };
-        Ok(vec![Remark::new("remark.cloudwatch.rings", &[("actions", &actions)])])
+        let remarks = vec![Remark::new("remark.cloudwatch.rings", &[("actions", &actions)])];
+        Ok(Ready { remarks, ..Ready::default() })
     }
 
     async fn find(
@@ -75,15 +86,18 @@ impl Job for SetAlarm {
         let with = json!({"AlarmName": alarm, "MaxRecords": 100});
         let history = look(aws, region, "DescribeAlarmHistory", &with).await?;
         let items = history.get("AlarmHistoryItems").and_then(Value::as_array);
-        let of = |one: &Value, name: &str| one.get(name).and_then(Value::as_str).map(str::to_owned);
-        let has = |name: &str, text: &str| {
-            let all = items.into_iter().flatten().filter_map(|one| of(one, name));
-            all.into_iter().any(|said| said.contains(text))
+        let items: Vec<&Value> = items.into_iter().flatten().collect();
+        let has = |one: &Value, name: &str, text: &str| {
+            one.get(name).and_then(Value::as_str).is_some_and(|said| said.contains(text))
         };
-        if !has("HistoryData", &reason(token)) {
+        // The newest stands first, so what followed ours stands before it.
+        let Some(ours) = items.iter().position(|one| has(one, "HistoryData", &reason(token)))
+        else {
             return Ok(None);
-        }
-        let acted = has("HistorySummary", "Successfully executed action");
+        };
+        let later = items.iter().take(ours);
+        let acted =
+            later.clone().any(|one| has(one, "HistorySummary", "Successfully executed action"));
         let facts = Map::from_iter([("action_succeeded".to_owned(), json!(acted))]);
         Ok(Some(Running { id: alarm.to_owned(), status: "in history".into(), facts }))
     }

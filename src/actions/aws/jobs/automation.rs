@@ -5,13 +5,13 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use crate::actions::aws::job::{Asked, Job, Running};
+use crate::actions::aws::job::{Asked, Job, Ready, Running};
 use crate::actions::aws::lever::Request;
 use crate::actions::aws::wire::Ask;
 use crate::actions::aws::{ANYTHING, Aws, Failure, Purpose};
+use crate::actions::fence::arn_inside;
 use crate::actions::params::{also, optional_text, text, texts, unsafe_because};
 use crate::actions::{Call, LookError, Permission, Permissions};
-use crate::domain::run::preview::Remark;
 
 /// Starts an automation.
 #[derive(Debug, Default)]
@@ -50,16 +50,18 @@ impl Job for StartAutomation {
     const STOP: Option<&'static str> = Some("StopAutomationExecution");
 
     fn input(&self, call: &Call<'_>) -> Result<(String, Value), LookError> {
-        let (document, version) = (text(call, "document")?, optional_text(call, "version"));
+        let document = text(call, "document")?;
+        if document.starts_with("arn:") {
+            arn_inside(call.environment, "ssm", document)?;
+        }
         let input = json!({
             "DocumentName": document,
-            "DocumentVersion": version.unwrap_or("$DEFAULT"),
             "Parameters": parameters(call)?,
         });
         Ok((format!("automation {document}"), input))
     }
 
-    async fn ready(&self, aws: &Aws, call: &Call<'_>) -> Result<Vec<Remark>, LookError> {
+    async fn ready(&self, aws: &Aws, call: &Call<'_>) -> Result<Ready, LookError> {
         let (region, document) = (text(call, "region")?, text(call, "document")?);
         let found = look(aws, region, "DescribeDocument", &json!({"Name": document})).await?;
         let part = |name: &str| found.pointer(&format!("/Document/{name}")).and_then(Value::as_str);
@@ -68,7 +70,13 @@ impl Job for StartAutomation {
                 "`{document}` is not an active automation document"
             )));
         }
-        Ok(vec![])
+        // A new default between the approval and the call would be another document.
+        let version =
+            optional_text(call, "version").or(part("DefaultVersion")).ok_or_else(|| {
+                unsafe_because(format!("`{document}` does not say its default version: name one"))
+            })?;
+        let version = ("DocumentVersion".to_owned(), json!(version));
+        Ok(Ready { also: Map::from_iter([version]), ..Ready::default() })
     }
 
     async fn find(
@@ -108,6 +116,14 @@ impl Job for StartAutomation {
         // An answer that cannot be read is still an answer: it was taken.
         let id = answer.json().ok().and_then(|said| said.get("AutomationExecutionId").cloned());
         Ok(also(answer.evidence(), "execution", id.unwrap_or_default()))
+    }
+
+    fn is_stopping(&self, status: &str) -> bool {
+        status == "Cancelling"
+    }
+
+    fn is_stopped(&self, status: &str) -> bool {
+        status == "Cancelled"
     }
 
     fn is_over(&self, status: &str) -> Option<bool> {

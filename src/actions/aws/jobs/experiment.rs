@@ -6,13 +6,12 @@ use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use crate::actions::aws::job::{Asked, Job, Running};
+use crate::actions::aws::job::{Asked, Job, Ready, Running};
 use crate::actions::aws::lever::Request;
 use crate::actions::aws::wire::Ask;
 use crate::actions::aws::{ANYTHING, Aws, Failure, Purpose};
 use crate::actions::params::{also, text, unsafe_because};
 use crate::actions::{Call, LookError, Permission, Permissions};
-use crate::domain::run::preview::Remark;
 
 /// Starts an experiment.
 #[derive(Debug, Default)]
@@ -20,10 +19,40 @@ pub(in crate::actions) struct StartExperiment;
 
 /// The tag that holds the token of the approval.
 const TAG: &str = "dr-buddy";
+/// Most pages of experiments that are looked through.
+const PAGES: usize = 20;
 
 async fn look(aws: &Aws, region: &str, ask: &Ask) -> Result<Value, LookError> {
     let answer = aws.ask(Purpose::Look, ask).await.and_then(|answer| answer.json());
     answer.map_err(|failure| failure.look(format!("fis in {region}")))
+}
+
+/// The id of the experiment that was started with this token.
+async fn of_token(
+    aws: &Aws,
+    region: &str,
+    template: &str,
+    token: &str,
+) -> Result<Option<String>, LookError> {
+    let mut next: Option<String> = None;
+    for _ in 0..PAGES {
+        let mut list = Ask::rest("fis", region, Method::GET, "/experiments")
+            .query("experimentTemplateId", template)
+            .query("maxResults", "100");
+        if let Some(next) = &next {
+            list = list.query("nextToken", next);
+        }
+        let found = look(aws, region, &list).await?;
+        let all = found.get("experiments").and_then(Value::as_array);
+        let is_ours = |one: &&Value| one.pointer(&format!("/tags/{TAG}")) == Some(&json!(token));
+        let id = all.into_iter().flatten().find(is_ours).and_then(|one| one.get("id")?.as_str());
+        next = found.get("nextToken").and_then(Value::as_str).map(ToOwned::to_owned);
+        if id.is_some() || next.is_none() {
+            return Ok(id.map(ToOwned::to_owned));
+        }
+    }
+    let detail = "too many experiments to look through".to_owned();
+    Err(LookError::Refused { system: format!("fis in {region}"), detail })
 }
 
 #[async_trait]
@@ -40,7 +69,7 @@ impl Job for StartExperiment {
         Ok((format!("experiment of {template}"), json!({"experimentTemplateId": template})))
     }
 
-    async fn ready(&self, aws: &Aws, call: &Call<'_>) -> Result<Vec<Remark>, LookError> {
+    async fn ready(&self, aws: &Aws, call: &Call<'_>) -> Result<Ready, LookError> {
         let (region, template) = (text(call, "region")?, text(call, "template")?);
         let path = format!("/experimentTemplates/{template}");
         let ask = Ask::rest("fis", region, Method::GET, &path);
@@ -53,7 +82,14 @@ impl Job for StartExperiment {
             let why = "has no stop condition: give it an alarm that ends it when it hurts";
             return Err(unsafe_because(format!("template {template} {why}")));
         }
-        Ok(vec![])
+        let parts = ["description", "actions", "targets", "stopConditions"];
+        let part = |name: &&str| {
+            Some((
+                (*name).to_owned(),
+                found.pointer(&format!("/experimentTemplate/{name}"))?.clone(),
+            ))
+        };
+        Ok(Ready { bound: parts.iter().filter_map(part).collect(), ..Ready::default() })
     }
 
     async fn find(
@@ -63,13 +99,7 @@ impl Job for StartExperiment {
         token: &str,
     ) -> Result<Option<Running>, LookError> {
         let region = text(call, "region")?;
-        let list = Ask::rest("fis", region, Method::GET, "/experiments")
-            .query("experimentTemplateId", text(call, "template")?)
-            .query("maxResults", "100");
-        let found = look(aws, region, &list).await?;
-        let all = found.get("experiments").and_then(Value::as_array).cloned().unwrap_or_default();
-        let is_ours = |one: &&Value| one.pointer(&format!("/tags/{TAG}")) == Some(&json!(token));
-        let Some(id) = all.iter().find(is_ours).and_then(|one| one.get("id")?.as_str()) else {
+        let Some(id) = of_token(aws, region, text(call, "template")?, token).await? else {
             return Ok(None);
         };
         let ask = Ask::rest("fis", region, Method::GET, &format!("/experiments/{id}"));
@@ -96,6 +126,14 @@ impl Job for StartExperiment {
         let answer = aws.ask(Purpose::Act, &ask).await?;
         let id = answer.json().ok().and_then(|said| said.pointer("/experiment/id").cloned());
         Ok(also(answer.evidence(), "experiment", id.unwrap_or_default()))
+    }
+
+    fn is_stopping(&self, status: &str) -> bool {
+        status == "stopping"
+    }
+
+    fn is_stopped(&self, status: &str) -> bool {
+        status == "stopped"
     }
 
     fn is_over(&self, status: &str) -> Option<bool> {

@@ -7,8 +7,9 @@ use reqwest::Method;
 use roxmltree::{Document, Node};
 use serde_json::{Map, Value, json};
 
-use super::{document, plain_name};
-use crate::actions::aws::job::{Asked, Job, Running};
+use super::replication::{ABSENT, copies};
+use super::{Bucket, document, plain_name};
+use crate::actions::aws::job::{Asked, Job, Ready, Running};
 use crate::actions::aws::lever::Request;
 use crate::actions::aws::wire::Ask;
 use crate::actions::aws::{ANYTHING, Aws, Failure, Purpose};
@@ -79,7 +80,7 @@ impl Job for Backfill {
     const OPERATION: &'static str = "CreateJob";
 
     fn input(&self, call: &Call<'_>) -> Result<(String, Value), LookError> {
-        let (bucket, role) = (plain_name(text(call, "bucket")?)?, text(call, "role")?);
+        let (bucket, role) = (Bucket::of(call)?.name, text(call, "role")?);
         let own = format!("arn:aws:iam::{}:role/", call.environment.account);
         let name = role.strip_prefix(&own).ok_or_else(|| {
             unsafe_because(format!(
@@ -90,16 +91,18 @@ impl Job for Backfill {
         Ok((format!("batch replication of {bucket}"), json!({"bucket": bucket, "role": role})))
     }
 
-    async fn ready(&self, aws: &Aws, call: &Call<'_>) -> Result<Vec<Remark>, LookError> {
-        let (region, bucket) = (text(call, "region")?, text(call, "bucket")?);
-        let absent = "ReplicationConfigurationNotFoundError";
-        let rules = document(aws, region, bucket, "replication", absent).await?;
-        let is_on = rules.is_some_and(|xml| xml.contains("<Status>Enabled</Status>"));
+    async fn ready(&self, aws: &Aws, call: &Call<'_>) -> Result<Ready, LookError> {
+        let bucket = Bucket::of(call)?;
+        let rules = document(aws, bucket, "replication", ABSENT).await?;
+        let is_on = rules.is_some_and(|xml| copies(&xml));
         if !is_on {
             let why = "has no replication rule that is switched on: nothing would be copied";
-            return Err(unsafe_because(format!("`{bucket}` {why}; do s3.set_replication first")));
+            return Err(unsafe_because(format!(
+                "`{}` {why}; do s3.set_replication first",
+                bucket.name
+            )));
         }
-        Ok(vec![Remark::new("remark.s3.hours", &[])])
+        Ok(Ready { remarks: vec![Remark::new("remark.s3.hours", &[])], ..Ready::default() })
     }
 
     async fn find(

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{of_bucket, plain_name};
+use super::{Bucket, plain_name};
 use crate::actions::aws::lever::Request;
 use crate::actions::aws::setting::{Seen, Set, Setting};
 use crate::actions::aws::{Aws, Failure, Purpose};
@@ -31,13 +31,11 @@ impl Setting for Latch {
     }
 
     async fn read(&self, aws: &Aws, call: &Call<'_>) -> Result<Seen, LookError> {
-        let region = text(call, "region")?;
-        let (bucket, key) = (plain_name(text(call, "bucket")?)?, plain_name(text(call, "key")?)?);
-        let there = match aws.ask(Purpose::Look, &of_bucket(region, Method::GET, bucket, key)).await
-        {
+        let (bucket, key) = (Bucket::of(call)?, plain_name(text(call, "key")?)?);
+        let there = match aws.ask(Purpose::Look, &bucket.ask(Method::GET, key)).await {
             Ok(_) => true,
             Err(Failure::Refused { code, .. }) if code == "NoSuchKey" => false,
-            Err(failure) => return Err(failure.look(format!("s3 in {region}"))),
+            Err(failure) => return Err(failure.look(format!("s3 in {}", bucket.region))),
         };
         Ok(Seen { now: json!(there), is_settled: Some(true), ..Seen::default() })
     }
@@ -54,7 +52,7 @@ impl Setting for Latch {
     ) -> Result<Value, Failure> {
         let set = &request.parameters;
         let method = if set.to == json!(true) { Method::PUT } else { Method::DELETE };
-        let ask = of_bucket(&request.region, method, set.part("bucket"), set.part("key"));
+        let ask = Bucket::in_request(request).ask(method, set.part("key"));
         Ok(aws.ask(Purpose::Act, &ask).await?.evidence())
     }
 

@@ -9,10 +9,12 @@ mod replication;
 
 use reqwest::Method;
 
-use crate::actions::LookError;
+use crate::actions::aws::lever::Request;
+use crate::actions::aws::setting::Set;
 use crate::actions::aws::wire::{Answer, Ask};
 use crate::actions::aws::{Aws, Failure, Purpose};
-use crate::actions::params::unsafe_because;
+use crate::actions::params::{text, unsafe_because};
+use crate::actions::{Call, LookError};
 
 pub(in crate::actions) use self::backfill::Backfill;
 pub(in crate::actions) use self::latch::Latch;
@@ -22,45 +24,69 @@ pub(in crate::actions) use self::replication::SetReplication;
 /// Documents of buckets.
 const BUCKETS: &[&str] = &["arn:aws:s3:::BUCKET_PREFIX-*"];
 
-/// A request about a bucket, or an object in it; by path, so that names with dots keep their certificate.
-fn of_bucket(region: &str, method: Method, bucket: &str, key: &str) -> Ask {
-    Ask::rest("s3", region, method, &format!("/{bucket}/{key}"))
+/// A bucket, in a region and of an account: S3 refuses when it belongs to another one.
+#[derive(Debug, Clone, Copy)]
+struct Bucket<'a> {
+    region: &'a str,
+    account: &'a str,
+    name: &'a str,
+}
+
+impl<'a> Bucket<'a> {
+    /// The one the step names.
+    fn of(call: &Call<'a>) -> Result<Self, LookError> {
+        let (region, name) = (text(call, "region")?, plain_name(text(call, "bucket")?)?);
+        if name.contains('/') {
+            return Err(unsafe_because(format!("`{name}` is no name of a bucket")));
+        }
+        Ok(Self { region, account: &call.environment.account, name })
+    }
+
+    /// The one a request names.
+    fn in_request(request: &'a Request<Set>) -> Self {
+        let name = request.parameters.part("bucket");
+        Self { region: &request.region, account: &request.account, name }
+    }
+
+    /// A request about it, or an object in it; by path, so that names with dots keep their certificate.
+    fn ask(self, method: Method, key: &str) -> Ask {
+        Ask::rest("s3", self.region, method, &format!("/{}/{key}", self.name))
+            .header("x-amz-expected-bucket-owner", self.account)
+    }
 }
 
 /// A bucket's document, `None` where there is none (S3 says so with a code of its own).
 async fn document(
     aws: &Aws,
-    region: &str,
-    bucket: &str,
+    bucket: Bucket<'_>,
     which: &str,
     absent: &str,
 ) -> Result<Option<String>, LookError> {
-    let ask = of_bucket(region, Method::GET, bucket, "").query(which, "");
+    let ask = bucket.ask(Method::GET, "").query(which, "");
     match aws.ask(Purpose::Look, &ask).await {
         Ok(answer) => Ok(Some(answer.body)),
         Err(Failure::Refused { code, .. }) if code == absent => Ok(None),
-        Err(failure) => Err(failure.look(format!("s3 in {region}"))),
+        Err(failure) => Err(failure.look(format!("s3 in {}", bucket.region))),
     }
 }
 
 /// Writes the document whole, or takes it away.
 async fn put_document(
     aws: &Aws,
-    region: &str,
-    bucket: &str,
+    bucket: Bucket<'_>,
     which: &str,
     to: Option<&str>,
 ) -> Result<Answer, Failure> {
     let method = if to.is_some() { Method::PUT } else { Method::DELETE };
-    let ask = of_bucket(region, method, bucket, "").query(which, "");
-    let ask = ask.body(to.unwrap_or_default().to_owned());
+    let ask = bucket.ask(method, "").query(which, "").body(to.unwrap_or_default().to_owned());
     aws.ask(Purpose::Act, &ask).await
 }
 
 /// Refuses names that would say something else in a URL.
 fn plain_name(text: &str) -> Result<&str, LookError> {
     let is_plain = |one: char| one.is_ascii_alphanumeric() || "._-/".contains(one);
-    if text.chars().all(is_plain) && !text.starts_with('/') && !text.contains("..") {
+    let is_part = |part: &str| !["", ".", ".."].contains(&part);
+    if text.chars().all(is_plain) && text.split('/').all(is_part) {
         return Ok(text);
     }
     Err(unsafe_because(format!(

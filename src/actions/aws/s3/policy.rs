@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use super::{BUCKETS, document, plain_name, put_document};
+use super::{BUCKETS, Bucket, document, put_document};
 use crate::actions::aws::lever::Request;
 use crate::actions::aws::setting::{Seen, Set, Setting};
 use crate::actions::aws::{Aws, Failure};
@@ -17,17 +17,54 @@ use crate::domain::run::preview::Change;
 #[derive(Debug, Default)]
 pub(in crate::actions) struct PutPolicy;
 
-/// The statements of a policy by their `Sid`; those without one by their place.
-fn statements(policy: &Value) -> Map<String, Value> {
-    let text = policy.as_str().unwrap_or_default();
-    let policy: Value = serde_json::from_str(text).unwrap_or_default();
+/// The statements of a policy in their order, each with its `Sid`, or its place where it has none.
+fn statements(policy: &Value) -> Vec<(String, Value)> {
+    let policy: Value =
+        serde_json::from_str(policy.as_str().unwrap_or_default()).unwrap_or_default();
     let list = policy.get("Statement").cloned().unwrap_or_default();
     let list = if let Value::Array(list) = list { list } else { vec![list] };
-    let key = |(place, one): (usize, Value)| {
-        let sid = one.get("Sid").and_then(Value::as_str).map(ToOwned::to_owned);
-        (sid.unwrap_or_else(|| format!("statement {}", place + 1)), one)
+    let list = list.into_iter().filter(|one| !one.is_null());
+    let named = |(place, one): (usize, Value)| {
+        let sid = one.get("Sid").and_then(Value::as_str).filter(|sid| !sid.is_empty());
+        (sid.map_or_else(|| format!("statement {}", place + 1), ToOwned::to_owned), one)
     };
-    list.into_iter().filter(|one| !one.is_null()).enumerate().map(key).collect()
+    list.enumerate().map(named).collect()
+}
+
+/// A statement as S3 may write it: lists in any order, a list of one as its element, an account as its root.
+fn normal(value: &Value) -> Value {
+    match value {
+        Value::Array(list) => {
+            let mut list: Vec<Value> = list.iter().map(normal).collect();
+            list.sort_by_key(Value::to_string);
+            match list.as_slice() {
+                [one] => one.clone(),
+                _ => Value::Array(list),
+            }
+        }
+        Value::Object(parts) => {
+            parts.iter().map(|(name, part)| (name.clone(), normal(part))).collect()
+        }
+        Value::String(text) if text.len() == 12 && text.chars().all(|one| one.is_ascii_digit()) => {
+            json!(format!("arn:aws:iam::{text}:root"))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+/// Whether a principal is nothing but roles and users of this account: whoever else is denied is locked out.
+fn is_some_of_ours(principal: &Value, account: &str) -> bool {
+    let ours = |one: &Value| {
+        let kinds = ["role", "user"].map(|kind| format!("arn:aws:iam::{account}:{kind}/"));
+        let is_one = |text: &str| kinds.iter().any(|kind| text.starts_with(kind.as_str()));
+        one.as_str().is_some_and(|text| is_one(text) && !text.contains('*'))
+    };
+    let Some(parts) = principal.as_object().filter(|parts| parts.len() == 1) else { return false };
+    match parts.get("AWS") {
+        Some(Value::Array(all)) => !all.is_empty() && all.iter().all(ours),
+        Some(one) => ours(one),
+        None => false,
+    }
 }
 
 /// The statement to merge, with its `Sid`.
@@ -40,10 +77,11 @@ fn wanted(call: &Call<'_>) -> Result<(String, Value), LookError> {
         return Err(unsafe_because("the statement needs a `Sid`: by it, it is found again"));
     }
     let principal = statement.get("Principal").cloned().unwrap_or_default();
-    let everybody = [json!("*"), json!({"AWS": "*"}), json!({"AWS": ["*"]}), Value::Null];
-    if statement.get("Effect") != Some(&json!("Allow")) && everybody.contains(&principal) {
+    let denies = statement.get("Effect") != Some(&json!("Allow"));
+    if denies && !is_some_of_ours(&principal, &call.environment.account) {
         return Err(unsafe_because(
-            "a Deny for everybody locks out replication, operators and dr-buddy: name the application's role",
+            "a Deny names roles or users of this account, each with its ARN: anything wider locks out replication, \
+             operators and dr-buddy",
         ));
     }
     Ok((sid, statement))
@@ -61,10 +99,8 @@ impl Setting for PutPolicy {
     }
 
     async fn read(&self, aws: &Aws, call: &Call<'_>) -> Result<Seen, LookError> {
-        let (region, bucket) = (text(call, "region")?, plain_name(text(call, "bucket")?)?);
-        let policy = document(aws, region, bucket, "policy", "NoSuchBucketPolicy").await?;
-        let now = json!(policy);
-        let names: Vec<String> = statements(&now).keys().cloned().collect();
+        let now = json!(document(aws, Bucket::of(call)?, "policy", "NoSuchBucketPolicy").await?);
+        let names: Vec<String> = statements(&now).into_iter().map(|(name, _)| name).collect();
         let facts = Map::from_iter([("statements".to_owned(), json!(names))]);
         Ok(Seen { now, is_settled: Some(true), facts, line: Some(names.join(", ")) })
     }
@@ -77,26 +113,38 @@ impl Setting for PutPolicy {
             None => Map::from_iter([("Version".to_owned(), json!("2012-10-17"))]),
         };
         let mut all = statements(&seen.now);
-        all.insert(sid, statement);
+        match all.iter_mut().find(|(name, _)| *name == sid) {
+            Some((_, old)) => *old = statement,
+            None => all.push((sid, statement)),
+        }
         policy.insert("Statement".to_owned(), all.into_iter().map(|(_, one)| one).collect());
         Ok(json!(Value::Object(policy).to_string()))
     }
 
     fn is_same(&self, one: &Value, other: &Value) -> bool {
-        statements(one) == statements(other)
+        let of = |policy: &Value| {
+            let mut all: Vec<String> =
+                statements(policy).iter().map(|(_, one)| normal(one).to_string()).collect();
+            all.sort();
+            all
+        };
+        of(one) == of(other)
     }
 
     fn changes(&self, what: &str, from: &Value, to: &Value) -> Vec<Change> {
         let (from, to) = (statements(from), statements(to));
-        let shown = |one: Option<&Value>| one.map_or_else(|| "-".to_owned(), Value::to_string);
-        let names = from.keys().chain(to.keys().filter(|name| !from.contains_key(*name)));
-        let changed = names.filter(|name| from.get(*name) != to.get(*name));
+        let of = |all: &[(String, Value)], name: &str| {
+            let found = all.iter().find(|(known, _)| known == name);
+            found.map_or_else(|| "-".to_owned(), |(_, one)| one.to_string())
+        };
+        let new = to.iter().filter(|(name, _)| !from.iter().any(|(known, _)| known == name));
+        let names = from.iter().chain(new).map(|(name, _)| name);
         let change = |name: &String| Change {
             what: format!("{what} {name}"),
-            now: shown(from.get(name)),
-            after: shown(to.get(name)),
+            now: of(&from, name),
+            after: of(&to, name),
         };
-        changed.map(change).collect()
+        names.map(change).filter(|change| change.now != change.after).collect()
     }
 
     async fn write(
@@ -105,9 +153,8 @@ impl Setting for PutPolicy {
         _call: &Call<'_>,
         request: &Request<Set>,
     ) -> Result<Value, Failure> {
-        let set = &request.parameters;
-        let (bucket, to) = (set.part("bucket"), set.to.as_str());
-        Ok(put_document(aws, &request.region, bucket, "policy", to).await?.evidence())
+        let (bucket, to) = (Bucket::in_request(request), request.parameters.to.as_str());
+        Ok(put_document(aws, bucket, "policy", to).await?.evidence())
     }
 
     fn permissions(&self) -> Permissions {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use roxmltree::Document;
 use serde_json::{Map, Value, json};
 
-use super::{BUCKETS, document, plain_name, put_document};
+use super::{BUCKETS, Bucket, document, put_document};
 use crate::actions::aws::lever::Request;
 use crate::actions::aws::setting::{Seen, Set, Setting};
 use crate::actions::aws::{Aws, Failure};
@@ -17,6 +17,9 @@ use crate::domain::run::preview::{Change, Remark};
 /// Switches a rule.
 #[derive(Debug, Default)]
 pub(in crate::actions) struct SetReplication;
+
+/// What S3 says where there is no such document.
+pub(super) const ABSENT: &str = "ReplicationConfigurationNotFoundError";
 
 /// A rule: its id, its status, and where in the document the status is.
 #[derive(Debug)]
@@ -42,12 +45,25 @@ fn rules(xml: &str) -> Vec<Rule> {
         .collect()
 }
 
-/// The document without what lies between its elements: S3 may write it in another way than it was given.
+/// Whether a rule of this document copies anything.
+pub(super) fn copies(xml: &str) -> bool {
+    rules(xml).iter().any(|rule| rule.status == "Enabled")
+}
+
+/// What the document says, without how it is written: S3 may give it back in another order. Each leaf with the rule it
+/// belongs to, empty ones too.
 fn canonical(xml: &str) -> Option<Vec<String>> {
     let document = Document::parse(xml).ok()?;
+    let name = |node: &roxmltree::Node<'_, '_>| node.tag_name().name().to_owned();
     let leaf = |node: roxmltree::Node<'_, '_>| {
-        let path: Vec<&str> = node.ancestors().map(|one| one.tag_name().name()).collect();
-        node.text().filter(|text| !text.trim().is_empty()).map(|text| format!("{path:?} {text}"))
+        if node.children().any(|child| child.is_element()) {
+            return None;
+        }
+        let rule = node.ancestors().find(|one| name(one) == "Rule");
+        let id = rule.and_then(|rule| rule.children().find(|child| name(child) == "ID"));
+        let id = id.and_then(|id| id.text()).unwrap_or_default();
+        let path: Vec<String> = node.ancestors().map(|one| name(&one)).collect();
+        Some(format!("{id} {path:?} {}", node.text().unwrap_or_default().trim()))
     };
     let elements = document.descendants().filter(roxmltree::Node::is_element);
     let mut leaves: Vec<String> = elements.filter_map(leaf).collect();
@@ -63,9 +79,7 @@ impl Setting for SetReplication {
     const FACT: &'static str = "document";
 
     async fn read(&self, aws: &Aws, call: &Call<'_>) -> Result<Seen, LookError> {
-        let (region, bucket) = (text(call, "region")?, plain_name(text(call, "bucket")?)?);
-        let absent = "ReplicationConfigurationNotFoundError";
-        let found = document(aws, region, bucket, "replication", absent).await?;
+        let found = document(aws, Bucket::of(call)?, "replication", ABSENT).await?;
         let (wanted, all) = (text(call, "rule")?, rules(found.as_deref().unwrap_or_default()));
         let rule = all.iter().find(|rule| rule.id == wanted);
         let enabled = rule.map(|rule| rule.status == "Enabled");
@@ -117,9 +131,8 @@ impl Setting for SetReplication {
         _call: &Call<'_>,
         request: &Request<Set>,
     ) -> Result<Value, Failure> {
-        let set = &request.parameters;
-        let (bucket, to) = (set.part("bucket"), set.to.as_str());
-        Ok(put_document(aws, &request.region, bucket, "replication", to).await?.evidence())
+        let (bucket, to) = (Bucket::in_request(request), request.parameters.to.as_str());
+        Ok(put_document(aws, bucket, "replication", to).await?.evidence())
     }
 
     fn permissions(&self) -> Permissions {

@@ -50,6 +50,7 @@ impl Service for Replica {
 pub(super) struct Automations {
     started: Option<Value>,
     status: &'static str,
+    looks: u32,
 }
 
 impl Service for Automations {
@@ -62,8 +63,13 @@ impl Service for Automations {
         let body = match action {
             "DescribeDocument" => json!({"Document": {
                 "Name": asked.json["Name"], "DocumentType": "Automation", "Status": "Active",
+                "DefaultVersion": "3",
             }}),
             "DescribeAutomationExecutions" => {
+                if self.status == "Cancelling" {
+                    self.looks += 1;
+                    self.status = if self.looks > 1 { "Cancelled" } else { "Cancelling" };
+                }
                 let wanted = &asked.json["Filters"][0]["Values"][0];
                 let is_it = |one: &&Value| one["Tags"][0]["Key"] == *wanted;
                 let found = self.started.iter().find(is_it).map(|one| {
@@ -76,13 +82,14 @@ impl Service for Automations {
             }
             "StartAutomationExecution" => {
                 assert!(asked.json["ClientToken"].is_string(), "{:?}", asked.json);
+                assert_eq!(asked.json["DocumentVersion"], json!("3"), "what was shown");
                 self.started = Some(asked.json.clone());
                 self.status = "InProgress";
                 json!({"AutomationExecutionId": ID})
             }
             "StopAutomationExecution" => {
                 assert_eq!(asked.json["AutomationExecutionId"], json!(ID));
-                self.status = "Cancelled";
+                self.status = "Cancelling";
                 json!({})
             }
             _ => return None,
