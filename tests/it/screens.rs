@@ -93,7 +93,7 @@ impl Demo {
             for offered in &offers {
                 let people: &[&str] = match offered.0.as_str() {
                     "go" => &["antoine", "mia"],
-                    "run" | "done" => &["antoine", "leo"],
+                    "run" | "done" => &["antoine", "leo", "clara", "mia"],
                     "approve" => &["antoine", "mia"],
                     "retry" if offered.1.contains("|pin-dns|") => &["leo"],
                     _ => &[],
@@ -157,7 +157,6 @@ async fn the_demo_is_fit_to_be_seen_at_a_desk_and_on_a_phone() {
 
     demo.room = demo.post("antoine", "/start", &[]).await.expect("the run opens");
     let room = demo.room.clone();
-    demo.until("done", "freeze-controllers").await;
     demo.until("go", "decide-go").await;
     demo.look("decision", &room, "#card-decide-go").await;
 
@@ -193,7 +192,7 @@ async fn play_on(demo: &Demo) {
     for offered in demo.offers().await {
         match offered.0.as_str() {
             "go" | "run" | "approve" | "done" => {
-                for person in ["antoine", "leo", "mia"] {
+                for person in ["antoine", "leo", "mia", "clara"] {
                     demo.press(person, &offered).await;
                 }
             }
