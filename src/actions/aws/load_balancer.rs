@@ -1,7 +1,6 @@
 //! `alb.reserve_capacity`: a load balancer that is warm before the traffic comes.
 
 use async_trait::async_trait;
-use roxmltree::Document;
 use serde_json::{Map, Value, json};
 
 use super::lever::Request;
@@ -39,8 +38,7 @@ impl Setting for ReserveCapacity {
         let ask = ask(&region, "DescribeCapacityReservation", &with);
         let answer = aws.ask(Purpose::Look, &ask).await;
         let answer = answer.map_err(|failure| failure.look(system.clone()))?;
-        let unreadable = |_| Failure::Unclear("an answer that is not XML".into()).look(system);
-        let xml = Document::parse(&answer.body).map_err(unreadable)?;
+        let xml = answer.xml().map_err(|failure| failure.look(system))?;
         let units = answer.text("CapacityUnits").and_then(|text| text.parse::<u64>().ok());
         let states = xml.descendants().filter(|node| node.tag_name().name() == "Code");
         let states: Vec<&str> = states.filter_map(|node| node.text()).collect();

@@ -190,10 +190,6 @@ impl Aws {
         aws_sdk_rds::Client::new(&self.config(region, purpose).await)
     }
 
-    async fn elasticache(&self, region: &str, purpose: Purpose) -> aws_sdk_elasticache::Client {
-        aws_sdk_elasticache::Client::new(&self.config(region, purpose).await)
-    }
-
     async fn secrets(&self, region: &str, purpose: Purpose) -> aws_sdk_secretsmanager::Client {
         aws_sdk_secretsmanager::Client::new(&self.config(region, purpose).await)
     }

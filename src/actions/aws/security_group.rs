@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::lever::Request;
 use super::setting::{Seen, Set, Setting};
-use super::wire::Ask;
+use super::wire::{Ask, child};
 use super::{ANYTHING, Aws, Failure, Purpose};
 use crate::actions::params::{text, unsafe_because, whole};
 use crate::actions::{Call, LookError, Permission, Permissions};
@@ -28,10 +28,6 @@ const SOURCES: [(&str, &str); 3] = [
 
 fn ask(region: &str, action: &str, with: &[(String, String)]) -> Ask {
     Ask::form("ec2", "2016-11-15", region, action, with)
-}
-
-fn child<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
-    node.children().find(|one| one.tag_name().name() == name)?.text()
 }
 
 /// A rule as the parameters that write it, without the number in front of them.

@@ -1,5 +1,6 @@
 //! Signed requests to the services whose SDK crates cost more to build than the few calls we make there: S3's documents
-//! (which must come back byte for byte), EC2, EKS, load balancers, SSM, IAM.
+//! (which must come back byte for byte), EC2, EKS, load balancers, SSM, IAM,
+//! ElastiCache.
 //!
 //! Signed by `aws-sigv4` with the credentials, endpoint and limits of the SDK's clients, and told apart the same way
 //! ([`Failure`]): what was answered with a code is refused, everything after the connection is unclear. Reading may be
@@ -16,6 +17,7 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use aws_smithy_types::base64;
 use reqwest::Method;
+use roxmltree::{Document, Node};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -152,6 +154,12 @@ impl Answer {
         text_of(&self.body, name)
     }
 
+    /// As XML.
+    pub(super) fn xml(&self) -> Result<Document<'_>, Failure> {
+        let unreadable = |_| Failure::Unclear("an answer that is not XML".into());
+        Document::parse(&self.body).map_err(unreadable)
+    }
+
     /// As JSON.
     pub(super) fn json(&self) -> Result<Value, Failure> {
         serde_json::from_str(&self.body)
@@ -166,9 +174,24 @@ impl Answer {
 
 /// The first element of this name in an XML document, as text.
 fn text_of(xml: &str, name: &str) -> Option<String> {
-    let document = roxmltree::Document::parse(xml).ok()?;
+    let document = Document::parse(xml).ok()?;
     let found = document.descendants().find(|node| node.tag_name().name() == name)?;
     found.text().map(ToOwned::to_owned)
+}
+
+/// The text of a direct child of this name.
+pub(super) fn child<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
+    node.children().find(|one| one.tag_name().name() == name)?.text()
+}
+
+/// The elements of a list: `<Members><Member>…`, for the names of both.
+pub(super) fn elements<'a, 'i: 'a>(
+    node: Node<'a, 'i>,
+    list: &'a str,
+    one: &'a str,
+) -> impl Iterator<Item = Node<'a, 'i>> + Clone {
+    let lists = node.children().filter(move |child| child.tag_name().name() == list);
+    lists.flat_map(|list| list.children()).filter(move |child| child.tag_name().name() == one)
 }
 
 fn not_sent(message: &str) -> Failure {

@@ -3,13 +3,12 @@
 //! Where failing over does not work. Nothing is copied any more, and the way back is a new Global Datastore.
 
 use async_trait::async_trait;
-use aws_sdk_elasticache::operation::RequestId;
 use serde_json::{Value, json};
 
 use super::Datastore;
 use crate::actions::aws::lever::Request;
 use crate::actions::aws::setting::{Seen, Set, Setting};
-use crate::actions::aws::{ANYTHING, Aws, Failure, Purpose};
+use crate::actions::aws::{ANYTHING, Aws, Failure};
 use crate::actions::params::{text, unsafe_because};
 use crate::actions::{Call, LookError, Permission, Permissions};
 use crate::domain::run::preview::Remark;
@@ -53,15 +52,13 @@ impl Setting for DetachGroup {
         _call: &Call<'_>,
         request: &Request<Set>,
     ) -> Result<Value, Failure> {
-        let client = aws.elasticache(&request.region, Purpose::Act).await;
-        let leave = client
-            .disassociate_global_replication_group()
-            .global_replication_group_id(request.parameters.part("global"))
-            .replication_group_id(request.parameters.part("target"))
-            .replication_group_region(request.parameters.part("region"))
-            .send();
-        let answer = Box::pin(leave).await.map_err(|error| Failure::of(&error))?;
-        Ok(json!({"request_id": answer.request_id()}))
+        let set = &request.parameters;
+        let with = [
+            ("GlobalReplicationGroupId", set.part("global")),
+            ("ReplicationGroupId", set.part("target")),
+            ("ReplicationGroupRegion", set.part("region")),
+        ];
+        super::act(aws, &request.region, Self::OPERATION, &with).await
     }
 
     fn remarks(&self, _call: &Call<'_>, _seen: &Seen) -> Vec<Remark> {

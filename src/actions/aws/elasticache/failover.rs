@@ -6,13 +6,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_sdk_elasticache::operation::RequestId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Datastore;
 use crate::actions::aws::lever::{Lever, Pulled, Request, Wanted, saved};
-use crate::actions::aws::{ANYTHING, Aws, Failure, Purpose};
+use crate::actions::aws::{ANYTHING, Aws, Failure};
 use crate::actions::params::{text, unsafe_because};
 use crate::actions::{Call, Happened, LookError, Permission, Permissions};
 use crate::domain::run::preview::{Change, Direction, Remark};
@@ -141,15 +140,12 @@ impl Lever for FailoverGlobal {
         request: &Request<Parameters>,
     ) -> Result<Value, Failure> {
         let Parameters { global_replication_group_id: id, to, .. } = &request.parameters;
-        let client = aws.elasticache(&request.region, Purpose::Act).await;
-        let failover = client
-            .failover_global_replication_group()
-            .global_replication_group_id(id)
-            .primary_region(&to.region)
-            .primary_replication_group_id(&to.group)
-            .send();
-        let answer = Box::pin(failover).await.map_err(|error| Failure::of(&error))?;
-        Ok(json!({"request_id": answer.request_id()}))
+        let with = [
+            ("GlobalReplicationGroupId", id.as_str()),
+            ("PrimaryRegion", &to.region),
+            ("PrimaryReplicationGroupId", &to.group),
+        ];
+        super::act(aws, &request.region, Self::OPERATION, &with).await
     }
 
     fn permissions(&self) -> Permissions {

@@ -9,6 +9,7 @@ mod promote;
 
 use serde_json::{Map, Value};
 
+use crate::actions::aws::wire::{Answer, Ask, child, elements};
 use crate::actions::aws::{Aws, Failure, Purpose};
 use crate::actions::params::{put, unsafe_because};
 use crate::actions::{Call, LookError};
@@ -23,6 +24,32 @@ const ON: &[&str] = &[
     "arn:aws:elasticache::ACCOUNT_ID:globalreplicationgroup:GLOBAL_DATASTORE_ID",
     "arn:aws:elasticache:*:ACCOUNT_ID:replicationgroup:REPLICATION_GROUP_PREFIX-*",
 ];
+
+fn ask(region: &str, action: &str, with: &[(&str, &str)]) -> Ask {
+    let with: Vec<_> =
+        with.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Ask::form("elasticache", "2015-02-02", region, action, &with)
+}
+
+async fn look(
+    aws: &Aws,
+    region: &str,
+    action: &str,
+    with: &[(&str, &str)],
+) -> Result<Answer, LookError> {
+    let answer = aws.ask(Purpose::Look, &ask(region, action, with)).await;
+    answer.map_err(|failure| failure.look(format!("elasticache in {region}")))
+}
+
+/// Sends a call that changes something, once. Gives its request id.
+async fn act(
+    aws: &Aws,
+    region: &str,
+    action: &str,
+    with: &[(&str, &str)],
+) -> Result<Value, Failure> {
+    Ok(aws.ask(Purpose::Act, &ask(region, action, with)).await?.evidence())
+}
 
 /// A Global Datastore.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,30 +88,28 @@ impl Datastore {
     }
 
     async fn look_in(aws: &Aws, region: &str, id: &str) -> Result<Self, LookError> {
+        let with = [("GlobalReplicationGroupId", id), ("ShowMemberInfo", "true")];
+        let answer = look(aws, region, "DescribeGlobalReplicationGroups", &with).await?;
         let system = format!("elasticache in {region}");
-        let client = aws.elasticache(region, Purpose::Look).await;
-        let asked = client
-            .describe_global_replication_groups()
-            .global_replication_group_id(id)
-            .show_member_info(true)
-            .send();
-        let answer =
-            Box::pin(asked).await.map_err(|error| Failure::of(&error).look(system.clone()))?;
-        let mut all = answer.global_replication_groups().iter();
-        let found = all.find(|one| one.global_replication_group_id() == Some(id));
-        let found = found.ok_or_else(|| LookError::Refused {
+        let xml = answer.xml().map_err(|failure| failure.look(system.clone()))?;
+        let mut all = xml.descendants().filter(|node| {
+            node.tag_name().name() == "GlobalReplicationGroup"
+                && child(*node, "GlobalReplicationGroupId") == Some(id)
+        });
+        let found = all.next().ok_or_else(|| LookError::Refused {
             system,
             detail: format!("there is no Global Datastore `{id}`"),
         })?;
-        let own = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        let member = |one: &aws_sdk_elasticache::types::GlobalReplicationGroupMember| Member {
-            group: own(one.replication_group_id()),
-            region: own(one.replication_group_region()),
-            role: own(one.role()),
-            status: one.status().map(ToOwned::to_owned),
-        };
-        let status = found.status().map(ToOwned::to_owned);
-        Ok(Self { status, members: found.members().iter().map(member).collect() })
+        let own = |node, name| child(node, name).unwrap_or_default().to_owned();
+        let members = elements(found, "Members", "GlobalReplicationGroupMember");
+        let members = members.map(|one| Member {
+            group: own(one, "ReplicationGroupId"),
+            region: own(one, "ReplicationGroupRegion"),
+            role: own(one, "Role"),
+            status: child(one, "Status").map(ToOwned::to_owned),
+        });
+        let members = members.collect();
+        Ok(Self { status: child(found, "Status").map(ToOwned::to_owned), members })
     }
 
     fn primary(&self) -> Option<&Member> {

@@ -3,12 +3,12 @@
 //! AWS refuses it while automatic failover is on, since that would choose for itself.
 
 use async_trait::async_trait;
-use aws_sdk_elasticache::operation::RequestId;
 use serde_json::{Map, Value, json};
 
 use crate::actions::aws::lever::Request;
 use crate::actions::aws::setting::{Seen, Set, Setting};
-use crate::actions::aws::{ANYTHING, Aws, Failure, Purpose};
+use crate::actions::aws::wire::{child, elements};
+use crate::actions::aws::{ANYTHING, Aws, Failure};
 use crate::actions::params::{text, unsafe_because};
 use crate::actions::{Call, LookError, Permission, Permissions};
 use crate::domain::run::preview::Remark;
@@ -47,33 +47,38 @@ impl Setting for Promote {
     async fn read(&self, aws: &Aws, call: &Call<'_>) -> Result<Seen, LookError> {
         let (region, id) = (text(call, "region")?, text(call, "group")?);
         let system = format!("elasticache in {region}");
-        let client = aws.elasticache(region, Purpose::Look).await;
-        let asked = client.describe_replication_groups().replication_group_id(id).send();
-        let answer =
-            Box::pin(asked).await.map_err(|error| Failure::of(&error).look(system.clone()))?;
-        let found = answer.replication_groups().iter();
-        let found = found.clone().find(|one| one.replication_group_id() == Some(id));
-        let found = found.ok_or_else(|| LookError::Refused {
+        let with = [("ReplicationGroupId", id)];
+        let answer = super::look(aws, region, "DescribeReplicationGroups", &with).await?;
+        let xml = answer.xml().map_err(|failure| failure.look(system.clone()))?;
+        let mut all = xml.descendants().filter(|node| {
+            node.tag_name().name() == "ReplicationGroup"
+                && child(*node, "ReplicationGroupId") == Some(id)
+        });
+        let found = all.next().ok_or_else(|| LookError::Refused {
             system,
             detail: format!("there is no replication group `{id}`"),
         })?;
-        let shards = found.node_groups();
-        let nodes = shards.iter().flat_map(|shard| shard.node_group_members());
-        let role =
-            |role: Option<&str>| role.is_some_and(|role| role.eq_ignore_ascii_case("primary"));
-        let primary = nodes.clone().find(|node| role(node.current_role()));
-        let names: Vec<_> = nodes.filter_map(|node| node.cache_cluster_id()).collect();
-        let status = found.status().unwrap_or_default();
+        let shards = elements(found, "NodeGroups", "NodeGroup");
+        let nodes =
+            shards.clone().flat_map(|shard| elements(shard, "NodeGroupMembers", "NodeGroupMember"));
+        let mut primaries = nodes.clone().filter(|node| {
+            let role = child(*node, "CurrentRole");
+            role.is_some_and(|role| role.eq_ignore_ascii_case("primary"))
+        });
+        let primary = primaries.next().and_then(|node| child(node, "CacheClusterId"));
+        let names: Vec<_> = nodes.filter_map(|node| child(node, "CacheClusterId")).collect();
+        let status = child(found, "Status").unwrap_or_default();
         let mut facts = Map::from_iter([
             ("status".to_owned(), json!(status)),
-            ("shards".to_owned(), json!(shards.len())),
+            ("shards".to_owned(), json!(shards.count())),
             ("nodes".to_owned(), json!(names)),
         ]);
-        if let Some(failover) = found.automatic_failover() {
-            facts.insert("automatic_failover".into(), json!(failover.as_str()));
+        if let Some(failover) = child(found, "AutomaticFailover") {
+            facts.insert("automatic_failover".into(), json!(failover));
         }
-        let global = found.global_replication_group_info();
-        if let Some(global) = global.and_then(|info| info.global_replication_group_id()) {
+        let mut global =
+            found.children().filter(|one| one.tag_name().name() == "GlobalReplicationGroupInfo");
+        if let Some(global) = global.find_map(|info| child(info, "GlobalReplicationGroupId")) {
             facts.insert("global".into(), json!(global));
         }
         let is_settled = match status {
@@ -81,7 +86,7 @@ impl Setting for Promote {
             "modifying" => Some(false),
             _ => None,
         };
-        let now = json!(primary.and_then(|node| node.cache_cluster_id()));
+        let now = json!(primary);
         Ok(Seen { now, is_settled, facts, line: None })
     }
 
@@ -104,15 +109,12 @@ impl Setting for Promote {
         request: &Request<Set>,
     ) -> Result<Value, Failure> {
         let set = &request.parameters;
-        let client = aws.elasticache(&request.region, Purpose::Act).await;
-        let modify = client
-            .modify_replication_group()
-            .replication_group_id(set.part("group"))
-            .primary_cluster_id(set.to.as_str().unwrap_or_default())
-            .apply_immediately(true)
-            .send();
-        let answer = Box::pin(modify).await.map_err(|error| Failure::of(&error))?;
-        Ok(json!({"request_id": answer.request_id()}))
+        let with = [
+            ("ReplicationGroupId", set.part("group")),
+            ("PrimaryClusterId", set.to.as_str().unwrap_or_default()),
+            ("ApplyImmediately", "true"),
+        ];
+        super::act(aws, &request.region, Self::OPERATION, &with).await
     }
 
     fn permissions(&self) -> Permissions {
