@@ -29,7 +29,7 @@ use crate::domain::ids::{RunId, StepId};
 use crate::domain::run::preview::{Approved, Direction, Preview};
 pub use crate::domain::run::state::Happened;
 use crate::domain::text::trouble;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 pub use aws::{AwsCredentials, AwsLimits, AwsSettings};
 pub use connections::{Connections, Kept};
 pub use dns::DnsSettings;
@@ -56,6 +56,12 @@ pub struct Call<'a> {
     pub before: Option<&'a Preview>,
     /// When the step opened: the same in every preview and attempt, for values such as `restartedAt`.
     pub opened_at: Timestamp,
+    /// How long it usually takes until the effect shows that the step waits for: what a tabletop pretends.
+    pub takes: Span,
+    /// When the run was started.
+    pub started_at: Timestamp,
+    /// Since when the service is hit: what was measured later is no evidence of what was lost.
+    pub impact_at: Timestamp,
     /// The same for one preview number: from (run, step, preview), never from the attempt.
     pub token: uuid::Uuid,
     /// Which attempt this is, or was the last; 0 before the first.

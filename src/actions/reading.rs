@@ -31,6 +31,11 @@ pub(super) trait Look: Send + Sync + std::fmt::Debug {
 
     /// Looks, in bounded time. That nothing answers is seen too; an error is what somebody has to mend first.
     async fn look(&self, asked: &Self::Asked) -> Result<Seen, LookError>;
+
+    /// What it needs to be allowed, where somebody else than the asked system says who may look.
+    fn permissions(&self) -> Permissions {
+        Permissions { look: &[], act: &[] }
+    }
 }
 
 /// An action made of a look.
@@ -79,6 +84,6 @@ impl<L: Look> Action for Reading<L> {
     }
 
     fn permissions(&self) -> Permissions {
-        Permissions { look: &[], act: &[] }
+        self.0.permissions()
     }
 }

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::aws::{
-    Aurora, Aws, AwsSettings, Backfill, CloseGroup, Detach, DetachGroup, FailoverGlobal, Job,
-    Latch, Pin, Promote, PromoteReplica, PromoteSecret, PutPolicy, ReplaceHost, ReserveCapacity,
-    ScaleNodes, SetAlarm, SetReplication, SetRoutingControl, SetTtl, Setting, StartAutomation,
-    StartExperiment, SwapRoles,
+    Aurora, Aws, AwsSettings, Backfill, CheckMetric, CheckTargets, CloseGroup, Detach, DetachGroup,
+    FailoverGlobal, Job, Latch, Pin, Promote, PromoteReplica, PromoteSecret, PutPolicy,
+    ReplaceHost, ReserveCapacity, ScaleNodes, SetAlarm, SetReplication, SetRoutingControl, SetTtl,
+    Setting, StartAutomation, StartExperiment, SwapRoles,
 };
 use super::connections::Connections;
 use super::dns::{self, DnsSettings};
@@ -101,7 +101,7 @@ fn stores(on: &Arc<Aws>) -> Vec<Line> {
 
 /// Traffic, room and the rest at AWS.
 fn services(on: &Arc<Aws>) -> Vec<Line> {
-    use simulated::{route53, services};
+    use simulated::{looks, route53, services};
     let aws = || Arc::clone(on);
     vec![
         line("route53.latch", Latch::action(aws()), route53::LATCH),
@@ -112,6 +112,8 @@ fn services(on: &Arc<Aws>) -> Vec<Line> {
         line("eks.scale_nodes", ScaleNodes::action(aws()), services::SCALE_NODES),
         line("alb.reserve_capacity", ReserveCapacity::action(aws()), services::RESERVE_CAPACITY),
         line("ec2.close_security_group", CloseGroup::action(aws()), services::CLOSE_GROUP),
+        line("cloudwatch.check", CheckMetric::action(aws()), looks::CHECK_METRIC),
+        line("elbv2.check_targets", CheckTargets::action(aws()), looks::CHECK_TARGETS),
         line("cloudwatch.set_alarm", SetAlarm::action(aws()), services::SET_ALARM),
         line("ssm.start_automation", StartAutomation::action(aws()), services::START_AUTOMATION),
         line("fis.start_experiment", StartExperiment::action(aws()), services::START_EXPERIMENT),
@@ -144,7 +146,7 @@ fn elsewhere(settings: ActionSettings) -> Vec<Line> {
         line("http.request", Change::new(settings.http), http::REQUEST),
         line("dns.check", dns::Check::action(settings.dns), simulated::dns::CHECK),
         line("sql.check", sql::Check::action(databases()), simulated::sql::CHECK),
-        line("sql.canary", sql::Canary::new(databases()), simulated::sql::CANARY),
+        line("sql.canary", sql::Canary::new(databases()), simulated::sql::Canary),
         line("redis.check", redis::Check::action(databases()), simulated::redis::CHECK),
         line("bullmq.drained", Drained::action(databases()), simulated::redis::DRAINED),
         people("human.task", "task"),

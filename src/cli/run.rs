@@ -11,6 +11,7 @@ use crate::domain::actor::Role;
 use crate::domain::code::Typed;
 use crate::domain::comms::{self, Ask, Press, Written, form};
 use crate::domain::ids::{RunId, StepId};
+use crate::domain::report::{critical_path, forecast, loss};
 use crate::domain::run::{Run, StepState};
 use crate::domain::text::Text;
 
@@ -52,7 +53,11 @@ pub async fn run(
         return refuse(desk, by, &Text::key("refused.no_run"), out);
     };
     if wish.verb == "show" {
-        return show(desk, by, &run, wish, out);
+        let ended = show(desk, by, &run, wish, out)?;
+        if wish.step.is_none() {
+            path(desk, by, &run, out).await?;
+        }
+        return Ok(ended);
     }
     let Some(ask) = Ask::ALL.into_iter().find(|ask| ask.name() == wish.verb) else {
         let all: Vec<_> = Ask::ALL.iter().map(|ask| ask.name()).collect();
@@ -146,6 +151,28 @@ fn show(desk: &Desk, by: &Actor, run: &Run, wish: &Wish, out: &mut dyn Write) ->
     }
     let doubt = run.steps.values().any(|at| matches!(at.state, StepState::InDoubt { .. }));
     Ok(if doubt { Ended::InDoubt } else { Ended::Well })
+}
+
+/// The chain of steps that decides when the service is back, or that decided it; and what is known of the loss.
+async fn path(desk: &Desk, by: &Actor, run: &Run, out: &mut dyn Write) -> io::Result<()> {
+    let (voice, now) = (desk.voice_of(by), desk.engine.clock.now());
+    let record = desk.engine.store.record(&run.id, 0, u32::MAX).await.map_err(io::Error::other)?;
+    let path = if run.restored_at.is_none() {
+        let ahead = forecast::critical_steps(run, now);
+        ("cli.path_ahead", critical_path::lines_ahead(run, &ahead))
+    } else {
+        let legs = critical_path::critical_path(&record).unwrap_or_default();
+        ("cli.path", critical_path::lines(run, &legs))
+    };
+    for (heading, lines) in [path, ("cli.loss", loss::lines(&loss::losses(&record)))] {
+        if !lines.is_empty() {
+            writeln!(out, "\n{}", voice.plain(&Text::key(heading)))?;
+        }
+        for line in &lines {
+            writeln!(out, "- {}", voice.plain(line))?;
+        }
+    }
+    Ok(())
 }
 
 /// The press that is meant. Agreeing shows the card and wants the first digits of its digest typed.

@@ -14,7 +14,7 @@ use crate::cli::runbook;
 use crate::desk::Desk;
 use crate::domain::comms::{self, Block};
 use crate::domain::ids::RunId;
-use crate::domain::report::{measures, timeline};
+use crate::domain::report::{critical_path, loss, measures, timeline};
 use crate::domain::run::log::{self, Recorded};
 use crate::domain::run::{Event, Run};
 use crate::domain::text::Text;
@@ -330,6 +330,16 @@ impl Stage {
                     voice.plain(&people)
                 )?;
             }
+        }
+        if let Some(legs) = critical_path::critical_path(&record) {
+            writeln!(out, "{}", say("cli.path"))?;
+            for line in critical_path::lines(run, &legs) {
+                writeln!(out, "    {}", voice.plain(&line))?;
+            }
+        }
+        writeln!(out, "{}", say("cli.loss"))?;
+        for line in loss::lines(&loss::losses(&record)) {
+            writeln!(out, "    {}", voice.plain(&line))?;
         }
         let chain = match log::verify(&run.id, &record) {
             Ok(()) => "demo.chain.whole",

@@ -6,7 +6,7 @@ use super::value::Localized;
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
-const OURS: [(&str, &[&str]); 102] = [
+const OURS: [(&str, &[&str]); 108] = [
     ("trouble.unreachable", &["what", "detail"]),
     ("trouble.refused", &["what", "detail"]),
     ("trouble.no_action", &["what"]),
@@ -62,6 +62,8 @@ const OURS: [(&str, &[&str]); 102] = [
     ("told.never", &[]),
     ("told.unknown", &[]),
     ("told.nothing", &[]),
+    ("told.looking", &[]),
+    ("told.read_only", &[]),
     ("told.nothing_outside", &[]),
     ("told.running", &["count"]),
     ("told.new", &["count", "at"]),
@@ -109,6 +111,10 @@ const OURS: [(&str, &[&str]); 102] = [
     ("told.exited", &["program", "code", "seconds"]),
     ("told.stopped", &["program", "seconds"]),
     ("told.no_outcome", &[]),
+    ("told.metric", &["source", "value", "age"]),
+    ("told.no_metric", &["source"]),
+    ("told.targets", &["healthy", "targets"]),
+    ("trouble.many_series", &["what", "region", "most"]),
 ];
 /// Longest word that is compared with names.
 const LONGEST_WORD: usize = 64;

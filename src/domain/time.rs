@@ -27,6 +27,11 @@ impl Timestamp {
         Span(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// Reads a time as others write it, `2026-12-01T00:00:00Z`.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|at| Self(at.as_millisecond()))
+    }
+
     fn jiff(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or_default()
     }
@@ -91,6 +96,12 @@ impl Span {
     /// Whole minutes.
     pub const fn minutes(n: u64) -> Self {
         Self::seconds(n.saturating_mul(60))
+    }
+
+    /// A measured number of seconds, unless it is negative or no number.
+    pub fn of_seconds(n: f64) -> Option<Self> {
+        let length = jiff::SignedDuration::try_from_secs_f64(n).ok()?;
+        u64::try_from(length.as_millis()).ok().map(Self)
     }
 
     /// Milliseconds.

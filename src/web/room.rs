@@ -160,6 +160,10 @@ pub struct Split<'a> {
     pub rows: &'a [[String; 4]],
     /// The last row.
     pub total: &'a [String; 4],
+    /// The chain of steps that decided it, a line each.
+    pub path: &'a [String],
+    /// What is known of the loss, a line each.
+    pub losses: &'a [String],
 }
 
 /// The war room of a run.
@@ -349,6 +353,14 @@ fn split_table(room: Room<'_>, split: Split<'_>) -> Markup {
                 } }
                 tbody { @for cells in split.rows { (row(cells)) } }
                 tfoot { (row(split.total)) }
+            }
+            @if !split.path.is_empty() {
+                h3 { (say("page.path")) }
+                ol { @for leg in split.path { li { (leg) } } }
+            }
+            @if !split.losses.is_empty() {
+                h3 { (say("page.loss")) }
+                ul { @for loss in split.losses { li { (loss) } } }
             }
         }
     }

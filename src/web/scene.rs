@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::room::{Card, Entry, Standing};
 use crate::catalog::Voice;
 use crate::domain::comms;
-use crate::domain::report::{measures, timeline};
+use crate::domain::report::{critical_path, loss, measures, timeline};
 use crate::domain::run::log::Recorded;
 use crate::domain::run::state::Proof;
 use crate::domain::run::{Run, StepState};
@@ -167,6 +167,17 @@ pub fn split(
         evidence(run.ended_at().unwrap_or(now)),
     ];
     Some((rows, total))
+}
+
+/// The chain of steps that decided when the service was back.
+pub fn path(run: &Run, record: &[Recorded], voice: &Voice<'_>) -> Vec<String> {
+    let legs = critical_path::critical_path(record).unwrap_or_default();
+    critical_path::lines(run, &legs).iter().map(|line| voice.plain(line)).collect()
+}
+
+/// What is known of the loss.
+pub fn losses(record: &[Recorded], voice: &Voice<'_>) -> Vec<String> {
+    loss::lines(&loss::losses(record)).iter().map(|line| voice.plain(line)).collect()
 }
 
 #[cfg(test)]

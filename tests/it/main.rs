@@ -18,4 +18,5 @@ mod spoken;
 mod store;
 mod terminal;
 mod tidy;
+mod timed;
 mod walk;

@@ -12,6 +12,7 @@ mod job;
 mod jobs;
 mod lever;
 mod load_balancer;
+mod looks;
 mod nodes;
 mod replica;
 mod route53;
@@ -37,6 +38,7 @@ use tokio::sync::OnceCell;
 
 use crate::actions::LookError;
 use crate::domain::environment::Environment;
+use crate::domain::time::Timestamp;
 
 pub(super) use arc::SetRoutingControl;
 pub(super) use aurora::{Aurora, Detach};
@@ -44,6 +46,7 @@ pub(super) use elasticache::{DetachGroup, FailoverGlobal, Promote};
 pub(super) use job::Job;
 pub(super) use jobs::{SetAlarm, StartAutomation, StartExperiment};
 pub(super) use load_balancer::ReserveCapacity;
+pub(super) use looks::{CheckMetric, CheckTargets};
 pub(super) use nodes::ScaleNodes;
 pub(super) use replica::PromoteReplica;
 pub(super) use route53::{Pin, SetTtl, SwapRoles};
@@ -196,6 +199,13 @@ impl Aws {
 
     async fn route53(&self, purpose: Purpose) -> aws_sdk_route53::Client {
         aws_sdk_route53::Client::new(&self.config(ROUTE53_REGION, purpose).await)
+    }
+
+    /// The time by which calls are signed.
+    async fn now(&self) -> Option<Timestamp> {
+        let now = self.base().await.time_source()?.now();
+        let since = now.duration_since(std::time::SystemTime::UNIX_EPOCH).ok()?;
+        Some(Timestamp(i64::try_from(since.as_millis()).ok()?))
     }
 
     /// Asks STS in `region` who we are, and refuses every account but the environment's. Gives our ARN.

@@ -8,7 +8,6 @@ use super::{Pretend, preview, set};
 use crate::actions::LookError;
 use crate::domain::run::preview::{Change, Direction, Preview, Remark};
 use crate::domain::text::told;
-use crate::domain::time::Span;
 
 /// A cluster leaves the global database.
 pub(in crate::actions) const DETACH: Flip = Flip {
@@ -17,7 +16,6 @@ pub(in crate::actions) const DETACH: Flip = Flip {
     fact: "is_member",
     first: |_| json!(true),
     to: |_| json!(false),
-    after: Span::seconds(120),
     others: |world, _| {
         Map::from_iter([
             ("writer_arn".to_owned(), json!(writer(world))),
@@ -37,7 +35,6 @@ pub(in crate::actions) const PROMOTE_REPLICA: Flip = Flip {
     fact: "is_replica",
     first: |_| json!(true),
     to: |_| json!(false),
-    after: Span::seconds(180),
     others: |_, _| Map::from_iter([("status".to_owned(), json!("available"))]),
     place: region_given,
     remarks: &["remark.rds.lost_tail"],
@@ -51,6 +48,19 @@ pub(in crate::actions) struct Move {
 
 fn key(world: &World<'_>) -> String {
     format!("aurora/{}/writer", world.with("global_cluster"))
+}
+
+/// Whether a database of this region takes writes: it has the writer, or stands alone since it was taken out of the
+/// global database or promoted. Taking one out fences nothing: the old writer goes on.
+pub(super) fn writes_in(world: &World<'_>, region: &str) -> bool {
+    let global = world.environment("aurora.global").unwrap_or_default();
+    let has_writer = match world.environment("aurora.primary.arn") {
+        Some(first) => world.now_or(&format!("aurora/{global}/writer"), &first).contains(region),
+        None => region == world.call.environment.regions.primary,
+    };
+    let left = format!("rds/is_member/{global}/");
+    let alone = [left.as_str(), "rds/is_replica/"];
+    has_writer || alone.iter().any(|of| world.no_longer(of).any(|key| key.contains(region)))
 }
 
 fn writer(world: &World<'_>) -> String {
@@ -135,6 +145,6 @@ impl Pretend for Move {
 
     fn sets(&self, world: &World<'_>, request: &Value) -> Vec<Set> {
         let target = request.get("TargetDbClusterIdentifier").cloned().unwrap_or_default();
-        vec![set(key(world), target, Span::seconds(if self.lossy { 150 } else { 90 }))]
+        vec![set(key(world), target)]
     }
 }

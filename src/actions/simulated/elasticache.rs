@@ -4,7 +4,6 @@ use serde_json::{Map, Value, json};
 
 use super::flip::{Flip, region};
 use super::world::World;
-use crate::domain::time::Span;
 
 fn region_of(world: &World<'_>, group: &Value) -> Value {
     let regions = &world.call.environment.regions;
@@ -19,7 +18,6 @@ pub(in crate::actions) const PROMOTE: Flip = Flip {
     fact: "primary_node",
     first: |world| json!(format!("{}-001", world.with("group"))),
     to: |world| json!(world.with("node")),
-    after: Span::seconds(60),
     others: |_, _| Map::from_iter([("status".to_owned(), json!("available"))]),
     ..FAILOVER_GLOBAL
 };
@@ -27,10 +25,10 @@ pub(in crate::actions) const PROMOTE: Flip = Flip {
 /// A group leaves the Global Datastore.
 pub(in crate::actions) const DETACH: Flip = Flip {
     call: "elasticache:DisassociateGlobalReplicationGroup",
+    of: &["global", "region"],
     fact: "is_member",
     first: |_| json!(true),
     to: |_| json!(false),
-    after: Span::seconds(120),
     others: |_, _| Map::from_iter([("status".to_owned(), json!("available"))]),
     ..FAILOVER_GLOBAL
 };
@@ -42,7 +40,6 @@ pub(in crate::actions) const FAILOVER_GLOBAL: Flip = Flip {
     fact: "primary_group",
     first: |world| json!(world.environment("redis.primary_rg")),
     to: |world| json!(world.with("target")),
-    after: Span::seconds(90),
     others: |world, now| {
         Map::from_iter([
             ("primary_region".to_owned(), region_of(world, now)),

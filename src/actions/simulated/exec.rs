@@ -6,7 +6,6 @@ use super::world::{Set, World};
 use super::{Pretend, preview, set};
 use crate::actions::LookError;
 use crate::domain::run::preview::Preview;
-use crate::domain::time::Span;
 
 /// Runs nothing.
 #[derive(Debug)]
@@ -36,6 +35,6 @@ impl Pretend for Run {
     }
 
     fn sets(&self, world: &World<'_>, _request: &Value) -> Vec<Set> {
-        vec![set(key(world), json!(0), Span::seconds(2))]
+        vec![set(key(world), json!(0))]
     }
 }

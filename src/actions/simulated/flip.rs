@@ -7,7 +7,6 @@ use super::{Pretend, preview, set};
 use crate::actions::LookError;
 use crate::domain::run::preview::{Change, Direction, Preview, Remark};
 use crate::domain::text::trouble;
-use crate::domain::time::Span;
 
 /// A value of the world, or of what is asked for.
 pub(in crate::actions) type Reading = fn(&World<'_>) -> Value;
@@ -25,8 +24,6 @@ pub(in crate::actions) struct Flip {
     pub(super) first: Reading,
     /// What the step asks for.
     pub(super) to: Reading,
-    /// Until it shows.
-    pub(super) after: Span,
     /// Its other facts, which follow from its state.
     pub(super) others: fn(&World<'_>, &Value) -> Map<String, Value>,
     /// Where it is called: a dead region does not answer.
@@ -37,8 +34,9 @@ pub(in crate::actions) struct Flip {
 
 impl Flip {
     fn key(&self, world: &World<'_>) -> String {
+        let service = self.call.split(':').next().unwrap_or(self.call);
         let which: Vec<String> = self.of.iter().map(|name| world.with(name)).collect();
-        format!("{}/{}", self.fact, which.join("/"))
+        format!("{service}/{}/{}", self.fact, which.join("/"))
     }
 
     fn now(&self, world: &World<'_>) -> Value {
@@ -73,6 +71,10 @@ impl Pretend for Flip {
     }
 
     fn facts(&self, world: &World<'_>) -> Map<String, Value> {
+        // Nobody there says anything.
+        if world.is_dark(&(self.place)(world)) {
+            return Map::new();
+        }
         let now = self.now(world);
         let mut facts = (self.others)(world, &now);
         facts.insert(self.fact.to_owned(), now);
@@ -81,7 +83,7 @@ impl Pretend for Flip {
 
     fn sets(&self, world: &World<'_>, request: &Value) -> Vec<Set> {
         let to = request.get("to").cloned().unwrap_or_default();
-        vec![set(self.key(world), to, self.after)]
+        vec![set(self.key(world), to)]
     }
 }
 

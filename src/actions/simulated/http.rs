@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
+use super::aurora::writes_in;
 use super::flip::Flip;
+use super::look::unreachable;
+use super::redis::is_master;
 use super::route53::answer;
-use super::world::{Set, World};
+use super::world::{Set, World, read_only};
 use super::{Pretend, preview, set};
 use crate::actions::LookError;
 use crate::domain::run::preview::{Preview, Remark};
-use crate::domain::time::Span;
 
 /// Asks the service.
 #[derive(Debug)]
@@ -25,7 +27,6 @@ pub(in crate::actions) const REQUEST: Flip = Flip {
     fact: "shows",
     first: |_| json!(false),
     to: |_| json!(true),
-    after: Span::seconds(1),
     others: |_, _| {
         Map::from_iter([("reachable".to_owned(), json!(true)), ("status".to_owned(), json!(200))])
     },
@@ -44,6 +45,11 @@ fn place(world: &World<'_>) -> String {
         place if place.is_empty() => answer(world, host(&world.with("url"))),
         place => place,
     }
+}
+
+fn region<'a>(world: &'a World<'_>, place: &str) -> &'a str {
+    let regions = &world.call.environment.regions;
+    if place.contains(&regions.primary) { &regions.primary } else { &regions.dr }
 }
 
 fn canary(world: &World<'_>) -> String {
@@ -76,7 +82,15 @@ impl Pretend for Canary {
     }
 
     fn sets(&self, world: &World<'_>, _request: &Value) -> Vec<Set> {
-        vec![set(canary(world), Value::Bool(true), Span::seconds(1))]
+        vec![set(canary(world), Value::Bool(true))]
+    }
+
+    fn refused(&self, world: &World<'_>) -> Option<LookError> {
+        let place = place(world);
+        if let Err(error) = world.reach(&place) {
+            return Some(error);
+        }
+        (!writes_in(world, region(world, &place))).then(|| read_only(&place))
     }
 }
 
@@ -91,14 +105,10 @@ fn shown(world: &World<'_>, verbs: &[&str]) -> Preview {
 fn facts(world: &World<'_>) -> Map<String, Value> {
     let place = place(world);
     if world.is_dark(&place) {
-        return Map::from_iter([("reachable".to_owned(), json!(false))]);
+        return unreachable();
     }
-    let regions = &world.call.environment.regions;
-    let region = if place.contains(&regions.primary) { &regions.primary } else { &regions.dr };
-    let global = world.environment("aurora.global").unwrap_or_default();
-    let first = world.environment("aurora.primary.arn").unwrap_or_default();
-    let writer = world.now_or(&format!("aurora/{global}/writer"), &first);
-    let writable = writer.contains(region.as_str());
+    let region = region(world, &place);
+    let role = if is_master(world, region) { "master" } else { "replica" };
     Map::from_iter([
         ("reachable".to_owned(), json!(true)),
         ("status".to_owned(), json!(200)),
@@ -109,8 +119,8 @@ fn facts(world: &World<'_>) -> Map<String, Value> {
             json!({
                 "found": world.now(&canary(world)).is_some(),
                 "region": region,
-                "db": {"writable": writable},
-                "redis": {"role": "master"},
+                "db": {"writable": writes_in(world, region)},
+                "redis": {"role": role},
                 "version": "2026.11.3",
             }),
         ),

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::look::unreachable;
 use super::world::{Set, World};
 use super::{Pretend, preview, set};
 use crate::actions::LookError;
 use crate::domain::run::preview::{Change, Direction, Preview};
 use crate::domain::text::told;
-use crate::domain::time::Span;
 
 /// What a workload runs in the beginning, where the scenario says nothing else.
 const REPLICAS: u64 = 4;
@@ -61,7 +61,7 @@ impl Pretend for Scale {
 
     fn facts(&self, world: &World<'_>) -> Map<String, Value> {
         if world.is_dark(&world.with("context")) {
-            return Map::from_iter([("reachable".to_owned(), json!(false))]);
+            return unreachable();
         }
         let now: Vec<u64> =
             world.list("workloads").iter().map(|workload| replicas(world, workload)).collect();
@@ -77,11 +77,8 @@ impl Pretend for Scale {
 
     fn sets(&self, world: &World<'_>, request: &Value) -> Vec<Set> {
         let replicas = request.get("replicas").and_then(Value::as_object).cloned();
-        let sets = replicas
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(workload, to)| set(key(world, "replicas", &workload), to, Span::seconds(25)));
-        sets.collect()
+        let replicas = replicas.unwrap_or_default().into_iter();
+        replicas.map(|(workload, to)| set(key(world, "replicas", &workload), to)).collect()
     }
 }
 
@@ -109,7 +106,7 @@ impl Pretend for Restart {
 
     fn facts(&self, world: &World<'_>) -> Map<String, Value> {
         if world.is_dark(&world.with("context")) {
-            return Map::from_iter([("reachable".to_owned(), json!(false))]);
+            return unreachable();
         }
         let at = json!(world.call.opened_at.rfc3339());
         let workloads = world.list("workloads");
@@ -130,9 +127,7 @@ impl Pretend for Restart {
 
     fn sets(&self, world: &World<'_>, request: &Value) -> Vec<Set> {
         let at = request.get("restartedAt").cloned().unwrap_or_default();
-        let sets = world.list("workloads").into_iter().map(|workload| {
-            set(key(world, "restarted", &workload), at.clone(), Span::seconds(110))
-        });
-        sets.collect()
+        let workloads = world.list("workloads").into_iter();
+        workloads.map(|workload| set(key(world, "restarted", &workload), at.clone())).collect()
     }
 }

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::look::unreachable;
 use super::world::{Set, World, plain};
 use super::{Pretend, preview, set};
 use crate::actions::LookError;
 use crate::domain::run::preview::{Change, Direction, Preview};
 use crate::domain::text::told;
-use crate::domain::time::Span;
 
 /// `CronJob`s of a namespace that nobody named.
 const CRONJOBS: [&str; 2] = ["cronjob/nightly-report", "cronjob/cleanup"];
@@ -19,8 +19,6 @@ const PODS: usize = 4;
 pub(in crate::actions) struct State {
     call: &'static str,
     things: fn(&World<'_>) -> Vec<String>,
-    /// Until it shows.
-    after: Span,
     /// The facts, of how many are as wanted and how many there are.
     facts: fn(usize, usize) -> Value,
 }
@@ -35,7 +33,6 @@ pub(in crate::actions) const APPLY: State = State {
         };
         vec![format!("{}/{}", text("/kind").to_lowercase(), text("/metadata/name"))]
     },
-    after: Span::seconds(1),
     facts: object,
 };
 
@@ -43,7 +40,6 @@ pub(in crate::actions) const APPLY: State = State {
 pub(in crate::actions) const PATCH: State = State {
     call: "k8s:patch",
     things: |world| vec![format!("{}/{}", world.with("kind").to_lowercase(), world.with("name"))],
-    after: Span::seconds(1),
     facts: object,
 };
 
@@ -57,7 +53,6 @@ pub(in crate::actions) const SUSPEND_CRONJOBS: State = State {
         }
         names.into_iter().map(|name| format!("cronjob/{name}")).collect()
     },
-    after: Span::seconds(2),
     facts: |done, all| json!({"suspended": done, "active": all - done, "total": all, "running": 0}),
 };
 
@@ -67,7 +62,6 @@ pub(in crate::actions) const SYNC: State = State {
     things: |world| {
         world.list("names").into_iter().map(|name| format!("externalsecret/{name}")).collect()
     },
-    after: Span::seconds(12),
     facts: |done, all| {
         let synced = done == all;
         json!({"requested": synced, "synced": synced, "fresh": done, "ready": all, "total": all})
@@ -87,10 +81,6 @@ impl State {
     fn is_done(&self, world: &World<'_>, thing: &str) -> bool {
         world.now(&self.key(world, thing)) == Some(&json!(true))
     }
-}
-
-fn unreachable() -> Map<String, Value> {
-    Map::from_iter([("reachable".to_owned(), json!(false))])
 }
 
 fn reachable(facts: Value) -> Map<String, Value> {
@@ -133,7 +123,7 @@ impl Pretend for State {
     fn sets(&self, world: &World<'_>, request: &Value) -> Vec<Set> {
         let to = request.get("to").cloned().unwrap_or_default();
         let things = (self.things)(world);
-        things.iter().map(|thing| set(self.key(world, thing), to.clone(), self.after)).collect()
+        things.iter().map(|thing| set(self.key(world, thing), to.clone())).collect()
     }
 }
 

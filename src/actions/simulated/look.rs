@@ -26,7 +26,7 @@ impl Pretend for Look {
 
     fn facts(&self, world: &World<'_>) -> Map<String, Value> {
         if world.is_dark(&region_of(world)) && world.call.with.contains_key("connection") {
-            return Map::from_iter([("reachable".to_owned(), json!(false))]);
+            return unreachable();
         }
         (self.facts)(world)
     }
@@ -34,6 +34,11 @@ impl Pretend for Look {
     fn sets(&self, _world: &World<'_>, _request: &Value) -> Vec<Set> {
         Vec::new()
     }
+}
+
+/// The facts of what does not answer.
+pub(super) fn unreachable() -> Map<String, Value> {
+    Map::from_iter([("reachable".to_owned(), json!(false))])
 }
 
 /// The region of a connection: the second one if its name says so, as `orders-dr` does.

@@ -3,6 +3,9 @@
 //! The world is what the environment file says, changed by the evidence of the calls made so far in this run, each
 //! change with the time at which it shows. So it survives a restart with the run, and nothing outside is touched: no
 //! code in here can reach a network. Its scenario stands in the environment file under `tabletop:`.
+//!
+//! Everything takes the time that the runbook calls typical: a rehearsal feels like the real thing, and measures the
+//! runbook. A look that its step waits for takes it too; one that nobody waits for is answered at once.
 
 pub(super) mod aurora;
 pub(super) mod dns;
@@ -13,6 +16,7 @@ pub(super) mod http;
 pub(super) mod kube;
 pub(super) mod kube_state;
 mod look;
+pub(super) mod looks;
 pub(super) mod redis;
 pub(super) mod route53;
 pub(super) mod secrets;
@@ -25,8 +29,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Preview};
-use crate::domain::text::trouble;
-use crate::domain::time::Span;
+use crate::domain::text::{told, trouble};
 use world::{Set, World};
 
 /// One action's part of the pretended world.
@@ -39,8 +42,12 @@ pub(super) trait Pretend: Send + Sync + std::fmt::Debug {
         let told = told.map(|(name, value)| format!("{name} = {}", world::plain(value)));
         told.collect::<Vec<_>>().join(", ")
     }
-    /// What a call changes, and how long until it shows.
+    /// What a call changes.
     fn sets(&self, world: &World<'_>, request: &Value) -> Vec<Set>;
+    /// Why the call would do nothing, if it would.
+    fn refused(&self, _world: &World<'_>) -> Option<LookError> {
+        None
+    }
 }
 
 /// A pretended action.
@@ -63,6 +70,10 @@ impl<P: Pretend> Action for Simulated<P> {
 
     async fn probe(&self, call: &Call<'_>, request: &Value) -> Probe {
         let world = World::of(call);
+        if world.is_underway() && self.pretend.sets(&world, request).is_empty() {
+            let saw = told("told.looking", &[]);
+            return Probe { happened: Happened::Running, facts: Map::new(), saw };
+        }
         let facts = self.pretend.facts(&world);
         let wanted = self.pretend.sets(&world, request);
         let happened = if wanted.is_empty() || wanted.iter().all(|set| world.shows(set)) {
@@ -78,10 +89,15 @@ impl<P: Pretend> Action for Simulated<P> {
 
     async fn run(&self, call: &Call<'_>, approved: &Approved) -> Outcome {
         let world = World::of(call);
+        if let Some(error) = self.pretend.refused(&world) {
+            return Outcome::Failed { error };
+        }
         let sets = self.pretend.sets(&world, approved.request());
         let evidence = json!({
             "simulated": true,
             "at": call.now,
+            "shows_after": call.takes,
+            "step": call.step,
             "action": self.name,
             "request_id": format!("tabletop-{}-{}", call.step, call.attempt),
             "sets": sets,
@@ -123,7 +139,7 @@ fn preview(request: Value, binding: Value, facts: Map<String, Value>) -> Preview
     }
 }
 
-/// A change that shows after `delay`.
-fn set(key: String, to: Value, delay: Span) -> Set {
-    Set { key, to, after: delay }
+/// A change.
+fn set(key: String, to: Value) -> Set {
+    Set { key, to }
 }

@@ -5,20 +5,24 @@ use serde_json::{Map, json};
 use super::look::{Look, region_of};
 use super::world::World;
 
-fn is_master(world: &World<'_>) -> bool {
-    // One that is in no Global Datastore is nobody's replica.
+/// Whether the Redis of this region is nobody's copy.
+pub(super) fn is_master(world: &World<'_>, region: &str) -> bool {
+    // One that is in no Global Datastore, or left it, is nobody's replica.
     let Some(global) = world.environment("redis.global") else { return true };
+    let left = format!("elasticache/is_member/{global}/{region}");
+    if world.no_longer(&left).next().is_some() {
+        return true;
+    }
     let first = world.environment("redis.primary_rg").unwrap_or_default();
-    let now = world.now_or(&format!("primary_group/{global}"), &first);
-    let regions = &world.call.environment.regions;
-    (region_of(world) == regions.primary) == (now == first)
+    let now = world.now_or(&format!("elasticache/primary_group/{global}"), &first);
+    (region == world.call.environment.regions.primary) == (now == first)
 }
 
 /// Asks a server.
 pub(in crate::actions) const CHECK: Look = Look {
     at: "connection",
     facts: |world: &World<'_>| {
-        let master = is_master(world);
+        let master = is_master(world, &region_of(world));
         Map::from_iter([
             ("reachable".to_owned(), json!(true)),
             ("role".to_owned(), json!(if master { "master" } else { "replica" })),

@@ -7,7 +7,6 @@ use super::world::{Set, World, plain};
 use super::{Pretend, preview, set};
 use crate::actions::LookError;
 use crate::domain::run::preview::{Change, Direction, Preview, Remark};
-use crate::domain::time::Span;
 
 /// Route 53 has one endpoint, wherever the region is.
 fn control_plane(_world: &World<'_>) -> String {
@@ -21,7 +20,6 @@ pub(in crate::actions) const SWAP_ROLES: Flip = Flip {
     fact: "primary_set",
     first: |world| json!(world.environment("dns.primary_set")),
     to: |world| json!(world.with("primary_set")),
-    after: Span::seconds(60),
     others: |world, now| {
         let is_swapped = world.environment("dns.primary_set").as_deref() != now.as_str();
         let dns = |region: &str| json!(world.environment(&format!("alb.{region}.dns")));
@@ -43,7 +41,6 @@ pub(in crate::actions) const SET_TTL: Flip = Flip {
     fact: "ttl",
     first: |_| json!(300),
     to: |world| json!(world.with("seconds").parse::<u64>().unwrap_or_default()),
-    after: Span::seconds(30),
     others: none,
     place: control_plane,
     remarks: &[],
@@ -55,7 +52,7 @@ pub(in crate::actions) struct Pin;
 
 /// What the public name answers now.
 pub(super) fn answer(world: &World<'_>, name: &str) -> String {
-    let swapped = world.now(&format!("primary_set/{name}")).and_then(Value::as_str);
+    let swapped = world.now(&format!("route53/primary_set/{name}")).and_then(Value::as_str);
     let first = world.environment("dns.primary_set");
     let is_swapped = swapped.is_some_and(|set| first.as_deref() != Some(set));
     let side = if is_swapped { "alb.dr.dns" } else { "alb.primary.dns" };
@@ -102,7 +99,7 @@ impl Pretend for Pin {
 
     fn sets(&self, world: &World<'_>, request: &Value) -> Vec<Set> {
         let target = request.get("AliasTarget").cloned().unwrap_or_default();
-        vec![set(format!("record/{}", world.with("name")), target, Span::seconds(60))]
+        vec![set(format!("record/{}", world.with("name")), target)]
     }
 }
 
@@ -113,7 +110,6 @@ pub(in crate::actions) const LATCH: Flip = Flip {
     fact: "latched",
     first: |world| json!(world.with("latched") == "false"),
     to: |world| json!(world.with("latched") != "false"),
-    after: Span::seconds(60),
     others: none,
     place: region,
     remarks: &["remark.route53.latch"],
@@ -126,7 +122,6 @@ pub(in crate::actions) const ROUTING_CONTROL: Flip = Flip {
     fact: "controls",
     first: |world| controls(world, "Off", "On"),
     to: |world| controls(world, "On", "Off"),
-    after: Span::seconds(30),
     others: none,
     place: |world| world.call.environment.regions.dr.clone(),
     remarks: &[],

@@ -8,7 +8,6 @@ use super::{Pretend, preview, set};
 use crate::actions::LookError;
 use crate::domain::run::preview::{Change, Direction, Preview, Remark};
 use crate::domain::text::told;
-use crate::domain::time::Span;
 
 /// A replica is cut from its source.
 pub(in crate::actions) const PROMOTE_REPLICA: Flip = Flip {
@@ -17,7 +16,6 @@ pub(in crate::actions) const PROMOTE_REPLICA: Flip = Flip {
     fact: "is_replica",
     first: |_| json!(true),
     to: |_| json!(false),
-    after: Span::seconds(5),
     others: none,
     place: region,
     remarks: &["remark.secret.cut"],
@@ -69,6 +67,6 @@ impl Pretend for ReplaceHost {
 
     fn sets(&self, world: &World<'_>, request: &Value) -> Vec<Set> {
         let host = request.get("host").cloned().unwrap_or_default();
-        vec![set(key(world), host, Span::seconds(1))]
+        vec![set(key(world), host)]
     }
 }

@@ -4,7 +4,6 @@ use serde_json::{Map, Value, json};
 
 use super::flip::{Flip, none, region};
 use super::world::World;
-use crate::domain::time::Span;
 
 /// A replication rule is switched.
 pub(in crate::actions) const SET_REPLICATION: Flip = Flip {
@@ -13,7 +12,6 @@ pub(in crate::actions) const SET_REPLICATION: Flip = Flip {
     fact: "enabled",
     first: |world| json!(world.with("enabled") != "true"),
     to: |world| json!(world.with("enabled") == "true"),
-    after: Span::seconds(5),
     others: none,
     place: region,
     remarks: &[],
@@ -26,7 +24,6 @@ pub(in crate::actions) const PUT_POLICY: Flip = Flip {
     fact: "policy",
     first: |_| json!("-"),
     to: |world| json!(world.with("statement")),
-    after: Span::seconds(5),
     others: none,
     place: region,
     remarks: &[],
@@ -39,7 +36,6 @@ pub(in crate::actions) const BACKFILL: Flip = Flip {
     fact: "status",
     first: |_| json!("not started"),
     to: |_| json!("Complete"),
-    after: Span::seconds(3600),
     others: |_, _| Map::from_iter([("failed".to_owned(), json!(0))]),
     place: region,
     remarks: &["remark.s3.hours"],
@@ -52,7 +48,6 @@ pub(in crate::actions) const SCALE_NODES: Flip = Flip {
     fact: "min",
     first: |_| json!("2"),
     to: |world| json!(world.with("min")),
-    after: Span::seconds(240),
     others: |_, _| Map::from_iter([("status".to_owned(), json!("ACTIVE"))]),
     place: region,
     remarks: &["remark.eks.minutes"],
@@ -65,7 +60,6 @@ pub(in crate::actions) const RESERVE_CAPACITY: Flip = Flip {
     fact: "capacity_units",
     first: |_| json!("0"),
     to: |world| json!(world.with("units")),
-    after: Span::seconds(120),
     others: none,
     place: |world| world.with("load_balancer"),
     remarks: &[],
@@ -78,7 +72,6 @@ pub(in crate::actions) const CLOSE_GROUP: Flip = Flip {
     fact: "is_closed",
     first: |_| json!(false),
     to: |_| json!(true),
-    after: Span::seconds(10),
     others: none,
     place: region,
     remarks: &["remark.ec2.tracked"],
@@ -91,7 +84,6 @@ pub(in crate::actions) const SET_ALARM: Flip = Flip {
     fact: "status",
     first: |_| json!("not started"),
     to: |_| json!("in history"),
-    after: Span::seconds(5),
     others: |_, now| Map::from_iter([("action_succeeded".to_owned(), json!(now == "in history"))]),
     place: region,
     remarks: &[],
@@ -102,19 +94,13 @@ pub(in crate::actions) const START_AUTOMATION: Flip = Flip {
     call: "ssm:StartAutomationExecution",
     of: &["document"],
     to: |_| json!("Success"),
-    after: Span::seconds(120),
     others: none,
     ..SET_ALARM
 };
 
 /// An experiment runs.
-pub(in crate::actions) const START_EXPERIMENT: Flip = Flip {
-    call: "fis:StartExperiment",
-    of: &["template"],
-    to: ended,
-    after: Span::seconds(300),
-    ..START_AUTOMATION
-};
+pub(in crate::actions) const START_EXPERIMENT: Flip =
+    Flip { call: "fis:StartExperiment", of: &["template"], to: ended, ..START_AUTOMATION };
 
 fn ended(_world: &World<'_>) -> Value {
     json!("completed")

@@ -1,17 +1,17 @@
-//! Pretended databases: whoever is the writer of the pretended Aurora takes writes.
+//! Pretended databases: where the pretended Aurora has its writer, writes are taken.
 
 use serde_json::{Map, Value, json};
 
+use super::Pretend;
+use super::aurora::writes_in;
 use super::flip::Flip;
-use super::look::{Look, region_of};
-use super::world::World;
-use crate::domain::time::Span;
+use super::look::{Look, region_of, unreachable};
+use super::world::{Set, World, read_only};
+use crate::actions::LookError;
+use crate::domain::run::preview::Preview;
 
 fn is_writer(world: &World<'_>) -> bool {
-    let global = world.environment("aurora.global").unwrap_or_default();
-    let first = world.environment("aurora.primary.arn").unwrap_or_default();
-    let writer = world.now_or(&format!("aurora/{global}/writer"), &first);
-    writer.contains(&region_of(world))
+    writes_in(world, &region_of(world))
 }
 
 /// Asks a database.
@@ -21,6 +21,12 @@ pub(in crate::actions) const CHECK: Look = Look {
         let writable = is_writer(world);
         let of_probe: Vec<(&str, Value)> = match world.with("probe").as_str() {
             "writable" => vec![("value", json!(writable)), ("writable", json!(writable))],
+            "heartbeat" if world.is_dark(&world.call.environment.regions.primary) => {
+                // The last row came a second before the region fell silent.
+                let silent = world.call.now.since(world.call.impact_at).ms() / 1000;
+                let age = json!(silent.saturating_add(1));
+                vec![("value", age.clone()), ("unit", json!("s")), ("lag_s", age)]
+            }
             "replication" | "heartbeat" | "aurora_lag" => {
                 vec![("value", json!(0.8)), ("unit", json!("s")), ("lag_s", json!(0.8))]
             }
@@ -35,13 +41,15 @@ pub(in crate::actions) const CHECK: Look = Look {
 };
 
 /// Writes a row.
-pub(in crate::actions) const CANARY: Flip = Flip {
+#[derive(Debug)]
+pub(in crate::actions) struct Canary;
+
+const ROW: Flip = Flip {
     call: "insert into dr_buddy_canary",
     of: &["connection"],
     fact: "row_present",
     first: |_| json!(false),
     to: |_| json!(true),
-    after: Span::seconds(1),
     others: |world, _| {
         Map::from_iter([
             ("reachable".to_owned(), json!(true)),
@@ -51,3 +59,25 @@ pub(in crate::actions) const CANARY: Flip = Flip {
     place: region_of,
     remarks: &[],
 };
+
+impl Pretend for Canary {
+    fn preview(&self, world: &World<'_>) -> Result<Preview, LookError> {
+        ROW.preview(world)
+    }
+
+    fn facts(&self, world: &World<'_>) -> Map<String, Value> {
+        let facts = ROW.facts(world);
+        if facts.is_empty() { unreachable() } else { facts }
+    }
+
+    fn sets(&self, world: &World<'_>, request: &Value) -> Vec<Set> {
+        ROW.sets(world, request)
+    }
+
+    fn refused(&self, world: &World<'_>) -> Option<LookError> {
+        if let Err(error) = world.reach(&region_of(world)) {
+            return Some(error);
+        }
+        (!is_writer(world)).then(|| read_only(&world.with("connection")))
+    }
+}

@@ -16,8 +16,6 @@ pub(in crate::actions) struct Set {
     pub(super) key: String,
     /// To what.
     pub(super) to: Value,
-    /// How long after the call it shows.
-    pub(super) after: Span,
 }
 
 /// A change that was made, with the time at which it shows.
@@ -38,14 +36,10 @@ pub(in crate::actions) struct World<'a> {
 impl<'a> World<'a> {
     pub(super) fn of(call: &'a Call<'a>) -> Self {
         let made = call.past.iter().flat_map(|evidence| {
-            let at = evidence.get("at").and_then(Value::as_i64).map_or(call.now, Timestamp);
+            let shows_at = shows_at(evidence).unwrap_or(call.now);
             let sets = evidence.get("sets").cloned().unwrap_or_default();
             let sets: Vec<Set> = serde_json::from_value(sets).unwrap_or_default();
-            sets.into_iter().map(move |set| Made {
-                shows_at: at.plus(set.after),
-                key: set.key,
-                to: set.to,
-            })
+            sets.into_iter().map(move |set| Made { shows_at, key: set.key, to: set.to })
         });
         World { call, made: made.collect() }
     }
@@ -67,6 +61,21 @@ impl<'a> World<'a> {
         made.rfind(|made| made.shows_at > self.call.now).map(|made| &made.to)
     }
 
+    /// Whether the last call of this step has not had its time yet.
+    pub(super) fn is_underway(&self) -> bool {
+        let own = |evidence: &&Value| {
+            evidence.get("step").and_then(Value::as_str) == Some(self.call.step.as_str())
+        };
+        let last = self.call.past.iter().rfind(own).and_then(shows_at);
+        last.is_some_and(|shows_at| shows_at > self.call.now)
+    }
+
+    /// What began as true and no longer is, of the keys that begin so.
+    pub(super) fn no_longer(&self, of: &str) -> impl Iterator<Item = &str> {
+        let made = self.made.iter().map(|made| made.key.as_str());
+        made.filter(move |key| key.starts_with(of) && self.now(key) == Some(&Value::Bool(false)))
+    }
+
     pub(super) fn shows(&self, set: &Set) -> bool {
         self.now(&set.key) == Some(&set.to)
     }
@@ -80,8 +89,12 @@ impl<'a> World<'a> {
         template::find(&self.call.environment.document, path).map(plain)
     }
 
-    /// Whether nothing in this region (or at this address in it) answers.
+    /// Whether nothing in this region (or at this address in it) answers, until it is back.
     pub(super) fn is_dark(&self, place: &str) -> bool {
+        let back = self.environment("tabletop.back_after").and_then(|span| Span::parse(&span).ok());
+        if back.is_some_and(|back| self.call.now.since(self.call.started_at) >= back) {
+            return false;
+        }
         let dark = template::find(&self.call.environment.document, "tabletop.dark");
         let dark = dark.and_then(Value::as_array).cloned().unwrap_or_default();
         dark.iter().filter_map(Value::as_str).any(|region| place.contains(region))
@@ -122,7 +135,19 @@ impl<'a> World<'a> {
     }
 }
 
+/// When the effect of a call shows.
+fn shows_at(evidence: &Value) -> Option<Timestamp> {
+    let at = evidence.get("at")?.as_i64().map(Timestamp)?;
+    let after: Option<Span> = serde_json::from_value(evidence.get("shows_after")?.clone()).ok();
+    Some(at.plus(after?))
+}
+
 /// Text without quotes, anything else as JSON.
 pub(super) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// As a database says it that is a copy.
+pub(super) fn read_only(system: &str) -> LookError {
+    LookError::Refused { system: system.to_owned(), detail: told("told.read_only", &[]) }
 }

@@ -11,6 +11,7 @@ mod http;
 mod human;
 mod jobs;
 mod kube;
+mod looks;
 mod redis;
 mod route53;
 mod s3;
@@ -78,7 +79,7 @@ pub fn find(name: &str) -> Option<&'static ActionSpec> {
 }
 
 /// The tables, in the order people read about them.
-const TABLES: [&[ActionSpec]; 14] = [
+const TABLES: [&[ActionSpec]; 15] = [
     aurora::ALL,
     elasticache::ALL,
     route53::ALL,
@@ -86,6 +87,7 @@ const TABLES: [&[ActionSpec]; 14] = [
     s3::ALL,
     capacity::ALL,
     jobs::ALL,
+    looks::ALL,
     kube::ALL,
     http::ALL,
     dns::ALL,

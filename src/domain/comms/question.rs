@@ -8,7 +8,7 @@ use crate::domain::run::decision::Sight;
 use crate::domain::run::state::{Choice, Run, Shown, StepRun};
 use crate::domain::runbook::Step;
 use crate::domain::text::Text;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 
 /// Longest value of a fact that is shown.
 const MOST_OF_A_FACT: usize = 120;
@@ -110,8 +110,26 @@ pub(super) fn proof(step: &Step, at: &StepRun) -> Text {
 
 /// Facts as people read them, each no longer than a line.
 pub(super) fn told(facts: &serde_json::Map<String, Value>) -> Vec<Text> {
+    if let Some(measured) = measured(facts) {
+        return vec![measured];
+    }
     let plain = facts.iter().filter(|(_, value)| !value.is_object());
     plain.map(|(name, value)| in_words(name, value)).collect()
+}
+
+/// `900 ms (AWS/RDS AuroraGlobalDBRPOLag in us-east-1, 40 s old)`: a value that knows its age.
+fn measured(facts: &serde_json::Map<String, Value>) -> Option<Text> {
+    let text = |name: &str| facts.get(name).and_then(Value::as_str).map(Text::raw);
+    let age = Span::seconds(facts.get("age_s")?.as_u64()?);
+    let is_stale = facts.get("is_stale") == Some(&Value::Bool(true));
+    let args = vec![
+        ("value", Text::raw(facts.get("value")?)),
+        ("unit", text("unit")?),
+        ("source", text("source")?),
+        ("age", Text::raw(age.spoken())),
+        ("stale", Text::raw(if is_stale { "yes" } else { "" })),
+    ];
+    Some(Text::Key("fact.measured", args))
 }
 
 /// `no answer`, where there are words for it, else `writer_region = us-east-1`.

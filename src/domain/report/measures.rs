@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::spent::{On, Spent, spent};
 use crate::domain::ids::{PhaseId, StepId};
-use crate::domain::run::apply::{apply, open};
+use crate::domain::run::Run;
 use crate::domain::run::log::Recorded;
-use crate::domain::run::state::{Happened, Run, Seen, StepState};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::value::Localized;
 
@@ -40,71 +40,21 @@ pub struct PhaseMeasure {
     pub worked: Span,
 }
 
-#[derive(Debug, Clone, Default)]
-struct StepTimes {
-    waited: u64,
-    worked: u64,
-    changed_at: Option<Timestamp>,
-    settled_at: Vec<Timestamp>,
-}
-
 /// Measures a run from its record; `None` if the record does not begin with the start.
 pub fn measure(record: &[Recorded], now: Timestamp) -> Option<Measures> {
-    let mut entries = record.iter().map(|recorded| &recorded.entry);
-    let mut run = open(entries.next()?)?;
-    let mut times: BTreeMap<StepId, StepTimes> = BTreeMap::new();
-    for entry in entries {
-        let before = entry.event.step().and_then(|step| {
-            let at = run.steps.get(step)?;
-            Some((step.clone(), at.state.clone()))
-        });
-        apply(&mut run, entry);
-        let Some((step, state)) = before else { continue };
-        let Some(after) = run.steps.get(&step) else { continue };
-        let times = times.entry(step.clone()).or_default();
-        if after.state != state {
-            add(times, &state, entry.at.since(times.changed_at.unwrap_or(entry.at)));
-            times.changed_at = Some(entry.at);
-            if run.is_settled(&step) {
-                times.settled_at.push(entry.at);
-            }
-        }
-    }
-    let end = run.ended_at().unwrap_or(now);
-    let phases = phases(&run, &times, end);
+    let (run, steps) = spent(record)?;
+    let all = |on| Span(steps.values().map(|spent| spent.all(on).ms()).sum());
     Some(Measures {
         rto: run.restored_at.map(|at| at.since(run.impact_at)),
         target: run.rto(),
         detect: run.started_at.since(run.impact_at),
-        waited: Span(times.values().map(|times| times.waited).sum()),
-        worked: Span(times.values().map(|times| times.worked).sum()),
-        phases,
+        phases: phases(&run, &steps, run.ended_at().unwrap_or(now)),
+        waited: all(On::People),
+        worked: all(On::Machines),
     })
 }
 
-fn add(times: &mut StepTimes, state: &StepState, took: Span) {
-    match state {
-        // In doubt, but seen under way: it is the other side that is awaited.
-        StepState::InDoubt { seen: Some(Seen { happened: Happened::Running, .. }), .. } => {
-            times.worked += took.ms();
-        }
-        StepState::Ready
-        | StepState::Declined { .. }
-        | StepState::Blind { .. }
-        | StepState::InDoubt { .. }
-        | StepState::Failed { .. } => times.waited += took.ms(),
-        StepState::Previewing
-        | StepState::Approved { .. }
-        | StepState::Calling { .. }
-        | StepState::Proving { .. } => times.worked += took.ms(),
-        StepState::Waiting
-        | StepState::Done { .. }
-        | StepState::Skipped { .. }
-        | StepState::Undone => {}
-    }
-}
-
-fn phases(run: &Run, times: &BTreeMap<StepId, StepTimes>, end: Timestamp) -> Vec<PhaseMeasure> {
+fn phases(run: &Run, times: &BTreeMap<StepId, Spent>, end: Timestamp) -> Vec<PhaseMeasure> {
     let mut reached = run.started_at;
     let of = |phase: &PhaseId| {
         let steps = run.runbook.steps.iter().filter(|step| step.phase == *phase);
@@ -115,15 +65,16 @@ fn phases(run: &Run, times: &BTreeMap<StepId, StepTimes>, end: Timestamp) -> Vec
         .iter()
         .map(|phase| {
             let steps = of(&phase.id);
-            let settled = steps.iter().flat_map(|times| times.settled_at.iter().copied());
+            let all = |on| Span(steps.iter().map(|spent| spent.all(on).ms()).sum());
+            let settled = steps.iter().flat_map(|spent| spent.settled_at.iter().copied());
             let until = settled.filter(|at| *at <= end).max().unwrap_or(reached).max(reached);
             let share = until.since(reached);
             reached = until;
             PhaseMeasure {
                 title: phase.title.clone(),
                 share,
-                waited: Span(steps.iter().map(|times| times.waited).sum()),
-                worked: Span(steps.iter().map(|times| times.worked).sum()),
+                waited: all(On::People),
+                worked: all(On::Machines),
             }
         })
         .collect()

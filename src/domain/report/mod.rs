@@ -1,6 +1,9 @@
-//! What is reported of a run: the [`timeline`] and the [`measures`] from its events, the [`forecast`] of what is left from
-//! its state. Nothing here changes a run or knows where its report is read.
+//! What is reported of a run: the [`timeline`], the [`measures`], the [`critical_path`] and the [`loss`] from its events,
+//! the [`forecast`] of what is left from its state. Nothing here changes a run or knows where its report is read.
 
+pub mod critical_path;
 pub mod forecast;
+pub mod loss;
 pub mod measures;
+mod spent;
 pub mod timeline;

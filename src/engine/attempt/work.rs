@@ -18,7 +18,7 @@ use crate::domain::run::state::Happened;
 use crate::domain::run::{Report, Request, Run, StepRun, StepState};
 use crate::domain::runbook::{Step, template};
 use crate::domain::text::{told, trouble};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::engine::clock::Clock;
 use crate::engine::effect::EffectError;
 use crate::engine::patience::Patience;
@@ -49,11 +49,21 @@ impl Work {
             direction: self.at.direction,
             before: self.at.done_as.as_ref().map(|done| &done.preview),
             opened_at: self.at.opened_at,
+            takes: self.takes(),
+            started_at: self.run.started_at,
+            impact_at: self.run.impact_at,
             token: token(&self.run.id, &self.step.id, self.approval()),
             attempt: self.attempt(),
             now: self.now,
             past: &self.run.evidence,
         }
+    }
+
+    /// How long the step usually takes until what it waits for is there; it is held after that.
+    fn takes(&self) -> Span {
+        let typical = self.step.typical.ms();
+        let verify = self.step.verify.as_ref();
+        verify.map_or(Span(0), |verify| Span(typical.saturating_sub(verify.hold_for.ms())))
     }
 
     fn attempt(&self) -> u32 {

@@ -11,6 +11,7 @@ mod kube;
 mod kube_contract;
 mod kube_look;
 mod kube_objects;
+mod looks;
 mod redis;
 mod request;
 mod route53;
@@ -29,7 +30,7 @@ use dr_buddy::actions::{
 use dr_buddy::domain::environment::Environment;
 use dr_buddy::domain::ids::{RunId, StepId};
 use dr_buddy::domain::run::preview::{Approved, Direction, Preview, Subject, digest};
-use dr_buddy::domain::time::Timestamp;
+use dr_buddy::domain::time::{Span, Timestamp};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -49,6 +50,7 @@ struct Step {
     before: Option<Preview>,
     token: Uuid,
     past: Vec<Value>,
+    impact_at: Timestamp,
 }
 
 impl Step {
@@ -64,6 +66,7 @@ impl Step {
             before: None,
             token: Uuid::from_u128(7),
             past: vec![],
+            impact_at: Timestamp(1_795_183_900_000),
         }
     }
 
@@ -77,6 +80,9 @@ impl Step {
             direction: self.direction,
             before: self.before.as_ref(),
             opened_at: Timestamp(1_795_184_300_000),
+            takes: Span::seconds(60),
+            started_at: Timestamp(1_795_184_000_000),
+            impact_at: self.impact_at,
             token: self.token,
             now: Timestamp(1_795_184_360_000),
             past: &self.past,

@@ -42,6 +42,47 @@ async fn ask(
     text
 }
 
+/// A call of the query protocol that is not signed, only addressed.
+pub(super) async fn form(endpoint: &str, service: &str, region: &str, body: String) -> String {
+    ask(endpoint, service, region, Method::POST, "/", body).await
+}
+
+/// A load balancer of moto with target groups, each of so many targets. Gives its ARN.
+pub(super) async fn load_balancer(endpoint: &str, groups: &[(&str, u8)]) -> String {
+    let ec2 = |action: &'static str| async move {
+        form(endpoint, "ec2", "us-east-1", format!("Version=2016-11-15&Action={action}")).await
+    };
+    let elb = |with: String| async move {
+        let body = format!("Version=2015-12-01&Action={with}");
+        form(endpoint, "elasticloadbalancing", "us-east-1", body).await
+    };
+    let network = between(&ec2("DescribeVpcs").await, "<vpcId>", "</vpcId>");
+    let subnets = ec2("DescribeSubnets").await;
+    let subnets: Vec<&str> = subnets.split("<subnetId>").skip(1).take(2).collect();
+    let subnets: Vec<&str> = subnets.iter().filter_map(|one| one.split('<').next()).collect();
+    let (first, second) = (subnets[0], subnets[1]);
+    let made = elb(format!(
+        "CreateLoadBalancer&Name=shop&Subnets.member.1={first}&Subnets.member.2={second}"
+    ));
+    let arn = between(&made.await, "<LoadBalancerArn>", "</LoadBalancerArn>");
+    for (n, (name, targets)) in groups.iter().enumerate() {
+        let with = format!("&Protocol=HTTP&Port=80&VpcId={network}&TargetType=ip");
+        let made = elb(format!("CreateTargetGroup&Name={name}{with}")).await;
+        let group = between(&made, "<TargetGroupArn>", "</TargetGroupArn>");
+        elb(format!(
+            "CreateListener&LoadBalancerArn={arn}&Protocol=HTTP&Port={}\
+             &DefaultActions.member.1.Type=forward&DefaultActions.member.1.TargetGroupArn={group}",
+            8000 + n
+        ))
+        .await;
+        for target in 1..=*targets {
+            let with = format!("&Targets.member.1.Id=10.0.{n}.{target}&Targets.member.1.Port=80");
+            elb(format!("RegisterTargets&TargetGroupArn={group}{with}")).await;
+        }
+    }
+    arn
+}
+
 /// Buckets and an alarm.
 pub(super) async fn of_ministack(endpoint: &str) {
     let s3 = |region: &'static str, path: String, body: String| async move {

@@ -10,6 +10,7 @@ mod detach;
 mod world;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_rds::operation::RequestId;
@@ -19,11 +20,16 @@ use serde_json::{Map, Value, json};
 pub(in crate::actions) use self::detach::Detach;
 use self::world::{Target, World, facts, happened, place, region_of};
 use super::{ANYTHING, Aws, Failure, Purpose};
-use crate::actions::fence::{arn_inside, region_inside};
+use crate::actions::aws::looks::{Metric, Point};
+use crate::actions::fence::{Arn, arn_inside, region_inside};
 use crate::actions::params::{failed, flag, json_of, put, request, text, unsafe_because};
 use crate::actions::{Action, Call, LookError, Outcome, Permission, Permissions, Probe};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
 use crate::domain::text::told;
+use crate::domain::time::Span;
+
+/// How long a preview waits for the figure of the loss.
+const LOSS_WITHIN: Duration = Duration::from_secs(3);
 
 /// Moves the writer.
 #[derive(Debug)]
@@ -103,7 +109,7 @@ impl Aurora {
         Ok((text(call, "global_cluster")?.to_owned(), self.wanted(call)?))
     }
 
-    fn remarks(&self, world: &World, target: &str) -> Vec<Remark> {
+    fn remarks(&self, world: &World, target: &str, loss: Option<Remark>) -> Vec<Remark> {
         let writer_region = world.writer.as_deref().map_or("unknown", region_of);
         let mut remarks = Vec::new();
         if let Some(operation) = &world.operation {
@@ -118,7 +124,7 @@ impl Aurora {
         }
         match self.operation {
             Operation::FailoverGlobalCluster => remarks.extend([
-                Remark::new("remark.aurora.loss_unknown", &[]),
+                loss.unwrap_or_else(|| Remark::new("remark.aurora.loss_unknown", &[])),
                 Remark::new("remark.aurora.rebuilt", &[("region", writer_region)]),
             ]),
             Operation::SwitchoverGlobalCluster => remarks.extend([
@@ -127,6 +133,32 @@ impl Aurora {
             ]),
         }
         remarks
+    }
+
+    /// What a failover may lose, by the lag of the copy when the outage began. It binds nobody, and holds nobody up: where
+    /// no metric answers, the loss is not known.
+    async fn loss(&self, call: &Call<'_>, target: &Arn) -> Option<Remark> {
+        match self.operation {
+            Operation::FailoverGlobalCluster => {}
+            Operation::SwitchoverGlobalCluster => return None,
+        }
+        let cluster = target.resource.strip_prefix("cluster:")?;
+        let metric = Metric {
+            namespace: "AWS/RDS".into(),
+            name: "AuroraGlobalDBRPOLag".into(),
+            dimensions: vec![("DBClusterIdentifier".into(), cluster.into())],
+            statistic: "Maximum".into(),
+        };
+        let regions = &call.environment.regions;
+        let regions = [target.region.clone(), regions.primary.clone()];
+        let looking = metric.sample(&self.aws, &regions, call.impact_at);
+        let sample = tokio::time::timeout(LOSS_WITHIN, looking).await.ok()?.ok()??;
+        let Point { at, value } = sample.before?;
+        let (lag, age) = (Span::of_seconds(value / 1000.0)?, call.impact_at.since(at));
+        let most = Span(lag.ms().saturating_add(age.ms()));
+        let args = [("lag", lag.spoken()), ("age", age.spoken()), ("most", most.spoken())];
+        let args = args.each_ref().map(|(name, text)| (*name, text.as_str()));
+        Some(Remark::new("remark.aurora.loss", &args))
     }
 
     /// Everything that must hold right before the call.
@@ -183,7 +215,9 @@ impl Action for Aurora {
             }
         };
         region_inside(call.environment, &region)?;
-        let caller = self.aws.caller_matches(call.environment, &region).await?;
+        let (caller, loss) =
+            tokio::join!(self.aws.caller_matches(call.environment, &region), self.loss(call, &arn));
+        let caller = caller?;
         let request = Request {
             service: "rds".into(),
             operation: self.operation,
@@ -214,7 +248,7 @@ impl Action for Aurora {
                 self.operation.name(),
                 call.environment.account
             )],
-            remarks: self.remarks(&world, &wanted),
+            remarks: self.remarks(&world, &wanted, loss),
         })
     }
 
@@ -299,6 +333,8 @@ impl Action for Aurora {
             "arn:aws:rds:*:ACCOUNT_ID:cluster:CLUSTER_PREFIX-*",
         ];
         const LOOK: &[Permission] = &[
+            Permission::Aws("cloudwatch:GetMetricData", ANYTHING),
+            Permission::Aws("cloudwatch:ListMetrics", ANYTHING),
             Permission::Aws("rds:DescribeDBClusters", ANYTHING),
             Permission::Aws("rds:DescribeGlobalClusters", ANYTHING),
         ];

@@ -3,7 +3,7 @@
 use super::sample::{World, environment, id, runbook};
 use crate::domain::report::forecast::{Forecast, forecast};
 use crate::domain::run::protocol::Request;
-use crate::domain::run::state::Happened;
+use crate::domain::run::state::{Happened, StepState};
 use crate::domain::time::Span;
 
 /// In seconds from the impact, which was five minutes before the start.
@@ -22,18 +22,25 @@ fn it_is_what_has_passed_and_the_longest_way_that_is_left() {
     world.do_step("look");
     assert_eq!(back(&world), 300 + 245);
     world.previewed("decide");
-    world.wait(Span::seconds(90));
-    assert_eq!(back(&world), 300 + 90 + 245, "people are waited for, and that adds up");
+    world.wait(Span::seconds(50));
+    assert_eq!(back(&world), 300 + 245, "deciding takes its time from when it is asked");
+    world.wait(Span::seconds(40));
+    assert_eq!(back(&world), 300 + 90 + 190, "people are waited for, and that adds up");
+    world.wait(Span::seconds(211));
+    assert_eq!(forecast(&world.run, world.now), Some(Forecast::Stuck(id("decide"))), "past worst");
     world.agreed("decide");
     world.do_step("fence");
+    world.previewed("promote");
+    world.wait(Span::seconds(89));
+    assert_eq!(back(&world), 690 + 185, "agreed or not, its time is ahead");
     world.do_until_called("promote");
-    assert_eq!(back(&world), 390 + 185);
+    assert_eq!(back(&world), 690 + 185);
     world.wait(Span::seconds(40));
-    assert_eq!(back(&world), 390 + 185, "what runs takes its time, and no more");
+    assert_eq!(back(&world), 690 + 185, "what runs takes its time, and no more");
     world.wait(Span::seconds(40));
-    assert_eq!(back(&world), 410 + 185, "longer than typical");
+    assert_eq!(back(&world), 710 + 185, "longer than typical");
     world.wait(Span::seconds(220));
-    assert_eq!(back(&world), 690 + 125, "at its worst");
+    assert_eq!(back(&world), 990 + 125, "at its worst");
     world.wait(Span(1));
     assert_eq!(forecast(&world.run, world.now), Some(Forecast::Stuck(id("promote"))), "past worst");
 }
@@ -52,6 +59,12 @@ fn it_is_unknown_while_something_on_the_way_is_in_doubt_refused_or_failed_or_the
     stuck(&world, "promote");
     world.probed("promote", Happened::Running);
     assert!(back(&world) > 300, "it looks under way");
+    let mut seen = world.clone();
+    seen.wait(Span::seconds(50));
+    let before = back(&seen);
+    seen.probed("promote", Happened::Done);
+    assert!(matches!(seen.state("promote"), StepState::Proving { .. }));
+    assert_eq!(back(&seen), before, "its time counts from the call, through the doubt");
     world.probed("promote", Happened::Never);
     stuck(&world, "promote");
 
