@@ -127,7 +127,7 @@ pub(in crate::actions) struct Aws {
 }
 
 impl Aws {
-    pub(super) fn new(settings: AwsSettings) -> Self {
+    pub(in crate::actions) fn new(settings: AwsSettings) -> Self {
         Self { settings, base: OnceCell::new(), web: OnceLock::new() }
     }
 
@@ -186,24 +186,36 @@ impl Aws {
             .build()
     }
 
-    async fn rds(&self, region: &str, purpose: Purpose) -> aws_sdk_rds::Client {
+    pub(in crate::actions) async fn rds(
+        &self,
+        region: &str,
+        purpose: Purpose,
+    ) -> aws_sdk_rds::Client {
         aws_sdk_rds::Client::new(&self.config(region, purpose).await)
     }
 
-    async fn elasticache(&self, region: &str, purpose: Purpose) -> aws_sdk_elasticache::Client {
+    pub(in crate::actions) async fn elasticache(
+        &self,
+        region: &str,
+        purpose: Purpose,
+    ) -> aws_sdk_elasticache::Client {
         aws_sdk_elasticache::Client::new(&self.config(region, purpose).await)
     }
 
-    async fn secrets(&self, region: &str, purpose: Purpose) -> aws_sdk_secretsmanager::Client {
+    pub(in crate::actions) async fn secrets(
+        &self,
+        region: &str,
+        purpose: Purpose,
+    ) -> aws_sdk_secretsmanager::Client {
         aws_sdk_secretsmanager::Client::new(&self.config(region, purpose).await)
     }
 
-    async fn route53(&self, purpose: Purpose) -> aws_sdk_route53::Client {
+    pub(in crate::actions) async fn route53(&self, purpose: Purpose) -> aws_sdk_route53::Client {
         aws_sdk_route53::Client::new(&self.config(ROUTE53_REGION, purpose).await)
     }
 
     /// Asks STS in `region` who we are, and refuses every account but the environment's. Gives our ARN.
-    async fn caller_matches(
+    pub(in crate::actions) async fn caller_matches(
         &self,
         environment: &Environment,
         region: &str,
