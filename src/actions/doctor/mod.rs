@@ -16,6 +16,7 @@ use super::{LookError, Permission};
 use crate::domain::environment::Environment;
 use crate::domain::readiness::{self, Finding, Seen, Severity};
 use crate::domain::run::preview::Remark;
+use crate::domain::runbook::Runbook;
 use crate::domain::time::{Span, Timestamp};
 
 /// Longest that one check may take; all of them run at once, so that is how long all take.
@@ -26,6 +27,8 @@ const LONGEST: Duration = Duration::from_secs(50);
 pub(in crate::actions) struct Place<'a> {
     /// What the environment file names.
     pub(super) environment: &'a Environment,
+    /// What would be done there.
+    pub(super) runbooks: &'a [&'a Runbook],
     /// Now.
     pub(super) now: Timestamp,
 }
@@ -90,9 +93,14 @@ impl Doctor {
         Self { checks: vec![Arc::new(identity::Identity { aws })] }
     }
 
-    /// Runs every check at once; in the order of the table.
-    pub async fn examine(&self, environment: &Environment, now: Timestamp) -> Vec<Finding> {
-        let place = Place { environment, now };
+    /// Runs every check at once; in the order of the table. The runbooks are those that would be run there.
+    pub async fn examine(
+        &self,
+        environment: &Environment,
+        runbooks: &[&Runbook],
+        now: Timestamp,
+    ) -> Vec<Finding> {
+        let place = Place { environment, runbooks, now };
         let found = join_all(self.checks.iter().map(|check| examine(check.as_ref(), place))).await;
         let mut found: Vec<Finding> = found.into_iter().flatten().collect();
         found.sort_by_key(|one| readiness::ALL.iter().position(|spec| spec.name == one.check));
