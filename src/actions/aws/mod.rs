@@ -20,6 +20,7 @@ mod secret_replica;
 mod secrets;
 mod security_group;
 mod setting;
+mod simulate;
 mod url_host;
 mod wire;
 
@@ -47,11 +48,12 @@ pub(super) use load_balancer::ReserveCapacity;
 pub(super) use nodes::ScaleNodes;
 pub(super) use replica::PromoteReplica;
 pub(super) use route53::{Pin, SetTtl, SwapRoles};
-pub(super) use s3::{Backfill, Latch, PutPolicy, SetReplication};
+pub(super) use s3::{Backfill, Latch, PutPolicy, SetReplication, replication_role};
 pub(super) use secret_replica::PromoteSecret;
 pub(super) use secrets::ReplaceHost;
 pub(super) use security_group::CloseGroup;
 pub(super) use setting::Setting;
+pub(super) use simulate::{Decision, Question, principal};
 
 use error::Failure;
 

@@ -1,8 +1,14 @@
 //! The checks of readiness, one file per outside system, behind one trait. They only look, all at once, each for so long
 //! at the most; what does not answer is unknown.
 
+mod access;
+mod excess;
 mod identity;
+mod resources;
+mod rights;
+mod uses;
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +16,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 
+use self::rights::{Known, Rights};
 use super::aws::Aws;
-use super::registry::ActionSettings;
+use super::registry::{ActionSettings, Actions};
 use super::{LookError, Permission};
 use crate::domain::environment::Environment;
 use crate::domain::readiness::{self, Finding, Seen, Severity};
@@ -31,6 +38,8 @@ pub(in crate::actions) struct Place<'a> {
     pub(super) runbooks: &'a [&'a Runbook],
     /// Now.
     pub(super) now: Timestamp,
+    /// What was found out before, for checks that ask the same.
+    known: &'a Known,
 }
 
 /// What a check saw of one thing.
@@ -40,11 +49,18 @@ pub(in crate::actions) struct Look {
     subject: String,
     seen: Seen,
     saw: Remark,
+    /// The last part of the key of what to do about it.
+    remedy: &'static str,
 }
 
 impl Look {
     fn new(subject: &str, seen: Seen, saw: &str, args: &[(&str, &str)]) -> Self {
-        Self { subject: subject.to_owned(), seen, saw: Remark::new(saw, args) }
+        Self { subject: subject.to_owned(), seen, saw: Remark::new(saw, args), remedy: "remedy" }
+    }
+
+    /// With another remedy than the check's usual one.
+    fn mended_by(self, remedy: &'static str) -> Self {
+        Self { remedy, ..self }
     }
 
     /// As it must be.
@@ -90,7 +106,24 @@ impl Doctor {
     /// Connects to nothing: clients are made when they are needed.
     pub fn new(settings: &ActionSettings) -> Self {
         let aws = Arc::new(Aws::new(settings.aws.clone()));
-        Self { checks: vec![Arc::new(identity::Identity { aws })] }
+        let rights = Arc::new(Rights {
+            aws: Arc::clone(&aws),
+            kube: settings.kube.clone(),
+            actions: Actions::new(settings.clone()),
+        });
+        let checks: Vec<Arc<dyn Check>> = vec![
+            Arc::new(identity::Identity { aws: Arc::clone(&aws) }),
+            Arc::new(rights::Permitted(Arc::clone(&rights))),
+            Arc::new(excess::Excess { aws }),
+            Arc::new(access::Accessible(rights)),
+        ];
+        Self { checks }
+    }
+
+    /// Everything that the checks need to look.
+    pub(super) fn permissions() -> BTreeSet<Permission> {
+        let doctor = Self::new(&ActionSettings::default());
+        doctor.checks.iter().flat_map(|check| check.permissions().iter().copied()).collect()
     }
 
     /// Runs every check at once; in the order of the table. The runbooks are those that would be run there.
@@ -100,7 +133,8 @@ impl Doctor {
         runbooks: &[&Runbook],
         now: Timestamp,
     ) -> Vec<Finding> {
-        let place = Place { environment, runbooks, now };
+        let known = Known::default();
+        let place = Place { environment, runbooks, now, known: &known };
         let found = join_all(self.checks.iter().map(|check| examine(check.as_ref(), place))).await;
         let mut found: Vec<Finding> = found.into_iter().flatten().collect();
         found.sort_by_key(|one| readiness::ALL.iter().position(|spec| spec.name == one.check));
@@ -120,8 +154,10 @@ async fn examine(check: &dyn Check, place: Place<'_>) -> Vec<Finding> {
         }
     };
     let took = Span(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
-    let remedy =
-        |look: &Look| Remark { key: format!("doctor.{name}.remedy"), args: look.saw.args.clone() };
+    let remedy = |look: &Look| {
+        let key = format!("doctor.{name}.{}", look.remedy);
+        Remark { key, args: look.saw.args.clone() }
+    };
     let finding = |look: Look| Finding {
         check: name.to_owned(),
         remedy: remedy(&look),

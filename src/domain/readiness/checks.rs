@@ -7,7 +7,12 @@ const fn block(name: &'static str) -> CheckSpec {
 }
 
 /// Every check of an environment. That each step of each runbook would work is looked at besides.
-pub const ALL: &[CheckSpec] = &[block("identity")];
+pub const ALL: &[CheckSpec] = &[
+    block("identity"),
+    block("permissions"),
+    block("excess_permissions"),
+    block("cluster_permissions"),
+];
 
 /// The check of this name.
 pub fn find(name: &str) -> Option<&'static CheckSpec> {
