@@ -158,7 +158,7 @@ impl Check for Accessible {
     }
 
     async fn look(&self, place: Place<'_>) -> Vec<Look> {
-        self.0.in_clusters(place).await.looks()
+        self.0.in_clusters(place).await.looks("doctor.cluster_permissions.ask")
     }
 
     /// Everybody may ask what they may.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde_json::Value;
 
-use super::rights::{OWN, own_role};
+use super::rights::{ASK, IDENTITY, OWN, own_role};
 use super::{Check, Look, Place};
 use crate::actions::Permission;
 use crate::actions::aws::{Aws, Decision, Question, principal};
@@ -42,7 +42,7 @@ impl Check for Excess {
         let environment = place.environment;
         let caller = match self.aws.caller_matches(environment, &environment.regions.dr).await {
             Ok(caller) => caller,
-            Err(error) => return vec![Look::blind("", &error).mended_by("ask")],
+            Err(error) => return vec![Look::blind("", &error).mended_by(IDENTITY)],
         };
         let own = principal(&caller, own_role(environment));
         let questions = questions(&environment.document, &own);
@@ -59,7 +59,7 @@ impl Check for Excess {
                         Look::bad(&format!("{call} {}", question.on), "doctor.saw.excess", &args)
                     }));
                 }
-                Err(error) => return vec![Look::blind("", &error).mended_by("ask")],
+                Err(error) => return vec![Look::blind("", &error).mended_by(ASK)],
             }
         }
         if looks.is_empty() {

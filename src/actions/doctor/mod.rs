@@ -49,18 +49,18 @@ pub(in crate::actions) struct Look {
     subject: String,
     seen: Seen,
     saw: Remark,
-    /// The last part of the key of what to do about it.
-    remedy: &'static str,
+    /// What to do about it, where that is not the check's usual remedy: a key.
+    remedy: Option<&'static str>,
 }
 
 impl Look {
     fn new(subject: &str, seen: Seen, saw: &str, args: &[(&str, &str)]) -> Self {
-        Self { subject: subject.to_owned(), seen, saw: Remark::new(saw, args), remedy: "remedy" }
+        Self { subject: subject.to_owned(), seen, saw: Remark::new(saw, args), remedy: None }
     }
 
     /// With another remedy than the check's usual one.
     fn mended_by(self, remedy: &'static str) -> Self {
-        Self { remedy, ..self }
+        Self { remedy: Some(remedy), ..self }
     }
 
     /// As it must be.
@@ -155,7 +155,8 @@ async fn examine(check: &dyn Check, place: Place<'_>) -> Vec<Finding> {
     };
     let took = Span(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
     let remedy = |look: &Look| {
-        let key = format!("doctor.{name}.{}", look.remedy);
+        let usual = || format!("doctor.{name}.remedy");
+        let key = look.remedy.map_or_else(usual, ToOwned::to_owned);
         Remark { key, args: look.saw.args.clone() }
     };
     let finding = |look: Look| Finding {

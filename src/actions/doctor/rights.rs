@@ -17,6 +17,11 @@ use crate::actions::registry::{Actions, Purpose};
 use crate::actions::{LookError, Permission};
 use crate::domain::environment::Environment;
 
+/// What to do where IAM does not say: a key.
+pub(super) const ASK: &str = "doctor.permissions.ask";
+/// What to do where it is not known who we are, or we are somebody else.
+pub(super) const IDENTITY: &str = "doctor.identity.remedy";
+
 /// Questions to IAM at a time: it is one for the whole account, and throttles.
 const AT_ONCE: usize = 4;
 
@@ -31,8 +36,8 @@ pub(super) struct Known {
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
     pub(super) all: Vec<Verdict>,
-    /// Nothing could be asked.
-    pub(super) blind: Option<LookError>,
+    /// Nothing could be asked, and what to do about that.
+    pub(super) blind: Option<(LookError, &'static str)>,
 }
 
 /// What was found of one permission on one thing.
@@ -51,9 +56,10 @@ pub(super) struct Verdict {
 
 impl Verdicts {
     /// As findings: what is missing, what could not be asked; where all is well, how much.
-    pub(super) fn looks(&self) -> Vec<Look> {
-        if let Some(error) = &self.blind {
-            return vec![Look::blind("", error).mended_by("ask")];
+    /// `ask` is what to do where one thing could not be asked.
+    pub(super) fn looks(&self, ask: &'static str) -> Vec<Look> {
+        if let Some((error, remedy)) = &self.blind {
+            return vec![Look::blind("", error).mended_by(remedy)];
         }
         let look = |verdict: &Verdict| {
             let subject = format!("{} {}", verdict.name, verdict.on);
@@ -69,7 +75,7 @@ impl Verdicts {
                     ];
                     Some(Look::bad(subject, why, &args))
                 }
-                Err(error) => Some(Look::blind(subject, error).mended_by("ask")),
+                Err(error) => Some(Look::blind(subject, error).mended_by(ask)),
             }
         };
         let looks: Vec<Look> = self.all.iter().filter_map(look).collect();
@@ -99,7 +105,7 @@ pub(super) struct Rights {
 impl Rights {
     /// What steps are not allowed, as far as it could be asked; what could not is told by the checks of this file and
     /// the next.
-    #[expect(dead_code, reason = "for what is said of each step")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for what is said of each step"))]
     pub(super) async fn missing(&self, place: Place<'_>) -> Missing {
         let (aws, kube) = tokio::join!(self.at_aws(place), self.in_clusters(place));
         let mut missing = Missing::new();
@@ -131,7 +137,7 @@ impl Rights {
         let environment = place.environment;
         let caller = match self.aws.caller_matches(environment, &environment.regions.dr).await {
             Ok(caller) => caller,
-            Err(error) => return Verdicts { all: vec![], blind: Some(error) },
+            Err(error) => return Verdicts { all: vec![], blind: Some((error, IDENTITY)) },
         };
         let principal = principal(&caller, own_role(environment));
         let known = join_all(uses.into_iter().map(|one| self.known(environment, one))).await;
@@ -295,7 +301,7 @@ impl Needs {
         if let Some(Some(first)) = errors.next()
             && errors.all(|error| error.is_some())
         {
-            return Verdicts { all: vec![], blind: Some(first.clone()) };
+            return Verdicts { all: vec![], blind: Some((first.clone(), ASK)) };
         }
         let verdict = |((question, name), held): (&(Question, &'static str), &Held)| Verdict {
             name: (*name).to_owned(),
@@ -335,7 +341,7 @@ impl Check for Permitted {
     }
 
     async fn look(&self, place: Place<'_>) -> Vec<Look> {
-        self.0.at_aws(place).await.looks()
+        self.0.at_aws(place).await.looks(ASK)
     }
 
     fn permissions(&self) -> &'static [Permission] {
@@ -345,3 +351,51 @@ impl Check for Permitted {
 
 /// The role that dr-buddy itself has.
 pub(super) const OWN: &[&str] = &["arn:aws:iam::ACCOUNT_ID:role/DR_BUDDY_ROLE"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::ActionSettings;
+    use crate::actions::doctor::uses::tests::environment;
+    use crate::domain::ids::{RunbookId, StepId};
+    use crate::domain::time::Timestamp;
+
+    fn verdict(name: &str, steps: &[&StepKey], denied: Option<&'static str>) -> Verdict {
+        Verdict {
+            name: name.into(),
+            on: "it".into(),
+            steps: steps.iter().map(|step| (*step).clone()).collect(),
+            holder: "look-policy.json",
+            denied: Ok(denied),
+        }
+    }
+
+    #[tokio::test]
+    async fn each_step_is_told_what_it_lacks() {
+        let step = |id| (RunbookId::parse("failover").unwrap(), StepId::parse(id).unwrap());
+        let (one, two) = (step("one"), step("two"));
+        let known = Known::default();
+        let no = Some("doctor.saw.not_allowed");
+        let aws = vec![
+            verdict("rds:A", &[&one, &two], no),
+            verdict("rds:B", &[&one], None),
+            Verdict { denied: Err(untold("rds:C")), ..verdict("rds:C", &[&two], None) },
+        ];
+        known.aws.set(Verdicts { all: aws, blind: None }).unwrap();
+        let kube = vec![verdict("patch deployments.apps", &[&two], no)];
+        known.kube.set(Verdicts { all: kube, blind: None }).unwrap();
+        let settings = ActionSettings::default();
+        let rights = Rights {
+            aws: Arc::new(Aws::new(settings.aws.clone())),
+            kube: settings.kube.clone(),
+            actions: Actions::new(settings),
+        };
+        let environment = environment();
+        let place =
+            Place { environment: &environment, runbooks: &[], now: Timestamp(0), known: &known };
+        let missing = rights.missing(place).await;
+        assert_eq!(missing[&one], ["rds:A it"]);
+        assert_eq!(missing[&two], ["rds:A it", "patch deployments.apps it"]);
+        assert_eq!(missing.len(), 2);
+    }
+}

@@ -233,7 +233,7 @@ async fn who_may_not_ask_is_told_what_to_allow() {
     for check in ["permissions", "excess_permissions"] {
         let finding = findings.iter().find(|one| one.check == check).unwrap();
         assert_eq!(finding.seen, Seen::Unknown, "{finding:?}");
-        assert_eq!(finding.remedy.key, format!("doctor.{check}.ask"));
+        assert_eq!(finding.remedy.key, "doctor.permissions.ask");
     }
 }
 
