@@ -7,6 +7,7 @@
 mod aws;
 mod connections;
 mod dns;
+mod doctor;
 mod exec;
 mod fence;
 mod http;
@@ -33,6 +34,7 @@ use crate::domain::time::{Span, Timestamp};
 pub use aws::{AwsCredentials, AwsLimits, AwsSettings};
 pub use connections::{Connections, Kept};
 pub use dns::DnsSettings;
+pub use doctor::Doctor;
 pub use exec::{ExecSettings, Program};
 pub use http::{HttpSecret, HttpSettings};
 pub use kube::KubeSettings;

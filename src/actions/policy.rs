@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Actions, Permission, Purpose};
+use super::{Actions, Doctor, Permission, Purpose};
 
-/// The IAM policy of a purpose, as `deploy/aws/` holds it. `sts:GetCallerIdentity` needs no permission.
+/// The IAM policy of a purpose, as `deploy/aws/` holds it; what doctor looks at is part of looking. `sts:GetCallerIdentity` needs no permission.
 pub fn aws_policy(actions: &Actions, purpose: Purpose) -> Value {
     let mut by_resource: BTreeMap<&[&str], Vec<&str>> = BTreeMap::new();
     let mut statements = Vec::new();
-    for permission in actions.permissions(purpose) {
+    let mut permissions = actions.permissions(purpose);
+    if purpose == Purpose::Look {
+        permissions.extend(Doctor::permissions());
+    }
+    for permission in permissions {
         match permission {
             Permission::Aws(name, on) => by_resource.entry(on).or_default().push(name),
             Permission::Records(edits) => statements.push(records(edits)),
@@ -98,17 +102,14 @@ mod tests {
     #[test]
     fn the_files_in_deploy_are_what_the_actions_need() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
-        let pretty = |purpose| {
-            format!("{}\n", serde_json::to_string_pretty(&aws_policy(&actions(), purpose)).unwrap())
+        let purposes = [Purpose::Look, Purpose::Act, Purpose::LastResort, Purpose::Drill];
+        let policy = |purpose: Purpose| {
+            let text = serde_json::to_string_pretty(&aws_policy(&actions(), purpose)).unwrap();
+            (format!("aws/{}", purpose.file()), format!("{text}\n"))
         };
-        for (file, wanted) in [
-            ("aws/look-policy.json", pretty(Purpose::Look)),
-            ("aws/act-policy.json", pretty(Purpose::Act)),
-            ("aws/last-resort-policy.json", pretty(Purpose::LastResort)),
-            ("aws/drill-policy.json", pretty(Purpose::Drill)),
-            ("kubernetes/rbac.yaml", kubernetes_roles(&actions())),
-        ] {
-            let found = std::fs::read_to_string(root.join(file)).unwrap_or_default();
+        let roles = ("kubernetes/rbac.yaml".to_owned(), kubernetes_roles(&actions()));
+        for (file, wanted) in purposes.map(policy).into_iter().chain([roles]) {
+            let found = std::fs::read_to_string(root.join(&file)).unwrap_or_default();
             assert_eq!(found, wanted, "deploy/{file} should be:\n{wanted}");
         }
     }

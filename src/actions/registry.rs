@@ -185,16 +185,20 @@ impl Actions {
         self.all.get(name).map(|pair| Arc::clone(&pair.real))
     }
 
-    /// Everything the real actions need: for looking, and for doing.
-    pub fn permissions(&self, purpose: Purpose) -> BTreeSet<Permission> {
-        let acts_for = |name: &str| match name {
+    /// What the permissions of this action for doing are kept under.
+    pub(super) fn acts_for(name: &str) -> Purpose {
+        match name {
             name if LAST_RESORTS.contains(&name) => Purpose::LastResort,
             name if DRILLS.contains(&name) => Purpose::Drill,
             _ => Purpose::Act,
-        };
+        }
+    }
+
+    /// Everything the real actions need: for looking, and for doing.
+    pub fn permissions(&self, purpose: Purpose) -> BTreeSet<Permission> {
         let of = |name: &str, pair: &Pair| match purpose {
             Purpose::Look => pair.real.permissions().look,
-            act if act == acts_for(name) => pair.real.permissions().act,
+            act if act == Self::acts_for(name) => pair.real.permissions().act,
             Purpose::Act | Purpose::LastResort | Purpose::Drill => &[],
         };
         self.all.iter().flat_map(|(name, pair)| of(name, pair).iter().copied()).collect()
@@ -212,6 +216,18 @@ pub enum Purpose {
     LastResort,
     /// Run and undo of what breaks something: given where exercises are held, and not in production.
     Drill,
+}
+
+impl Purpose {
+    /// The file in `deploy/aws` that holds its permissions.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Look => "look-policy.json",
+            Self::Act => "act-policy.json",
+            Self::LastResort => "last-resort-policy.json",
+            Self::Drill => "drill-policy.json",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod secret_replica;
 mod secrets;
 mod security_group;
 mod setting;
+mod simulate;
 mod url_host;
 mod wire;
 
@@ -50,11 +51,12 @@ pub(super) use looks::{CheckMetric, CheckTargets};
 pub(super) use nodes::ScaleNodes;
 pub(super) use replica::PromoteReplica;
 pub(super) use route53::{Pin, SetTtl, SwapRoles};
-pub(super) use s3::{Backfill, Latch, PutPolicy, SetReplication};
+pub(super) use s3::{Backfill, Latch, PutPolicy, SetReplication, replication_role};
 pub(super) use secret_replica::PromoteSecret;
 pub(super) use secrets::ReplaceHost;
 pub(super) use security_group::CloseGroup;
 pub(super) use setting::Setting;
+pub(super) use simulate::{Decision, Question, principal};
 
 use error::Failure;
 
@@ -130,7 +132,7 @@ pub(in crate::actions) struct Aws {
 }
 
 impl Aws {
-    pub(super) fn new(settings: AwsSettings) -> Self {
+    pub(in crate::actions) fn new(settings: AwsSettings) -> Self {
         Self { settings, base: OnceCell::new(), web: OnceLock::new() }
     }
 
@@ -189,15 +191,23 @@ impl Aws {
             .build()
     }
 
-    async fn rds(&self, region: &str, purpose: Purpose) -> aws_sdk_rds::Client {
+    pub(in crate::actions) async fn rds(
+        &self,
+        region: &str,
+        purpose: Purpose,
+    ) -> aws_sdk_rds::Client {
         aws_sdk_rds::Client::new(&self.config(region, purpose).await)
     }
 
-    async fn secrets(&self, region: &str, purpose: Purpose) -> aws_sdk_secretsmanager::Client {
+    pub(in crate::actions) async fn secrets(
+        &self,
+        region: &str,
+        purpose: Purpose,
+    ) -> aws_sdk_secretsmanager::Client {
         aws_sdk_secretsmanager::Client::new(&self.config(region, purpose).await)
     }
 
-    async fn route53(&self, purpose: Purpose) -> aws_sdk_route53::Client {
+    pub(in crate::actions) async fn route53(&self, purpose: Purpose) -> aws_sdk_route53::Client {
         aws_sdk_route53::Client::new(&self.config(ROUTE53_REGION, purpose).await)
     }
 
@@ -209,7 +219,7 @@ impl Aws {
     }
 
     /// Asks STS in `region` who we are, and refuses every account but the environment's. Gives our ARN.
-    async fn caller_matches(
+    pub(in crate::actions) async fn caller_matches(
         &self,
         environment: &Environment,
         region: &str,

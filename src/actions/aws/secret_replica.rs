@@ -19,6 +19,21 @@ use crate::domain::run::preview::Remark;
 #[derive(Debug, Default)]
 pub(in crate::actions) struct PromoteSecret;
 
+impl Aws {
+    /// A secret's ARN and the key it is encrypted with; `None` is AWS's own.
+    pub(in crate::actions) async fn described(
+        &self,
+        region: &str,
+        secret: &str,
+    ) -> Result<(String, Option<String>), LookError> {
+        let client = self.secrets(region, Purpose::Look).await;
+        let asked = Box::pin(client.describe_secret().secret_id(secret).send()).await;
+        let system = format!("secretsmanager in {region}");
+        let found = asked.map_err(|error| Failure::of(&error).look(system))?;
+        Ok((found.arn.unwrap_or_else(|| secret.to_owned()), found.kms_key_id))
+    }
+}
+
 #[async_trait]
 impl Setting for PromoteSecret {
     const SERVICE: &'static str = "secretsmanager";

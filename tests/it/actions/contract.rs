@@ -12,14 +12,14 @@ use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
 
 use super::seeds::{self, BUCKET, Seeds};
-use super::{Step, aws_at, environment, is_accepted, is_failed, is_unknown};
+use super::{Step, aws_at, environment, is_accepted, is_failed, is_unknown, permissions};
 use crate::harness::{
     AUTOMATION, AwsWorld, CACHE, CONTROLS, DATASTORE, GROUPS, LOAD_BALANCER, Ministack, Moto,
     REPLICA, StandIn, Tampering, Tap, eventually, judge_aws, ministack, moto,
 };
 
 /// A server with what the action works on.
-enum Bed {
+pub(super) enum Bed {
     Ministack(Box<(Ministack, AwsWorld)>),
     Moto(Box<(Moto, Seeds)>),
     /// What no emulator knows, in front of one.
@@ -27,23 +27,23 @@ enum Bed {
 }
 
 /// An action and where it can be tried.
-struct Rig {
-    name: &'static str,
+pub(super) struct Rig {
+    pub(super) name: &'static str,
     /// The call that changes something, as the tap names it.
     writes: &'static str,
     /// Which server judges.
-    judge: Judge,
-    with: fn(&Bed) -> Value,
+    pub(super) judge: Judge,
+    pub(super) with: fn(&Bed) -> Value,
 }
 
-#[derive(Clone, Copy)]
-enum Judge {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judge {
     Ministack,
     Moto,
     StandIn,
 }
 
-static RIGS: [Rig; 23] = [
+pub(super) static RIGS: [Rig; 23] = [
     Rig {
         name: "aurora.failover",
         writes: "FailoverGlobalCluster",
@@ -220,15 +220,9 @@ static RIGS: [Rig; 23] = [
 const BATCH: &str = "POST /2013-04-01/hostedzone/";
 
 impl Bed {
-    async fn new(judge: Judge) -> Self {
+    pub(super) async fn new(judge: Judge) -> Self {
         match judge {
-            Judge::Ministack => {
-                let server = ministack().await;
-                let world = AwsWorld::seed(&server).await;
-                world.upsert([seeds::www()]).await;
-                seeds::of_ministack(&server.direct).await;
-                Self::Ministack(Box::new((server, world)))
-            }
+            Judge::Ministack => Self::shop_in(ministack().await).await,
             Judge::Moto => {
                 let server = moto().await;
                 let seeds = seeds::of_moto(&server.direct).await;
@@ -244,7 +238,15 @@ impl Bed {
         }
     }
 
-    fn shop(&self) -> &AwsWorld {
+    /// The shop in this server.
+    pub(super) async fn shop_in(server: Ministack) -> Self {
+        let world = AwsWorld::seed(&server).await;
+        world.upsert([seeds::www()]).await;
+        seeds::of_ministack(&server.direct).await;
+        Self::Ministack(Box::new((server, world)))
+    }
+
+    pub(super) fn shop(&self) -> &AwsWorld {
         match self {
             Self::Ministack(both) => &both.1,
             Self::Moto(_) | Self::StandIn(_) => panic!("the shop is in ministack"),
@@ -266,7 +268,7 @@ impl Bed {
         }
     }
 
-    fn tap(&self) -> &Tap {
+    pub(super) fn tap(&self) -> &Tap {
         match self {
             Self::Ministack(both) => &both.0.tap,
             Self::Moto(both) => &both.0.tap,
@@ -289,7 +291,7 @@ impl Bed {
     }
 }
 
-fn has_way_back(rig: &Rig) -> bool {
+pub(super) fn has_way_back(rig: &Rig) -> bool {
     matches!(action::find(rig.name).unwrap().undo, Undo::Possible)
 }
 
@@ -300,7 +302,7 @@ fn state(facts: &Map<String, Value>) -> Map<String, Value> {
     lasting.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-async fn is_done(
+pub(super) async fn is_done(
     step: &Step,
     preview: &dr_buddy::domain::run::preview::Preview,
 ) -> Map<String, Value> {
@@ -383,6 +385,10 @@ async fn there_and_back(rig: &'static Rig) {
     } else {
         let back = step.back(preview);
         assert!(!back.refusal().await.is_empty(), "{}", rig.name);
+    }
+    if rig.judge != Judge::Ministack {
+        // These do not know IAM: every call has the name of a permission.
+        permissions::all_named(rig.name, &bed.tap().calls());
     }
     if let Bed::StandIn(all) = &bed {
         judge_aws(&all.1.replies());

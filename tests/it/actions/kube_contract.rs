@@ -11,12 +11,12 @@ use super::{Step, is_accepted, is_failed, is_unknown};
 use crate::harness::{Kube, Tampering, kube};
 
 /// An action and what it is asked for, in a namespace that [`furnish`] has filled.
-struct Rig {
-    name: &'static str,
-    with: fn() -> Value,
+pub(super) struct Rig {
+    pub(super) name: &'static str,
+    pub(super) with: fn() -> Value,
 }
 
-const RIGS: [Rig; 7] = [
+pub(super) const RIGS: [Rig; 7] = [
     Rig { name: "k8s.scale", with: || json!({"workloads": ["api"], "replicas": 0}) },
     Rig { name: "k8s.restart", with: || json!({"workloads": ["api"]}) },
     Rig {

@@ -11,7 +11,9 @@ mod kube;
 mod kube_contract;
 mod kube_look;
 mod kube_objects;
+mod kube_permissions;
 mod looks;
+mod permissions;
 mod redis;
 mod request;
 mod route53;
@@ -34,7 +36,7 @@ use dr_buddy::domain::time::{Span, Timestamp};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::harness::Ministack;
+use super::harness::{Ministack, ROOT};
 
 /// The account of the emulator.
 const ACCOUNT: &str = "000000000000";
@@ -150,11 +152,16 @@ fn aws(server: &Ministack) -> Actions {
 }
 
 fn aws_at(endpoint: &str) -> Actions {
+    Actions::new(settings_at(endpoint, ROOT))
+}
+
+/// AWS there, by the key and its secret.
+fn settings_at(endpoint: &str, (key, secret): (&str, &str)) -> ActionSettings {
     let aws = AwsSettings {
         endpoint_url: Some(endpoint.to_owned()),
         credentials: AwsCredentials::Static {
-            access_key_id: "ANOTREAL".into(),
-            secret_access_key: "notrealrnrELgWzOk3IfjzDKtFBhDby".to_owned().into(),
+            access_key_id: key.into(),
+            secret_access_key: secret.to_owned().into(),
         },
         limits: AwsLimits {
             connect: Duration::from_secs(1),
@@ -162,7 +169,7 @@ fn aws_at(endpoint: &str) -> Actions {
             act: Duration::from_secs(2),
         },
     };
-    Actions::new(ActionSettings { aws, ..ActionSettings::default() })
+    ActionSettings { aws, ..ActionSettings::default() }
 }
 
 fn is_accepted(outcome: &Outcome) -> bool {

@@ -1,10 +1,17 @@
 //! What the emulators hold before an action is tried.
 
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws_credential_types::Credentials;
 use aws_sdk_route53::types::{ResourceRecord, ResourceRecordSet, RrType};
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign,
+};
+use aws_sigv4::sign::v4;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{http, sdk_config};
+use crate::harness::{ROOT, http, now_s, sdk_config};
 
 /// A bucket with a policy and a replication rule.
 pub(super) const BUCKET: &str = "shop-images";
@@ -17,8 +24,8 @@ pub(super) struct Seeds {
     pub(super) template: String,
 }
 
-/// A call that is not signed, only addressed.
-async fn ask(
+/// A call, signed by the account itself.
+pub(super) async fn ask(
     endpoint: &str,
     service: &str,
     region: &str,
@@ -26,16 +33,18 @@ async fn ask(
     path: &str,
     body: String,
 ) -> String {
-    let scope = format!("Credential=test/20261122/{region}/{service}/aws4_request");
-    let signed = format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0");
     let kind = match body.chars().next() {
         Some('{') => "application/json",
         Some('<') => "application/xml",
         Some(_) | None => "application/x-www-form-urlencoded",
     };
-    let sent = http().request(method, format!("{endpoint}{path}"));
-    let sent = sent.header("authorization", signed).header("content-type", kind).body(body).send();
-    let answer = sent.await.expect("the emulator answers");
+    let url = format!("{endpoint}{path}");
+    let signed = signature((service, region), &method, &url, &body);
+    let mut sent = http().request(method, url).header("content-type", kind);
+    for (name, value) in signed {
+        sent = sent.header(name, value);
+    }
+    let answer = sent.body(body).send().await.expect("the emulator answers");
     let status = answer.status();
     let text = answer.text().await.expect("whole");
     assert!(status.is_success(), "{path}: {status} {text}");
@@ -81,6 +90,31 @@ pub(super) async fn load_balancer(endpoint: &str, groups: &[(&str, u8)]) -> Stri
         }
     }
     arn
+}
+
+fn signature(
+    (service, region): (&str, &str),
+    method: &Method,
+    url: &str,
+    body: &str,
+) -> Vec<(String, String)> {
+    let mut settings = SigningSettings::default();
+    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    let identity = Credentials::new(ROOT.0, ROOT.1, None, None, "test").into();
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name(service)
+        .time(UNIX_EPOCH + Duration::from_secs(now_s()))
+        .settings(settings)
+        .build()
+        .expect("all is there")
+        .into();
+    let body = SignableBody::Bytes(body.as_bytes());
+    let request = SignableRequest::new(method.as_str(), url, std::iter::empty(), body);
+    let signed = sign(request.expect("a request"), &params).expect("it can be signed");
+    let (headers, _) = signed.into_parts().0.into_parts();
+    headers.into_iter().map(|one| (one.name().to_owned(), one.value().to_owned())).collect()
 }
 
 /// Buckets and an alarm.
@@ -185,7 +219,7 @@ pub(super) async fn of_moto(endpoint: &str) -> Seeds {
     Seeds { group, template }
 }
 
-fn between(text: &str, from: &str, to: &str) -> String {
+pub(super) fn between(text: &str, from: &str, to: &str) -> String {
     let rest = text.split_once(from).expect("it is there").1;
     rest.split_once(to).expect("it ends").0.to_owned()
 }

@@ -26,16 +26,31 @@ pub(crate) struct Ministack {
 
 /// Starts ministack; a fresh world, about half a second.
 pub(crate) async fn ministack() -> Ministack {
+    start(&[]).await
+}
+
+/// The same, and nobody may do anything there but the account itself, whose key the SDK has for tests.
+pub(crate) async fn guarded() -> Ministack {
+    start(&[("AUTH", "true"), ("AWS_ACCESS_KEY_ID", ROOT.0), ("AWS_SECRET_ACCESS_KEY", ROOT.1)])
+        .await
+}
+
+/// The key of the account itself, and its secret: those of the SDK's `test_credentials`.
+pub(crate) const ROOT: (&str, &str) = ("ANOTREAL", "notrealrnrELgWzOk3IfjzDKtFBhDby");
+
+async fn start(more: &[(&str, &str)]) -> Ministack {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let port = free_port();
-    let environment = [
+    let port_text = port.to_string();
+    let own = [
         ("BIND_HOST", "127.0.0.1"),
-        ("GATEWAY_PORT", &port.to_string()),
+        ("GATEWAY_PORT", port_text.as_str()),
         // Two more listeners, on all interfaces and fixed ports, that nobody needs here.
         ("SFTP_ENABLED", "0"),
         ("IOT_MTLS_ENABLED", "0"),
         ("MINISTACK_HOST", "127.0.0.1"),
     ];
+    let environment = [&own[..], more].concat();
     let nothing: [&str; 0] = [];
     let child = Child::start(
         "ministack",

@@ -78,6 +78,42 @@ impl Kube {
                 api.create(&PostParams::default(), &binding).await.expect("a binding");
             }
         }
+        self.kubeconfig_as(&user)
+    }
+
+    /// The kubeconfig of a user who may do just this in the namespace: `patch deployments.apps/scale`.
+    pub(crate) async fn kubeconfig_of_rules<'a>(
+        &self,
+        namespace: &str,
+        user: &str,
+        rules: impl IntoIterator<Item = &'a str>,
+    ) -> PathBuf {
+        let rule = |text: &str| {
+            let (verb, resource) = text.split_once(' ').expect("a verb and a kind");
+            let (path, part) = resource.split_once('/').unwrap_or((resource, ""));
+            let (plural, group) = path.split_once('.').unwrap_or((path, ""));
+            let resource = if part.is_empty() { plural.into() } else { format!("{plural}/{part}") };
+            json!({"apiGroups": [group], "resources": [resource], "verbs": [verb]})
+        };
+        let rules: Vec<serde_json::Value> = rules.into_iter().map(rule).collect();
+        let path = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}");
+        let role = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+            "metadata": {"name": user}, "rules": rules,
+        });
+        self.create(&format!("{path}/roles"), &role).await;
+        let binding = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": {"name": user},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": user},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+        });
+        self.create(&format!("{path}/rolebindings"), &binding).await;
+        self.kubeconfig_as(user)
+    }
+
+    /// As somebody else, in both contexts.
+    fn kubeconfig_as(&self, user: &str) -> PathBuf {
         let path = self.kubeconfig_named(&[("eu", "eu"), ("us", "us")]);
         let text = fs::read_to_string(&path).expect("we wrote it");
         let text =

@@ -31,7 +31,7 @@ mod tools;
 
 #[expect(unused_imports, reason = "the surface of the harness; its own tests use the modules")]
 pub(crate) use self::{
-    aws::{Ministack, Moto, ministack, moto, ready, sdk_config},
+    aws::{Ministack, Moto, ROOT, guarded, ministack, moto, ready, sdk_config},
     aws_world::{ALIAS_ZONE, AwsWorld, alias},
     child::{Child, free_port},
     fake_groups::FakeGroups,

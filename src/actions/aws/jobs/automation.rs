@@ -143,6 +143,7 @@ impl Job for StartAutomation {
     }
 
     fn permissions(&self) -> Permissions {
+        const EXECUTIONS: &[&str] = &["arn:aws:ssm:*:ACCOUNT_ID:automation-execution/*"];
         const ON: &[&str] = &[
             "arn:aws:ssm:*:ACCOUNT_ID:automation-definition/AUTOMATION_PREFIX-*:*",
             "arn:aws:ssm:*:ACCOUNT_ID:automation-execution/*",
@@ -154,8 +155,8 @@ impl Job for StartAutomation {
             ],
             act: &[
                 Permission::Aws("ssm:StartAutomationExecution", ON),
-                Permission::Aws("ssm:StopAutomationExecution", ON),
-                Permission::Aws("ssm:AddTagsToResource", ON),
+                Permission::Aws("ssm:StopAutomationExecution", EXECUTIONS),
+                Permission::Aws("ssm:AddTagsToResource", EXECUTIONS),
             ],
         }
     }

@@ -145,20 +145,23 @@ impl Job for StartExperiment {
     }
 
     fn permissions(&self) -> Permissions {
+        const TEMPLATE: &[&str] =
+            &["arn:aws:fis:*:ACCOUNT_ID:experiment-template/EXPERIMENT_TEMPLATE_ID"];
+        const EXPERIMENTS: &[&str] = &["arn:aws:fis:*:ACCOUNT_ID:experiment/*"];
         const ON: &[&str] = &[
             "arn:aws:fis:*:ACCOUNT_ID:experiment-template/EXPERIMENT_TEMPLATE_ID",
             "arn:aws:fis:*:ACCOUNT_ID:experiment/*",
         ];
         Permissions {
             look: &[
-                Permission::Aws("fis:GetExperimentTemplate", ON),
+                Permission::Aws("fis:GetExperimentTemplate", TEMPLATE),
                 Permission::Aws("fis:ListExperiments", ANYTHING),
-                Permission::Aws("fis:GetExperiment", ON),
+                Permission::Aws("fis:GetExperiment", EXPERIMENTS),
             ],
             act: &[
                 Permission::Aws("fis:StartExperiment", ON),
-                Permission::Aws("fis:StopExperiment", ON),
-                Permission::Aws("fis:TagResource", ON),
+                Permission::Aws("fis:StopExperiment", EXPERIMENTS),
+                Permission::Aws("fis:TagResource", EXPERIMENTS),
             ],
         }
     }

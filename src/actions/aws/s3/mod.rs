@@ -15,6 +15,7 @@ use crate::actions::aws::wire::{Answer, Ask};
 use crate::actions::aws::{Aws, Failure, Purpose};
 use crate::actions::params::{text, unsafe_because};
 use crate::actions::{Call, LookError};
+use crate::domain::environment::Environment;
 
 pub(in crate::actions) use self::backfill::Backfill;
 pub(in crate::actions) use self::latch::Latch;
@@ -68,6 +69,23 @@ async fn document(
         Err(Failure::Refused { code, .. }) if code == absent => Ok(None),
         Err(failure) => Err(failure.look(format!("s3 in {}", bucket.region))),
     }
+}
+
+/// The ARN of the role that a bucket is copied as, if it is copied.
+pub(in crate::actions) async fn replication_role(
+    aws: &Aws,
+    environment: &Environment,
+    region: &str,
+    name: &str,
+) -> Result<Option<String>, LookError> {
+    let bucket = Bucket { region, account: &environment.account, name: plain_name(name)? };
+    let found = document(aws, bucket, "replication", replication::ABSENT).await?;
+    let role = |xml: &String| {
+        let document = roxmltree::Document::parse(xml).ok()?;
+        let role = document.descendants().find(|node| node.tag_name().name() == "Role")?;
+        role.text().map(ToOwned::to_owned)
+    };
+    Ok(found.as_ref().and_then(role))
 }
 
 /// Writes the document whole, or takes it away.

@@ -1,0 +1,401 @@
+//! Whether the steps of the runbooks may do at AWS what they do: every permission of every step that may open, asked of
+//! IAM on the very things that the step names, without a call being made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use super::resources::{KEY, REPLICATION_ROLE, SECRET, bare, filled};
+use super::uses::{Missing, StepKey, Use, names, uses};
+use super::{Check, Look, Place};
+use crate::actions::aws::{Aws, Decision, Question, principal, replication_role};
+use crate::actions::registry::{Actions, Purpose};
+use crate::actions::{LookError, Permission};
+use crate::domain::environment::Environment;
+
+/// What to do where IAM does not say: a key.
+pub(super) const ASK: &str = "doctor.permissions.ask";
+/// What to do where it is not known who we are, or we are somebody else.
+pub(super) const IDENTITY: &str = "doctor.identity.remedy";
+
+/// Questions to IAM at a time: it is one for the whole account, and throttles.
+const AT_ONCE: usize = 4;
+
+/// What one examination has found out about permissions, for every check that asks.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    aws: OnceCell<Verdicts>,
+    kube: OnceCell<Verdicts>,
+}
+
+/// What was found of every permission.
+#[derive(Debug, Default)]
+pub(super) struct Verdicts {
+    pub(super) all: Vec<Verdict>,
+    /// Nothing could be asked, and what to do about that.
+    pub(super) blind: Option<(LookError, &'static str)>,
+}
+
+/// What was found of one permission on one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// `rds:FailoverGlobalCluster`, `patch deployments.apps/scale`.
+    pub(super) name: String,
+    /// An ARN; namespace and context.
+    pub(super) on: String,
+    pub(super) steps: BTreeSet<StepKey>,
+    /// The file, or the role, that holds it.
+    pub(super) holder: &'static str,
+    /// Why not, as a key of what is said; `None`: it is allowed.
+    pub(super) denied: Result<Option<&'static str>, LookError>,
+}
+
+impl Verdicts {
+    /// As findings: what is missing, what could not be asked; where all is well, how much.
+    /// `ask` is what to do where one thing could not be asked.
+    pub(super) fn looks(&self, ask: &'static str) -> Vec<Look> {
+        if let Some((error, remedy)) = &self.blind {
+            return vec![Look::blind("", error).mended_by(remedy)];
+        }
+        let look = |verdict: &Verdict| {
+            let subject = format!("{} {}", verdict.name, verdict.on);
+            let subject = subject.trim();
+            match &verdict.denied {
+                Ok(None) => None,
+                Ok(Some(why)) => {
+                    let args = [
+                        ("permission", verdict.name.as_str()),
+                        ("on", &verdict.on),
+                        ("steps", &names(&verdict.steps)),
+                        ("holder", verdict.holder),
+                    ];
+                    Some(Look::bad(subject, why, &args))
+                }
+                Err(error) => Some(Look::blind(subject, error).mended_by(ask)),
+            }
+        };
+        let looks: Vec<Look> = self.all.iter().filter_map(look).collect();
+        if looks.is_empty() && !self.all.is_empty() {
+            let count = self.all.len().to_string();
+            return vec![Look::good("", "doctor.saw.allowed", &[("count", &count)])];
+        }
+        looks
+    }
+
+    fn missing(&self) -> impl Iterator<Item = (&StepKey, String)> {
+        let denied = self.all.iter().filter(|one| matches!(one.denied, Ok(Some(_))));
+        denied.flat_map(|one| {
+            one.steps.iter().map(move |step| (step, format!("{} {}", one.name, one.on)))
+        })
+    }
+}
+
+/// Asks, once an examination.
+#[derive(Debug)]
+pub(super) struct Rights {
+    pub(super) aws: Arc<Aws>,
+    pub(super) kube: crate::actions::KubeSettings,
+    pub(super) actions: Actions,
+}
+
+impl Rights {
+    /// What steps are not allowed, as far as it could be asked; what could not is told by the checks of this file and
+    /// the next.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for what is said of each step"))]
+    pub(super) async fn missing(&self, place: Place<'_>) -> Missing {
+        let (aws, kube) = tokio::join!(self.at_aws(place), self.in_clusters(place));
+        let mut missing = Missing::new();
+        for (step, what) in aws.missing().chain(kube.missing()) {
+            missing.entry(step.clone()).or_default().push(what);
+        }
+        missing
+    }
+
+    pub(super) async fn at_aws<'a>(&self, place: Place<'a>) -> &'a Verdicts {
+        place.known.aws.get_or_init(|| Box::pin(self.ask_iam(place))).await
+    }
+
+    pub(super) async fn in_clusters<'a>(&self, place: Place<'a>) -> &'a Verdicts {
+        place.known.kube.get_or_init(|| Box::pin(self.ask_clusters(place))).await
+    }
+
+    async fn ask_iam(&self, place: Place<'_>) -> Verdicts {
+        let uses = uses(place);
+        let read = |one: &Use<'_>| {
+            let Some(action) = self.actions.real(one.action) else { return false };
+            let needs = action.permissions();
+            needs.look.iter().chain(needs.act).any(|need| !matches!(need, Permission::Kube(_)))
+        };
+        let uses: Vec<Use<'_>> = uses.into_iter().filter(read).collect();
+        if uses.is_empty() {
+            return Verdicts::default();
+        }
+        let environment = place.environment;
+        let caller = match self.aws.caller_matches(environment, &environment.regions.dr).await {
+            Ok(caller) => caller,
+            Err(error) => return Verdicts { all: vec![], blind: Some((error, IDENTITY)) },
+        };
+        let principal = principal(&caller, own_role(environment));
+        let known = join_all(uses.into_iter().map(|one| self.known(environment, one))).await;
+        let mut needs = Needs::default();
+        for (one, error) in &known {
+            self.needs(one, error.as_ref(), environment, &mut needs);
+        }
+        needs.ask(&self.aws, &principal).await
+    }
+
+    /// The step with what no parameter says of the things it works on, and why that could not be read.
+    async fn known<'a>(
+        &self,
+        environment: &Environment,
+        mut one: Use<'a>,
+    ) -> (Use<'a>, Option<LookError>) {
+        let text = |name: &str| one.with.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
+        let region = text("region").unwrap_or_default();
+        let (found, error) = if let (Some(secret), true) = (text("secret"), !region.is_empty()) {
+            let (arn, key, error) = self.secret(environment, &region, &secret).await;
+            let key = key.map(|key| (KEY, key));
+            (key.into_iter().chain([(SECRET, json!(arn))]).collect::<Vec<_>>(), error)
+        } else if let ("s3.set_replication", Some(bucket)) = (one.action, text("bucket")) {
+            match replication_role(&self.aws, environment, &region, &bucket).await {
+                Ok(role) => (vec![(REPLICATION_ROLE, json!(role))], None),
+                Err(error) => (vec![], Some(error)),
+            }
+        } else {
+            (vec![], None)
+        };
+        one.with.extend(found.into_iter().map(|(name, value)| (bare(name).to_owned(), value)));
+        (one, error)
+    }
+
+    /// A secret's ARN and its key: null for AWS's own key, `None` for one that could not be read.
+    async fn secret(
+        &self,
+        environment: &Environment,
+        region: &str,
+        secret: &str,
+    ) -> (String, Option<Value>, Option<LookError>) {
+        let account = &environment.account;
+        match self.aws.described(region, secret).await {
+            Ok((arn, key)) => {
+                let key = match key {
+                    None => Some(Value::Null),
+                    Some(key) if key.ends_with("alias/aws/secretsmanager") => Some(Value::Null),
+                    Some(key) if key.contains("alias/") => None,
+                    Some(key) if key.starts_with("arn:") => Some(json!(key)),
+                    Some(key) => Some(json!(format!("arn:aws:kms:{region}:{account}:key/{key}"))),
+                };
+                (arn, key, None)
+            }
+            Err(error) => {
+                // AWS puts a dash and six letters behind the name.
+                let named =
+                    format!("arn:aws:secretsmanager:{region}:{account}:secret:{secret}-??????");
+                let arn = if secret.starts_with("arn:") { secret.to_owned() } else { named };
+                (arn, None, Some(error))
+            }
+        }
+    }
+
+    /// Adds what a step needs.
+    fn needs(
+        &self,
+        one: &Use<'_>,
+        error: Option<&LookError>,
+        environment: &Environment,
+        needs: &mut Needs,
+    ) {
+        let Some(action) = self.actions.real(one.action) else { return };
+        let (all, acts) = (action.permissions(), Actions::acts_for(one.action).file());
+        let look = all.look.iter().map(|need| (need, Purpose::Look.file()));
+        for (need, file) in look.chain(all.act.iter().map(|need| (need, acts))) {
+            let (name, on, context) = match need {
+                Permission::Aws(name, on) => (*name, filled(on, &one.with, environment), vec![]),
+                Permission::Records(edits) => {
+                    (RECORDS, filled(&[ZONE], &one.with, environment), conditions(one, edits))
+                }
+                Permission::Kube(_) => continue,
+            };
+            match on {
+                Some(on) => {
+                    for on in on {
+                        let question = Question { on, context: context.clone() };
+                        let held = needs
+                            .asked
+                            .entry((question, name))
+                            .or_insert_with(|| Held { steps: BTreeSet::new(), file });
+                        held.steps.insert(one.step.clone());
+                    }
+                }
+                None => needs.untold.push(Verdict {
+                    name: name.to_owned(),
+                    on: String::new(),
+                    steps: BTreeSet::from([one.step.clone()]),
+                    holder: file,
+                    denied: Err(error.cloned().unwrap_or_else(|| untold(name))),
+                }),
+            }
+        }
+    }
+}
+
+fn untold(name: &str) -> LookError {
+    LookError::Refused { system: name.to_owned(), detail: "on what cannot be told".to_owned() }
+}
+
+/// The role that the environment says dr-buddy has.
+pub(super) fn own_role(environment: &Environment) -> Option<&str> {
+    environment.document.get("role").and_then(Value::as_str)
+}
+
+const RECORDS: &str = "route53:ChangeResourceRecordSets";
+const ZONE: &str = "arn:aws:route53:::hostedzone/ZONE_ID";
+
+/// What the policies' conditions are held against, as Route 53 would fill it.
+fn conditions(one: &Use<'_>, edits: &[&str]) -> Vec<(&'static str, Vec<String>)> {
+    let text = |name: &str| one.with.get(name).and_then(Value::as_str).unwrap_or_default();
+    let name = text("name").trim_end_matches('.').to_ascii_lowercase();
+    let kind = Some(text("record_type")).filter(|kind| !kind.is_empty()).unwrap_or("A");
+    let edits = edits.iter().map(|edit| (*edit).to_owned()).collect();
+    vec![
+        ("route53:ChangeResourceRecordSetsNormalizedRecordNames", vec![name]),
+        ("route53:ChangeResourceRecordSetsRecordTypes", vec![kind.to_owned()]),
+        ("route53:ChangeResourceRecordSetsActions", edits),
+    ]
+}
+
+#[derive(Debug)]
+struct Held {
+    steps: BTreeSet<StepKey>,
+    /// The file of the first purpose that needs it: what is looked at with, before what is done with.
+    file: &'static str,
+}
+
+/// What is needed, each once.
+#[derive(Debug, Default)]
+struct Needs {
+    asked: BTreeMap<(Question, &'static str), Held>,
+    untold: Vec<Verdict>,
+}
+
+impl Needs {
+    /// One question to IAM for each thing.
+    async fn ask(self, aws: &Aws, principal: &str) -> Verdicts {
+        let mut questions: BTreeMap<&Question, Vec<&str>> = BTreeMap::new();
+        for (question, name) in self.asked.keys() {
+            questions.entry(question).or_default().push(name);
+        }
+        let questions: Vec<(&Question, Vec<&str>)> = questions.into_iter().collect();
+        let mut answers = BTreeMap::new();
+        for some in questions.chunks(AT_ONCE) {
+            let asked = some.iter().map(|(on, names)| aws.simulate(principal, on, names));
+            let said = join_all(asked).await;
+            answers.extend(some.iter().map(|(question, _)| *question).zip(said));
+        }
+        // The same refusal for everything is said once.
+        let mut errors = answers.values().map(|answer| answer.as_ref().err());
+        if let Some(Some(first)) = errors.next()
+            && errors.all(|error| error.is_some())
+        {
+            return Verdicts { all: vec![], blind: Some((first.clone(), ASK)) };
+        }
+        let verdict = |((question, name), held): (&(Question, &'static str), &Held)| Verdict {
+            name: (*name).to_owned(),
+            on: question.on.clone(),
+            steps: held.steps.clone(),
+            holder: held.file,
+            denied: match answers.get(question) {
+                Some(Ok(said)) => said.get(*name).map(denied).ok_or_else(|| untold(name)),
+                Some(Err(error)) => Err(error.clone()),
+                None => Err(untold(name)),
+            },
+        };
+        let mut all: Vec<Verdict> = self.asked.iter().map(verdict).collect();
+        all.extend(self.untold);
+        Verdicts { all, blind: None }
+    }
+}
+
+fn denied(decision: &Decision) -> Option<&'static str> {
+    match decision {
+        Decision::Allowed => None,
+        Decision::Implicit => Some("doctor.saw.not_allowed"),
+        Decision::Explicit => Some("doctor.saw.denied"),
+        Decision::Boundary => Some("doctor.saw.boundary"),
+        Decision::Organization => Some("doctor.saw.organization"),
+    }
+}
+
+/// The steps may do what they do at AWS.
+#[derive(Debug)]
+pub(super) struct Permitted(pub(super) Arc<Rights>);
+
+#[async_trait]
+impl Check for Permitted {
+    fn name(&self) -> &'static str {
+        "permissions"
+    }
+
+    async fn look(&self, place: Place<'_>) -> Vec<Look> {
+        self.0.at_aws(place).await.looks(ASK)
+    }
+
+    fn permissions(&self) -> &'static [Permission] {
+        &[Permission::Aws("iam:SimulatePrincipalPolicy", OWN)]
+    }
+}
+
+/// The role that dr-buddy itself has.
+pub(super) const OWN: &[&str] = &["arn:aws:iam::ACCOUNT_ID:role/DR_BUDDY_ROLE"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::ActionSettings;
+    use crate::actions::doctor::uses::tests::environment;
+    use crate::domain::ids::{RunbookId, StepId};
+    use crate::domain::time::Timestamp;
+
+    fn verdict(name: &str, steps: &[&StepKey], denied: Option<&'static str>) -> Verdict {
+        Verdict {
+            name: name.into(),
+            on: "it".into(),
+            steps: steps.iter().map(|step| (*step).clone()).collect(),
+            holder: "look-policy.json",
+            denied: Ok(denied),
+        }
+    }
+
+    #[tokio::test]
+    async fn each_step_is_told_what_it_lacks() {
+        let step = |id| (RunbookId::parse("failover").unwrap(), StepId::parse(id).unwrap());
+        let (one, two) = (step("one"), step("two"));
+        let known = Known::default();
+        let no = Some("doctor.saw.not_allowed");
+        let aws = vec![
+            verdict("rds:A", &[&one, &two], no),
+            verdict("rds:B", &[&one], None),
+            Verdict { denied: Err(untold("rds:C")), ..verdict("rds:C", &[&two], None) },
+        ];
+        known.aws.set(Verdicts { all: aws, blind: None }).unwrap();
+        let kube = vec![verdict("patch deployments.apps", &[&two], no)];
+        known.kube.set(Verdicts { all: kube, blind: None }).unwrap();
+        let settings = ActionSettings::default();
+        let rights = Rights {
+            aws: Arc::new(Aws::new(settings.aws.clone())),
+            kube: settings.kube.clone(),
+            actions: Actions::new(settings),
+        };
+        let environment = environment();
+        let place =
+            Place { environment: &environment, runbooks: &[], now: Timestamp(0), known: &known };
+        let missing = rights.missing(place).await;
+        assert_eq!(missing[&one], ["rds:A it"]);
+        assert_eq!(missing[&two], ["rds:A it", "patch deployments.apps it"]);
+        assert_eq!(missing.len(), 2);
+    }
+}
