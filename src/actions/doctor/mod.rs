@@ -2,10 +2,28 @@
 //! at the most; what does not answer is unknown.
 
 mod access;
+mod alarms;
+mod alb;
+mod aurora;
+mod backups;
+mod certificates;
+mod clock;
+mod databases;
+mod dns;
+mod eks;
 mod excess;
 mod identity;
+mod kms;
+mod kube;
+mod metrics;
+mod people;
+mod quotas;
+mod redis;
 mod resources;
 mod rights;
+mod s3;
+mod secrets;
+mod tools;
 mod uses;
 
 use std::collections::BTreeSet;
@@ -15,6 +33,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use serde_json::Value;
 
 use self::rights::{Known, Rights};
 use super::aws::Aws;
@@ -25,6 +44,28 @@ use crate::domain::readiness::{self, Finding, Seen, Severity};
 use crate::domain::run::preview::Remark;
 use crate::domain::runbook::Runbook;
 use crate::domain::time::{Span, Timestamp};
+use tools::{Row, Tools};
+
+/// The checks that are rows, one table for each system.
+const TABLES: [&[Row]; 17] = [
+    aurora::ALL,
+    metrics::ALL,
+    redis::ALL,
+    databases::ALL,
+    s3::ALL,
+    secrets::ALL,
+    eks::ALL,
+    kube::ALL,
+    alb::ALL,
+    certificates::ALL,
+    dns::ALL,
+    kms::ALL,
+    quotas::ALL,
+    alarms::ALL,
+    backups::ALL,
+    people::ALL,
+    clock::ALL,
+];
 
 /// Longest that one check may take; all of them run at once, so that is how long all take.
 const LONGEST: Duration = Duration::from_secs(50);
@@ -40,6 +81,35 @@ pub(in crate::actions) struct Place<'a> {
     pub(super) now: Timestamp,
     /// What was found out before, for checks that ask the same.
     known: &'a Known,
+}
+
+impl<'a> Place<'a> {
+    /// What the environment says at this place; nothing in a section that it says is not present.
+    fn value(&self, pointer: &str) -> Option<&'a Value> {
+        let document = &self.environment.document;
+        let section = pointer.split('/').nth(1).and_then(|name| document.get(name))?;
+        let is_there = section.get("present") != Some(&Value::Bool(false));
+        document.pointer(pointer).filter(|_| is_there)
+    }
+
+    fn text(&self, pointer: &str) -> Option<&'a str> {
+        self.value(pointer)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    fn number(&self, pointer: &str) -> Option<f64> {
+        self.value(pointer)?.as_f64()
+    }
+
+    fn texts(&self, pointer: &str) -> Vec<&'a str> {
+        let list = self.value(pointer).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+
+    /// What is below it, by name.
+    fn parts(&self, pointer: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let parts = self.value(pointer).and_then(Value::as_object);
+        parts.into_iter().flatten().map(|(name, value)| (name.as_str(), value))
+    }
 }
 
 /// What a check saw of one thing.
@@ -73,6 +143,16 @@ impl Look {
         Self::new(subject, Seen::Bad, saw, args)
     }
 
+    /// The environment names no such thing.
+    fn absent() -> Self {
+        Self::new("", Seen::Absent, "doctor.saw.absent", &[])
+    }
+
+    /// Nobody answered.
+    fn silent(subject: &str) -> Self {
+        Self::new(subject, Seen::Unknown, "doctor.saw.silent", &[])
+    }
+
     /// It could not be seen. What is unsafe to touch was seen, and is bad.
     fn blind(subject: &str, error: &LookError) -> Self {
         let seen = match error {
@@ -89,11 +169,37 @@ pub(in crate::actions) trait Check: Debug + Send + Sync {
     /// As the table calls it.
     fn name(&self) -> &'static str;
 
-    /// Looks. One for each thing there is; none where the environment has nothing of the kind.
+    /// Looks. One for each thing there is, or one that says that the environment names none.
     async fn look(&self, place: Place<'_>) -> Vec<Look>;
 
     /// What it needs to look.
     fn permissions(&self) -> &'static [Permission];
+}
+
+/// A check that is a row of a table.
+#[derive(Debug)]
+struct Asked {
+    row: &'static Row,
+    tools: Arc<Tools>,
+}
+
+#[async_trait]
+impl Check for Asked {
+    fn name(&self) -> &'static str {
+        self.row.name
+    }
+
+    async fn look(&self, place: Place<'_>) -> Vec<Look> {
+        match (self.row.look)(&self.tools, place).await {
+            Ok(looks) if looks.is_empty() => vec![Look::absent()],
+            Ok(looks) => looks,
+            Err(error) => vec![Look::blind("", &error)],
+        }
+    }
+
+    fn permissions(&self) -> &'static [Permission] {
+        self.row.needs
+    }
 }
 
 /// All checks of an environment.
@@ -106,17 +212,21 @@ impl Doctor {
     /// Connects to nothing: clients are made when they are needed.
     pub fn new(settings: &ActionSettings) -> Self {
         let aws = Arc::new(Aws::new(settings.aws.clone()));
+        let tools = Arc::new(Tools { aws: Arc::clone(&aws), settings: settings.clone() });
         let rights = Arc::new(Rights {
             aws: Arc::clone(&aws),
             kube: settings.kube.clone(),
             actions: Actions::new(settings.clone()),
         });
-        let checks: Vec<Arc<dyn Check>> = vec![
+        let mut checks: Vec<Arc<dyn Check>> = vec![
             Arc::new(identity::Identity { aws: Arc::clone(&aws) }),
             Arc::new(rights::Permitted(Arc::clone(&rights))),
             Arc::new(excess::Excess { aws }),
             Arc::new(access::Accessible(rights)),
         ];
+        for row in TABLES.into_iter().flatten() {
+            checks.push(Arc::new(Asked { row, tools: Arc::clone(&tools) }));
+        }
         Self { checks }
     }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::harness::{ROOT, http, now_s, sdk_config};
 
 /// A bucket with a policy and a replication rule.
-pub(super) const BUCKET: &str = "shop-images";
+pub(crate) const BUCKET: &str = "shop-images";
 
 /// Ids that moto gave.
 pub(super) struct Seeds {
@@ -25,7 +25,7 @@ pub(super) struct Seeds {
 }
 
 /// A call, signed by the account itself.
-pub(super) async fn ask(
+pub(crate) async fn ask(
     endpoint: &str,
     service: &str,
     region: &str,
@@ -51,7 +51,7 @@ pub(super) async fn ask(
     text
 }
 
-/// A call of the query protocol that is not signed, only addressed.
+/// A call of the query protocol.
 pub(super) async fn form(endpoint: &str, service: &str, region: &str, body: String) -> String {
     ask(endpoint, service, region, Method::POST, "/", body).await
 }
@@ -118,7 +118,7 @@ fn signature(
 }
 
 /// Buckets and an alarm.
-pub(super) async fn of_ministack(endpoint: &str) {
+pub(crate) async fn of_ministack(endpoint: &str) {
     let s3 = |region: &'static str, path: String, body: String| async move {
         ask(endpoint, "s3", region, Method::PUT, &path, body).await
     };
