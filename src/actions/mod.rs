@@ -37,7 +37,7 @@ pub use exec::{ExecSettings, Program};
 pub use http::{HttpSecret, HttpSettings};
 pub use kube::KubeSettings;
 pub use policy::{aws_policy, kubernetes_roles};
-pub use registry::{ActionSettings, Actions, Purpose};
+pub use registry::{Absent, ActionSettings, Actions, Purpose};
 
 /// Everything an action may know about the step it works for.
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 use tracing::warn;
 
+use crate::domain::action::Known;
 use crate::domain::environment::{self, Environment};
 use crate::domain::ids::{EnvironmentId, RunbookId};
 use crate::domain::runbook::Runbook;
@@ -27,15 +28,16 @@ pub struct File {
 /// The built-in runbooks that fit the environments, and those of `prompts/runbooks` laid over them, which must.
 pub fn runbooks(
     prompts: Option<&Path>,
+    known: &Known,
     environments: &[Environment],
 ) -> Result<BTreeMap<RunbookId, Runbook>, Vec<Diagnostic>> {
-    let check = |file: &File| check_runbook(&file.name, &file.text, environments);
+    let check = |file: &File| check_runbook(&file.name, &file.text, known, environments);
     let over = match prompts.map(|prompts| prompts.join("runbooks")).filter(|path| path.is_dir()) {
         Some(path) => checked(directory(&path)?, check, |runbook| runbook.id.clone())?,
         None => BTreeMap::new(),
     };
     let mut files = built_in(&RUNBOOKS, "prompts/runbooks")?;
-    files.retain(|file| match check_runbook(&file.name, &file.text, &[]) {
+    files.retain(|file| match check_runbook(&file.name, &file.text, known, &[]) {
         Ok(runbook) if over.contains_key(&runbook.id) => false,
         Ok(runbook) => {
             let unfit = check(file).err();

@@ -12,6 +12,7 @@ pub use texts::{Texts, Voice};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::domain::action::Known;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{EnvironmentId, RunbookId};
 use crate::domain::runbook::Runbook;
@@ -35,6 +36,8 @@ pub struct Catalog {
     pub environments: BTreeMap<EnvironmentId, Environment>,
     /// Every sentence.
     pub texts: Texts,
+    /// What runbooks may name.
+    pub known: Known,
 }
 
 impl Catalog {
@@ -45,11 +48,12 @@ impl Catalog {
         let environments = documents::environments(sources.environments.as_deref());
         let environments = environments.map_err(&mut note).unwrap_or_default();
         let all: Vec<Environment> = environments.values().cloned().collect();
-        let runbooks = documents::runbooks(sources.prompts.as_deref(), &all);
+        let known = Known::default();
+        let runbooks = documents::runbooks(sources.prompts.as_deref(), &known, &all);
         let runbooks = runbooks.map_err(&mut note).unwrap_or_default();
         let texts = Texts::read(sources.prompts.as_deref()).map_err(&mut note);
         match texts {
-            Ok(texts) if wrong.is_empty() => Ok(Self { runbooks, environments, texts }),
+            Ok(texts) if wrong.is_empty() => Ok(Self { runbooks, environments, texts, known }),
             Ok(_) | Err(()) => Err(wrong),
         }
     }
@@ -68,6 +72,7 @@ impl Catalog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::runbook::schema;
 
     #[test]
     fn what_is_shipped_is_silent() {
@@ -77,6 +82,15 @@ mod tests {
         });
         assert!(catalog.runbook(&RunbookId::parse("region-failover").unwrap()).is_some());
         assert_eq!(catalog.environments.len(), 3);
+    }
+
+    #[test]
+    fn the_schema_in_prompts_is_that_of_what_is_shipped() {
+        let known = Catalog::load(&CatalogSources::default()).unwrap().known;
+        assert!(
+            include_str!("../../prompts/runbook.schema.json") == schema::text(&known),
+            "write it anew: cargo run -- runbook schema > prompts/runbook.schema.json"
+        );
     }
 
     #[test]

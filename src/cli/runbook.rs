@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::Format;
 use crate::catalog::{Catalog, documents};
+use crate::domain::action::Known;
 use crate::domain::ids::RunbookId;
 use crate::domain::runbook::{Runbook, check, mermaid, schema as json_schema, show as print};
 use crate::domain::value::Language;
@@ -32,7 +33,7 @@ pub fn check(
             Ok(files) => {
                 for file in files {
                     found.extend(
-                        check::check(&file.name, &file.text, &environments)
+                        check::check(&file.name, &file.text, &Known::default(), &environments)
                             .err()
                             .unwrap_or_default(),
                     );
@@ -46,7 +47,7 @@ pub fn check(
 
 /// Writes the JSON Schema of runbooks.
 pub fn schema(out: &mut dyn Write) -> io::Result<bool> {
-    out.write_all(json_schema::text().as_bytes())?;
+    out.write_all(json_schema::text(&Known::default()).as_bytes())?;
     Ok(true)
 }
 
@@ -88,7 +89,7 @@ pub fn show(
 fn from_file(catalog: &Catalog, path: &Path) -> Result<Runbook, Vec<Diagnostic>> {
     let file = documents::file(path).map_err(|one| vec![one])?;
     let environments: Vec<_> = catalog.environments.values().cloned().collect();
-    check::check(&file.name, &file.text, &environments)
+    check::check(&file.name, &file.text, &catalog.known, &environments)
 }
 
 /// Writes problems as compilers do; true if there is none.

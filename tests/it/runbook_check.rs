@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use dr_buddy::catalog::{Catalog, CatalogSources, documents};
 use dr_buddy::cli;
 use dr_buddy::cli::args::Format;
+use dr_buddy::domain::action::Known;
 use dr_buddy::domain::environment::{self, Environment};
 use dr_buddy::domain::runbook::check::check;
 use dr_buddy::domain::runbook::show;
@@ -115,7 +116,7 @@ proptest! {
             text.replace_range(start..end, put);
         }
         let environments = environments();
-        for one in check("a.yaml", &text, &environments).err().unwrap_or_default() {
+        for one in check("a.yaml", &text, &Known::default(), &environments).err().unwrap_or_default() {
             prop_assert!(one.line >= 1 && one.column >= 1 && !one.message.is_empty());
         }
         environment::check("a.yaml", &text).ok();
