@@ -6,11 +6,13 @@
 
 mod aws;
 mod connections;
+mod connector;
 mod dns;
 mod exec;
 mod fence;
 mod http;
 mod human;
+mod keepers;
 mod kube;
 mod params;
 mod policy;
@@ -31,10 +33,11 @@ pub use crate::domain::run::state::Happened;
 use crate::domain::text::trouble;
 use crate::domain::time::Timestamp;
 pub use aws::{AwsCredentials, AwsLimits, AwsSettings};
-pub use connections::{Connections, Kept};
+pub use connections::{Connections, Keeper, Kept};
 pub use dns::DnsSettings;
 pub use exec::{ExecSettings, Program};
 pub use http::{HttpSecret, HttpSettings};
+pub use keepers::find as find_secret;
 pub use kube::KubeSettings;
 pub use policy::{aws_policy, kubernetes_roles};
 pub use registry::{Absent, ActionSettings, Actions, Purpose};

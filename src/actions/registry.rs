@@ -12,15 +12,18 @@ use super::aws::{
     StartExperiment, SwapRoles,
 };
 use super::connections::Connections;
+use super::connector;
 use super::dns::{self, DnsSettings};
 use super::exec::{Exec, ExecSettings};
 use super::http::{Canary, Change, Check, HttpSettings};
 use super::human::Human;
 use super::kube::{KubeSettings, Object, Restart, Scale, SuspendCronJobs, Sync, WaitReady};
 use super::redis::{self, Drained};
+use super::simulated::connector::Pretended;
 use super::simulated::{self, Pretend};
 use super::sql;
 use super::{Action, Permission};
+use crate::domain::connector::Connector;
 use crate::domain::ids::Digest;
 use crate::domain::run::Kind;
 use crate::domain::runbook::ActionCall;
@@ -40,6 +43,8 @@ pub struct ActionSettings {
     pub connections: Connections,
     /// Programs that may be run.
     pub exec: ExecSettings,
+    /// Systems that are documents.
+    pub connectors: Vec<Connector>,
 }
 
 /// The implementations, by the names of [`crate::domain::action::all`].
@@ -72,6 +77,20 @@ fn line(name: &'static str, real: impl Action + 'static, pretend: impl Pretend +
 fn people(name: &'static str, what: &'static str) -> Line {
     let human: Arc<dyn Action> = Arc::new(Human { what });
     (name.to_owned(), Pair { source: None, real: Arc::clone(&human), pretended: human })
+}
+
+/// The operations of a connector.
+fn operations(connector: Connector, settings: &HttpSettings, aws: &Arc<Aws>) -> Vec<Line> {
+    let connector = Arc::new(connector);
+    let all = connector::all(&connector, settings, aws);
+    let one = |(name, real): (String, connector::Operations)| {
+        let own = name.split_once('.').map_or("", |(_, own)| own).to_owned();
+        let source = Some(connector.source(&own));
+        let pretend = Pretended { connector: Arc::clone(&connector), name: own };
+        let pretended: Arc<dyn Action> = Arc::new(simulated::of(&name, pretend));
+        (name, Pair { source, real: Arc::new(real), pretended })
+    };
+    all.into_iter().map(one).collect()
 }
 
 /// A name, what does it, and what pretends it.
@@ -157,10 +176,13 @@ fn elsewhere(settings: ActionSettings) -> Vec<Line> {
 
 impl Actions {
     /// Connects to nothing: clients are made when they are needed.
-    pub fn new(settings: ActionSettings) -> Self {
+    pub fn new(mut settings: ActionSettings) -> Self {
         let aws = Arc::new(Aws::new(settings.aws.clone()));
+        let connectors = std::mem::take(&mut settings.connectors).into_iter();
+        let connectors: Vec<Line> =
+            connectors.flat_map(|one| operations(one, &settings.http, &aws)).collect();
         let all = stores(&aws).into_iter().chain(services(&aws)).chain(elsewhere(settings));
-        Self { all: all.collect() }
+        Self { all: all.chain(connectors).collect() }
     }
 
     /// These as the real ones, and no others.

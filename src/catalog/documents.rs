@@ -7,6 +7,7 @@ use include_dir::{Dir, include_dir};
 use tracing::warn;
 
 use crate::domain::action::Known;
+use crate::domain::connector::{self, Connector};
 use crate::domain::environment::{self, Environment};
 use crate::domain::ids::{EnvironmentId, RunbookId};
 use crate::domain::runbook::Runbook;
@@ -14,6 +15,7 @@ use crate::domain::runbook::check::check as check_runbook;
 use crate::domain::yaml::Diagnostic;
 
 static RUNBOOKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts/runbooks");
+static CONNECTORS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts/connectors");
 static ENVIRONMENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/deploy/environments");
 
 /// A file as it was read.
@@ -51,6 +53,18 @@ pub fn runbooks(
     });
     let mut all = checked(files, check, |one| one.id.clone())?;
     all.extend(over);
+    Ok(all)
+}
+
+/// The built-in connectors, and those of `prompts/connectors` laid over them.
+pub fn connectors(prompts: Option<&Path>) -> Result<BTreeMap<String, Connector>, Vec<Diagnostic>> {
+    let check = |file: &File| connector::check::check(&file.name, &file.text);
+    let built_in = built_in(&CONNECTORS, "prompts/connectors")?;
+    let mut all = checked(built_in, check, |one| one.id.clone())?;
+    let over = prompts.map(|prompts| prompts.join("connectors"));
+    if let Some(path) = over.filter(|path| path.is_dir()) {
+        all.extend(checked(directory(&path)?, check, |one| one.id.clone())?);
+    }
     Ok(all)
 }
 

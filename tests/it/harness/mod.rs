@@ -51,7 +51,7 @@ pub(crate) use self::{
     slack_limits::{Surface, violations},
     stand_in::{AUTOMATION, CACHE, CONTROLS, DATASTORE, GROUPS, LOAD_BALANCER, REPLICA, StandIn},
     tap::{Tampering, Tap},
-    tools::{npm, repository},
+    tools::{debian, npm, prism, repository, specification},
 };
 
 use std::time::Duration;

@@ -201,7 +201,7 @@ fn the_critical_path_is_the_longest_and_every_shipped_step_and_need_is_drawn() {
     let way: Vec<&str> = critical_path(&runbook).into_iter().map(|id| id.as_str()).collect();
     assert_eq!(way, ["fence", "promote"]);
     for text in [read::SHIPPED, read::FAILBACK] {
-        let runbook = check("a.yaml", text, &Known::default(), &read::environments()).unwrap();
+        let runbook = check("a.yaml", text, &read::known(), &read::environments()).unwrap();
         let drawn = mermaid(&runbook, Language::Fr);
         let id = |id: &str| format!("s_{}", id.replace('-', "_"));
         let lines: Vec<&str> = drawn.lines().map(str::trim).collect();
