@@ -170,7 +170,7 @@ impl App {
         let shut = shut(&catalog, &environment);
         let front = Front::open(listen, Arc::clone(&clock), shut).await?;
         let store = open(&Database::File(folder.join("demo.db"))).await?;
-        let actions = Arc::new(Actions::new(ActionSettings::default()));
+        let actions = Arc::new(actions(ActionSettings::default(), &catalog));
         let engine = Engine::new(store, actions, Arc::new(Silent), clock);
         let desk = Desk::new(Arc::new(engine), catalog, Arc::new(environment));
         let seal = uuid::Uuid::new_v4().simple().to_string();
@@ -201,7 +201,7 @@ impl App {
                 }
                 Database::Postgres(_) => open(&local.database).await?,
             };
-        let actions = Arc::new(Actions::new(ActionSettings::default()));
+        let actions = Arc::new(actions(ActionSettings::default(), &catalog));
         let engine = Engine::new(store, actions, Arc::new(Silent), clock());
         let engine = engine.with_seal(seal(local.seal_key.as_ref())?);
         Ok(Desk::new(Arc::new(engine), catalog, Arc::new(environment)))
@@ -308,6 +308,12 @@ fn seal(key: Option<&SealKey>) -> anyhow::Result<Option<Seal>> {
     seal.map(Some).context("the seal key is not 64 hexadecimal digits: `openssl rand -hex 32`")
 }
 
+/// The actions of this build and of the catalog's connectors.
+fn actions(settings: ActionSettings, catalog: &Catalog) -> Actions {
+    let connectors = catalog.connectors.values().cloned().collect();
+    Actions::new(ActionSettings { connectors, ..settings })
+}
+
 /// Opens the database, builds what stands on it, and lets work and people in.
 async fn begin(
     front: &Front,
@@ -322,7 +328,8 @@ async fn begin(
     let slack = slack.context("could not make a Slack client")?.with_page(config.page_url);
     let slack = Arc::new(slack);
     let channel: Arc<dyn Channel> = Arc::clone(&slack) as Arc<dyn Channel>;
-    let engine = Engine::new(store, Arc::new(Actions::new(config.actions)), channel, clock);
+    let actions = actions(config.actions, &catalog);
+    let engine = Engine::new(store, Arc::new(actions), channel, clock);
     let engine = Arc::new(engine.with_patience(patience()).with_seal(seal));
     let environment = Arc::new(environment);
     let desk = Desk::new(Arc::clone(&engine), catalog, environment);

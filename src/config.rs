@@ -7,7 +7,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::actions::{
-    ActionSettings, AwsSettings, Connections, DnsSettings, ExecSettings, HttpSettings, KubeSettings,
+    ActionSettings, AwsSettings, Connections, DnsSettings, ExecSettings, HttpSettings,
+    KubeSettings, find_secret,
 };
 use crate::catalog::CatalogSources;
 use crate::domain::ids::{Digest, EnvironmentId, PersonId};
@@ -32,7 +33,7 @@ pub struct Config {
     /// `SLACK_BOT_TOKEN`, `SLACK_SIGNING_SECRET`, `SLACK_APP_TOKEN`, `SLACK_API_URL`.
     pub slack: SlackSettings,
     /// `AWS_ENDPOINT_URL`, `KUBECONFIG`, `DR_BUDDY_EXTRA_CA`, `DR_BUDDY_CONNECTIONS`, `DR_BUDDY_HTTP_HOSTS`,
-    /// `DR_BUDDY_HTTP_SECRETS`, `DR_BUDDY_DNS_RESOLVERS`, `DR_BUDDY_PROGRAMS`.
+    /// `DR_BUDDY_HTTP_SECRETS`, `DR_BUDDY_VAULT`, `DR_BUDDY_VAULT_TOKEN`, `DR_BUDDY_VAULT_TOKEN_FILE`, `DR_BUDDY_DNS_RESOLVERS`, `DR_BUDDY_PROGRAMS`.
     pub actions: ActionSettings,
     /// `DR_BUDDY_WEB_TOKENS`: `antoine=…,mia=sha256:…`; the war room is off without.
     pub web_tokens: Vec<(PersonId, Digest)>,
@@ -201,13 +202,16 @@ fn actions(read: Read<'_>, wrong: &mut Vec<String>) -> ActionSettings {
     let path = |name: &str| read(name).map(PathBuf::from);
     let text = |name: &str| read(name).unwrap_or_default();
     let extra_ca = path("DR_BUDDY_EXTRA_CA");
+    let aws = AwsSettings { endpoint_url: read("AWS_ENDPOINT_URL"), ..AwsSettings::default() };
+    let web = HttpSettings { extra_ca: extra_ca.clone(), ..HttpSettings::default() };
+    let find = |place: &str| find_secret(place, read, &aws, &web);
     ActionSettings {
-        aws: AwsSettings { endpoint_url: read("AWS_ENDPOINT_URL"), ..AwsSettings::default() },
+        aws: aws.clone(),
         kube: KubeSettings { kubeconfig: path("KUBECONFIG"), ..KubeSettings::default() },
         http: HttpSettings {
             extra_ca: extra_ca.clone(),
             origins: HttpSettings::parse_origins(&text("DR_BUDDY_HTTP_HOSTS"), wrong),
-            secrets: HttpSettings::parse_secrets(&text("DR_BUDDY_HTTP_SECRETS"), read, wrong),
+            secrets: HttpSettings::parse_secrets(&text("DR_BUDDY_HTTP_SECRETS"), &find, wrong),
         },
         dns: DnsSettings::parse(&text("DR_BUDDY_DNS_RESOLVERS"), wrong),
         connections: Connections {
@@ -215,6 +219,8 @@ fn actions(read: Read<'_>, wrong: &mut Vec<String>) -> ActionSettings {
             extra_ca,
         },
         exec: programs(read, wrong),
+        // Those are documents: the catalog has them.
+        connectors: vec![],
     }
 }
 

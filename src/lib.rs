@@ -74,7 +74,7 @@
 //! Tests demand each of these, and print what `deploy/` must hold then.
 //! *A command*: a word and a variant in [`slack::command`]. *A language*: a variant of [`domain::value::Language`], its
 //! texts in [`domain::value::Localized`] and in every document, and its folder in `prompts/messages`; the compiler and
-//! tests list the rest. *A runbook*: YAML only.
+//! tests list the rest. *A runbook*: YAML only. *A system with an HTTP API*: YAML only, `prompts/connectors`.
 
 pub mod domain;
 

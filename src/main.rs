@@ -88,11 +88,12 @@ async fn run(args: Args, out: &mut dyn Write) -> io::Result<Ended> {
 }
 
 fn about_runbooks(command: Runbook, out: &mut dyn Write) -> io::Result<Ended> {
+    let prompts = config::sources(&config::variable).prompts;
     let good = match command {
         Runbook::Check { paths, environments } => {
-            runbook::check(&paths, environments.as_deref(), out)?
+            runbook::check(&paths, environments.as_deref(), prompts.as_deref(), out)?
         }
-        Runbook::Schema => runbook::schema(out)?,
+        Runbook::Schema => runbook::schema(prompts.as_deref(), out)?,
         Runbook::Show { id, lang, format } => {
             let Some(language) = language(&lang, out)? else { return Ok(Ended::Misconfigured) };
             match Catalog::load(&config::sources(&config::variable)) {

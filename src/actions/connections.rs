@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -30,6 +32,15 @@ pub enum Kept {
     Text(SecretString),
     /// In a file, which is read when it is needed: a mounted secret.
     File(PathBuf),
+    /// In another system, which is asked when it is needed.
+    Elsewhere(Arc<dyn Keeper>),
+}
+
+/// A system that keeps secrets. Its `Debug` shows none.
+#[async_trait]
+pub trait Keeper: Send + Sync + fmt::Debug {
+    /// The secret.
+    async fn read(&self) -> Result<SecretString, LookError>;
 }
 
 impl Kept {
@@ -50,6 +61,7 @@ impl Kept {
     pub(super) async fn read(&self, name: &str) -> Result<SecretString, LookError> {
         match self {
             Self::Text(text) => Ok(text.clone()),
+            Self::Elsewhere(keeper) => keeper.read().await,
             Self::File(path) => {
                 let text = tokio::fs::read_to_string(path).await.ok();
                 let text = text.filter(|text| text.len() <= LONGEST);

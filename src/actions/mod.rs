@@ -6,12 +6,14 @@
 
 mod aws;
 mod connections;
+mod connector;
 mod dns;
 mod doctor;
 mod exec;
 mod fence;
 mod http;
 mod human;
+mod keepers;
 mod kube;
 mod params;
 mod policy;
@@ -32,14 +34,15 @@ pub use crate::domain::run::state::Happened;
 use crate::domain::text::trouble;
 use crate::domain::time::{Span, Timestamp};
 pub use aws::{AwsCredentials, AwsLimits, AwsSettings};
-pub use connections::{Connections, Kept};
+pub use connections::{Connections, Keeper, Kept};
 pub use dns::DnsSettings;
 pub use doctor::Doctor;
 pub use exec::{ExecSettings, Program};
 pub use http::{HttpSecret, HttpSettings};
+pub use keepers::find as find_secret;
 pub use kube::KubeSettings;
 pub use policy::{aws_policy, kubernetes_roles};
-pub use registry::{ActionSettings, Actions, Purpose};
+pub use registry::{Absent, ActionSettings, Actions, Purpose};
 
 /// Everything an action may know about the step it works for.
 #[derive(Debug, Clone)]

@@ -12,16 +12,21 @@ use super::aws::{
     Setting, StartAutomation, StartExperiment, SwapRoles,
 };
 use super::connections::Connections;
+use super::connector;
 use super::dns::{self, DnsSettings};
 use super::exec::{Exec, ExecSettings};
 use super::http::{Canary, Change, Check, HttpSettings};
 use super::human::Human;
 use super::kube::{KubeSettings, Object, Restart, Scale, SuspendCronJobs, Sync, WaitReady};
 use super::redis::{self, Drained};
+use super::simulated::connector::Pretended;
 use super::simulated::{self, Pretend};
 use super::sql;
 use super::{Action, Permission};
+use crate::domain::connector::Connector;
+use crate::domain::ids::Digest;
 use crate::domain::run::Kind;
+use crate::domain::runbook::ActionCall;
 
 /// How to reach the outside systems.
 #[derive(Debug, Clone, Default)]
@@ -38,12 +43,14 @@ pub struct ActionSettings {
     pub connections: Connections,
     /// Programs that may be run.
     pub exec: ExecSettings,
+    /// Systems that are documents.
+    pub connectors: Vec<Connector>,
 }
 
 /// The implementations, by the names of [`crate::domain::action::all`].
 #[derive(Debug, Clone)]
 pub struct Actions {
-    all: BTreeMap<&'static str, Pair>,
+    all: BTreeMap<String, Pair>,
 }
 
 /// Actions whose permissions are a policy of their own, so that nobody holds them by the way.
@@ -52,9 +59,10 @@ const LAST_RESORTS: [&str; 3] = ["aurora.detach", "elasticache.detach", "route53
 /// Actions that break something for an exercise: no part of what an incident may do.
 const DRILLS: [&str; 3] = ["cloudwatch.set_alarm", "fis.start_experiment", "s3.put_policy"];
 
-/// What does it, and what pretends it.
+/// What does it, what pretends it, and of a connector's operation what both were made from.
 #[derive(Debug, Clone)]
 struct Pair {
+    source: Option<Digest>,
     real: Arc<dyn Action>,
     pretended: Arc<dyn Action>,
 }
@@ -62,17 +70,31 @@ struct Pair {
 /// An action and its stand-in.
 fn line(name: &'static str, real: impl Action + 'static, pretend: impl Pretend + 'static) -> Line {
     let pretended = Arc::new(simulated::of(name, pretend));
-    (name, Pair { real: Arc::new(real), pretended })
+    (name.to_owned(), Pair { source: None, real: Arc::new(real), pretended })
 }
 
 /// What people do is the same in a tabletop.
 fn people(name: &'static str, what: &'static str) -> Line {
     let human: Arc<dyn Action> = Arc::new(Human { what });
-    (name, Pair { real: Arc::clone(&human), pretended: human })
+    (name.to_owned(), Pair { source: None, real: Arc::clone(&human), pretended: human })
+}
+
+/// The operations of a connector.
+fn operations(connector: Connector, settings: &HttpSettings, aws: &Arc<Aws>) -> Vec<Line> {
+    let connector = Arc::new(connector);
+    let all = connector::all(&connector, settings, aws);
+    let one = |(name, real): (String, connector::Operations)| {
+        let own = name.split_once('.').map_or("", |(_, own)| own).to_owned();
+        let source = Some(connector.source(&own));
+        let pretend = Pretended { connector: Arc::clone(&connector), name: own };
+        let pretended: Arc<dyn Action> = Arc::new(simulated::of(&name, pretend));
+        (name, Pair { source, real: Arc::new(real), pretended })
+    };
+    all.into_iter().map(one).collect()
 }
 
 /// A name, what does it, and what pretends it.
-type Line = (&'static str, Pair);
+type Line = (String, Pair);
 
 /// What keeps data at AWS.
 fn stores(on: &Arc<Aws>) -> Vec<Line> {
@@ -156,28 +178,38 @@ fn elsewhere(settings: ActionSettings) -> Vec<Line> {
 
 impl Actions {
     /// Connects to nothing: clients are made when they are needed.
-    pub fn new(settings: ActionSettings) -> Self {
+    pub fn new(mut settings: ActionSettings) -> Self {
         let aws = Arc::new(Aws::new(settings.aws.clone()));
+        let connectors = std::mem::take(&mut settings.connectors).into_iter();
+        let connectors: Vec<Line> =
+            connectors.flat_map(|one| operations(one, &settings.http, &aws)).collect();
         let all = stores(&aws).into_iter().chain(services(&aws)).chain(elsewhere(settings));
-        Self { all: all.collect() }
+        Self { all: all.chain(connectors).collect() }
     }
 
     /// These as the real ones, and no others.
     pub fn of(real: impl IntoIterator<Item = (&'static str, Arc<dyn Action>)>) -> Self {
         let mut all = Self::new(ActionSettings::default()).all;
         let pairs = real.into_iter().filter_map(|(name, real)| {
-            let Pair { pretended, .. } = all.remove(name)?;
-            Some((name, Pair { real, pretended }))
+            let Pair { source, pretended, .. } = all.remove(name)?;
+            Some((name.to_owned(), Pair { source, real, pretended }))
         });
         Self { all: pairs.collect() }
     }
 
     /// The implementation for a run of this kind: in a tabletop the pretended one, else the real one; never a mix.
-    pub fn find(&self, kind: Kind, name: &str) -> Option<Arc<dyn Action>> {
-        match kind {
-            Kind::Tabletop => self.all.get(name).map(|pair| Arc::clone(&pair.pretended)),
-            Kind::Incident | Kind::Exercise => self.real(name),
+    ///
+    /// # Errors
+    /// There is none, or its connector is not what it was when the run began.
+    pub fn find(&self, kind: Kind, call: &ActionCall) -> Result<Arc<dyn Action>, Absent> {
+        let pair = self.all.get(&call.name).ok_or(Absent::Unknown)?;
+        if pair.source.as_ref() != call.source() {
+            return Err(Absent::Changed);
         }
+        Ok(Arc::clone(match kind {
+            Kind::Tabletop => &pair.pretended,
+            Kind::Incident | Kind::Exercise => &pair.real,
+        }))
     }
 
     /// The real implementation of this action.
@@ -203,6 +235,15 @@ impl Actions {
         };
         self.all.iter().flat_map(|(name, pair)| of(name, pair).iter().copied()).collect()
     }
+}
+
+/// Why nobody can do what a step says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// There is no such action, or no such connector any more.
+    Unknown,
+    /// Its connector is another one than when the run began.
+    Changed,
 }
 
 /// What a permission is for.
@@ -243,10 +284,30 @@ mod tests {
     fn every_row_of_the_table_has_an_implementation_and_nothing_else_does() {
         let actions = actions();
         for spec in action::all() {
-            assert!(actions.real(spec.name).is_some(), "{}", spec.name);
+            assert!(actions.real(&spec.name).is_some(), "{}", spec.name);
         }
         assert_eq!(actions.all.len(), action::all().count());
         assert!(actions.real("aurora.fail").is_none());
+    }
+
+    #[test]
+    fn a_step_that_was_frozen_with_another_connector_is_not_done() {
+        let mut operation = action::find("http.request").unwrap().clone();
+        operation.source = Some(Digest::of(b"as it was"));
+        let frozen = ActionCall {
+            name: "http.request".to_owned(),
+            with: serde_json::Map::new(),
+            operation: Some(Box::new(operation)),
+        };
+        let own = ActionCall { operation: None, ..frozen.clone() };
+        let gone = ActionCall { name: "http.gone".to_owned(), ..frozen.clone() };
+        let actions = actions();
+        for kind in [Kind::Incident, Kind::Exercise, Kind::Tabletop] {
+            let why = |call| actions.find(kind, call).err();
+            assert_eq!(why(&own), None);
+            assert_eq!(why(&frozen), Some(Absent::Changed));
+            assert_eq!(why(&gone), Some(Absent::Unknown));
+        }
     }
 
     #[test]
@@ -255,7 +316,7 @@ mod tests {
         // What these may do, the users and tokens of their own systems say, not AWS or Kubernetes.
         let others = ["human.", "http.", "dns.", "sql.", "redis.", "bullmq.", "exec"];
         for spec in action::all() {
-            let needs = actions.real(spec.name).unwrap().permissions();
+            let needs = actions.real(&spec.name).unwrap().permissions();
             let is_other = others.iter().any(|system| spec.name.starts_with(system));
             let acts = !is_other && spec.danger != action::Danger::Reads;
             assert_eq!(

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 use tracing::warn;
 
+use crate::domain::action::Known;
+use crate::domain::connector::{self, Connector};
 use crate::domain::environment::{self, Environment};
 use crate::domain::ids::{EnvironmentId, RunbookId};
 use crate::domain::runbook::Runbook;
@@ -13,6 +15,7 @@ use crate::domain::runbook::check::check as check_runbook;
 use crate::domain::yaml::Diagnostic;
 
 static RUNBOOKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts/runbooks");
+static CONNECTORS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts/connectors");
 static ENVIRONMENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/deploy/environments");
 
 /// A file as it was read.
@@ -27,15 +30,16 @@ pub struct File {
 /// The built-in runbooks that fit the environments, and those of `prompts/runbooks` laid over them, which must.
 pub fn runbooks(
     prompts: Option<&Path>,
+    known: &Known,
     environments: &[Environment],
 ) -> Result<BTreeMap<RunbookId, Runbook>, Vec<Diagnostic>> {
-    let check = |file: &File| check_runbook(&file.name, &file.text, environments);
+    let check = |file: &File| check_runbook(&file.name, &file.text, known, environments);
     let over = match prompts.map(|prompts| prompts.join("runbooks")).filter(|path| path.is_dir()) {
         Some(path) => checked(directory(&path)?, check, |runbook| runbook.id.clone())?,
         None => BTreeMap::new(),
     };
     let mut files = built_in(&RUNBOOKS, "prompts/runbooks")?;
-    files.retain(|file| match check_runbook(&file.name, &file.text, &[]) {
+    files.retain(|file| match check_runbook(&file.name, &file.text, known, &[]) {
         Ok(runbook) if over.contains_key(&runbook.id) => false,
         Ok(runbook) => {
             let unfit = check(file).err();
@@ -49,6 +53,18 @@ pub fn runbooks(
     });
     let mut all = checked(files, check, |one| one.id.clone())?;
     all.extend(over);
+    Ok(all)
+}
+
+/// The built-in connectors, and those of `prompts/connectors` laid over them.
+pub fn connectors(prompts: Option<&Path>) -> Result<BTreeMap<String, Connector>, Vec<Diagnostic>> {
+    let check = |file: &File| connector::check::check(&file.name, &file.text);
+    let built_in = built_in(&CONNECTORS, "prompts/connectors")?;
+    let mut all = checked(built_in, check, |one| one.id.clone())?;
+    let over = prompts.map(|prompts| prompts.join("connectors"));
+    if let Some(path) = over.filter(|path| path.is_dir()) {
+        all.extend(checked(directory(&path)?, check, |one| one.id.clone())?);
+    }
     Ok(all)
 }
 

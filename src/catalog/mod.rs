@@ -12,6 +12,8 @@ pub use texts::{Texts, Voice};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::domain::action::Known;
+use crate::domain::connector::Connector;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{EnvironmentId, RunbookId};
 use crate::domain::runbook::Runbook;
@@ -20,7 +22,7 @@ use crate::domain::yaml::Diagnostic;
 /// Where to read from besides the binary itself. A document there replaces the built-in one of the same id.
 #[derive(Debug, Clone, Default)]
 pub struct CatalogSources {
-    /// A directory laid over `prompts/`: its `runbooks/*.yaml` and `messages/{en,fr}/*.yaml` count.
+    /// A directory laid over `prompts/`: its `runbooks/*.yaml`, `connectors/*.yaml` and `messages/{en,fr}/*.yaml` count.
     pub prompts: Option<PathBuf>,
     /// A directory of environments instead of the built-in ones: a deployment must not offer somebody else's `prod`.
     pub environments: Option<PathBuf>,
@@ -35,6 +37,10 @@ pub struct Catalog {
     pub environments: BTreeMap<EnvironmentId, Environment>,
     /// Every sentence.
     pub texts: Texts,
+    /// The connectors.
+    pub connectors: BTreeMap<String, Connector>,
+    /// What runbooks may name.
+    pub known: Known,
 }
 
 impl Catalog {
@@ -45,11 +51,16 @@ impl Catalog {
         let environments = documents::environments(sources.environments.as_deref());
         let environments = environments.map_err(&mut note).unwrap_or_default();
         let all: Vec<Environment> = environments.values().cloned().collect();
-        let runbooks = documents::runbooks(sources.prompts.as_deref(), &all);
+        let connectors = documents::connectors(sources.prompts.as_deref());
+        let connectors = connectors.map_err(&mut note).unwrap_or_default();
+        let known = Known::with(connectors.values().flat_map(Connector::specs));
+        let runbooks = documents::runbooks(sources.prompts.as_deref(), &known, &all);
         let runbooks = runbooks.map_err(&mut note).unwrap_or_default();
         let texts = Texts::read(sources.prompts.as_deref()).map_err(&mut note);
         match texts {
-            Ok(texts) if wrong.is_empty() => Ok(Self { runbooks, environments, texts }),
+            Ok(texts) if wrong.is_empty() => {
+                Ok(Self { runbooks, environments, texts, connectors, known })
+            }
             Ok(_) | Err(()) => Err(wrong),
         }
     }
@@ -68,6 +79,7 @@ impl Catalog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::runbook::schema;
 
     #[test]
     fn what_is_shipped_is_silent() {
@@ -77,6 +89,15 @@ mod tests {
         });
         assert!(catalog.runbook(&RunbookId::parse("region-failover").unwrap()).is_some());
         assert_eq!(catalog.environments.len(), 3);
+    }
+
+    #[test]
+    fn the_schema_in_prompts_is_that_of_what_is_shipped() {
+        let known = Catalog::load(&CatalogSources::default()).unwrap().known;
+        assert!(
+            include_str!("../../prompts/runbook.schema.json") == schema::text(&known),
+            "write it anew: cargo run -- runbook schema > prompts/runbook.schema.json"
+        );
     }
 
     #[test]

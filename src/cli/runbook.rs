@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::args::Format;
 use crate::catalog::{Catalog, documents};
+use crate::domain::action::Known;
+use crate::domain::connector::Connector;
 use crate::domain::ids::RunbookId;
 use crate::domain::runbook::{Runbook, check, mermaid, schema as json_schema, show as print};
 use crate::domain::value::Language;
@@ -15,6 +17,7 @@ use crate::domain::yaml::{Diagnostic, near};
 pub fn check(
     paths: &[PathBuf],
     environments: Option<&Path>,
+    prompts: Option<&Path>,
     out: &mut dyn Write,
 ) -> io::Result<bool> {
     // A broken environment must not hide what is wrong with the runbooks.
@@ -22,6 +25,10 @@ pub fn check(
         Ok(environments) => (environments.into_values().collect(), vec![]),
         Err(found) => (vec![], found),
     };
+    let known = known(prompts).unwrap_or_else(|problems| {
+        found.extend(problems);
+        Known::default()
+    });
     for path in paths {
         let files = if path.is_dir() {
             documents::directory(path)
@@ -32,7 +39,7 @@ pub fn check(
             Ok(files) => {
                 for file in files {
                     found.extend(
-                        check::check(&file.name, &file.text, &environments)
+                        check::check(&file.name, &file.text, &known, &environments)
                             .err()
                             .unwrap_or_default(),
                     );
@@ -44,10 +51,21 @@ pub fn check(
     report(&found, out)
 }
 
+/// What runbooks may name.
+fn known(prompts: Option<&Path>) -> Result<Known, Vec<Diagnostic>> {
+    let connectors = documents::connectors(prompts)?;
+    Ok(Known::with(connectors.values().flat_map(Connector::specs)))
+}
+
 /// Writes the JSON Schema of runbooks.
-pub fn schema(out: &mut dyn Write) -> io::Result<bool> {
-    out.write_all(json_schema::text().as_bytes())?;
-    Ok(true)
+pub fn schema(prompts: Option<&Path>, out: &mut dyn Write) -> io::Result<bool> {
+    match known(prompts) {
+        Ok(known) => {
+            out.write_all(json_schema::text(&known).as_bytes())?;
+            Ok(true)
+        }
+        Err(found) => report(&found, out),
+    }
 }
 
 /// Writes a runbook, of the catalog or of a file, as Markdown or as a Mermaid flowchart. `word` gives the fixed words
@@ -88,7 +106,7 @@ pub fn show(
 fn from_file(catalog: &Catalog, path: &Path) -> Result<Runbook, Vec<Diagnostic>> {
     let file = documents::file(path).map_err(|one| vec![one])?;
     let environments: Vec<_> = catalog.environments.values().cloned().collect();
-    check::check(&file.name, &file.text, &environments)
+    check::check(&file.name, &file.text, &catalog.known, &environments)
 }
 
 /// Writes problems as compilers do; true if there is none.

@@ -6,10 +6,11 @@ use super::value::Localized;
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
-const OURS: [(&str, &[&str]); 108] = [
+const OURS: [(&str, &[&str]); 117] = [
     ("trouble.unreachable", &["what", "detail"]),
     ("trouble.refused", &["what", "detail"]),
     ("trouble.no_action", &["what"]),
+    ("trouble.other_connector", &["what"]),
     ("trouble.not_in_environment", &["what"]),
     ("trouble.too_late", &[]),
     ("trouble.not_shown", &[]),
@@ -50,6 +51,7 @@ const OURS: [(&str, &[&str]); 108] = [
     ("trouble.secret_header", &["name"]),
     ("trouble.no_secret", &["name"]),
     ("trouble.other_origin", &["name", "wanted", "origin"]),
+    ("trouble.no_key", &[]),
     ("trouble.no_pointer", &[]),
     ("trouble.no_undo", &[]),
     ("told.replicas", &["what"]),
@@ -75,6 +77,13 @@ const OURS: [(&str, &[&str]); 108] = [
     ("told.http", &["status", "region", "ms"]),
     ("told.no_region", &[]),
     ("told.no_answer", &["why"]),
+    ("told.half", &[]),
+    ("told.huge", &["most"]),
+    ("told.page", &["status"]),
+    ("told.redirected", &["where"]),
+    ("told.too_many", &["seconds"]),
+    ("told.too_often", &["what"]),
+    ("told.status", &["status", "said"]),
     ("told.dns", &["primary", "secondary"]),
     ("told.scaled", &["name", "replicas", "ready"]),
     ("told.updated", &["name", "ready", "of"]),

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use dr_buddy::catalog::{Catalog, CatalogSources, documents};
 use dr_buddy::cli;
 use dr_buddy::cli::args::Format;
+use dr_buddy::domain::action::Known;
+use dr_buddy::domain::connector::Connector;
 use dr_buddy::domain::environment::{self, Environment};
 use dr_buddy::domain::runbook::check::check;
 use dr_buddy::domain::runbook::show;
@@ -27,11 +29,11 @@ fn environments() -> Vec<Environment> {
 #[test]
 fn the_command_prints_every_problem_and_is_silent_on_what_is_shipped() {
     let mut out = Vec::new();
-    assert!(cli::runbook::check(&[here("prompts/runbooks")], None, &mut out).unwrap());
+    assert!(cli::runbook::check(&[here("prompts/runbooks")], None, None, &mut out).unwrap());
     assert_eq!(String::from_utf8(out).unwrap(), "");
     let mut out = Vec::new();
     let paths = [here("tests/it/broken/unknown-action.yaml"), here("tests/it/broken/nowhere.yaml")];
-    assert!(!cli::runbook::check(&paths, None, &mut out).unwrap());
+    assert!(!cli::runbook::check(&paths, None, None, &mut out).unwrap());
     let out = String::from_utf8(out).unwrap();
     assert!(
         out.contains("unknown-action.yaml:15:14: unknown action `htp.check`\n  hint: did you mean"),
@@ -106,6 +108,7 @@ proptest! {
         ])), 1..5),
         whole in any::<bool>(),
     ) {
+        let connectors = documents::connectors(None).unwrap();
         let mut text = if whole { SHIPPED.to_owned() } else { DEMO.to_owned() };
         for (at, length, put) in cuts {
             let mut start = at % text.len().max(1);
@@ -115,7 +118,8 @@ proptest! {
             text.replace_range(start..end, put);
         }
         let environments = environments();
-        for one in check("a.yaml", &text, &environments).err().unwrap_or_default() {
+        let known = Known::with(connectors.values().flat_map(Connector::specs));
+        for one in check("a.yaml", &text, &known, &environments).err().unwrap_or_default() {
             prop_assert!(one.line >= 1 && one.column >= 1 && !one.message.is_empty());
         }
         environment::check("a.yaml", &text).ok();

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use dr_buddy::domain::action::Known;
 use dr_buddy::domain::actor::Role::{self, App, Db, Ic, Platform};
 use dr_buddy::domain::actor::{Actor, Surface};
 use dr_buddy::domain::environment::{
@@ -69,7 +70,8 @@ static RUNBOOKS: LazyLock<Vec<Runbook>> = LazyLock::new(|| {
     .map(|(restored_by, needs, steps)| {
         let steps = steps.replace("NEEDS", needs);
         let text = format!("{HEAD}restored_by: {restored_by}\nsteps:{steps}");
-        check("small.yaml", &text, &[environment()]).expect("the runbook is right")
+        check("small.yaml", &text, &Known::default(), &[environment()])
+            .expect("the runbook is right")
     })
     .collect()
 });

@@ -18,6 +18,7 @@ mod replica;
 mod route53;
 mod s3;
 mod secret_replica;
+mod secret_text;
 mod secrets;
 mod security_group;
 mod setting;

@@ -256,6 +256,18 @@ impl Aws {
         headers: &[(&'static str, String)],
         url: &reqwest::Url,
     ) -> Result<Vec<(&'static str, String)>, Failure> {
+        let scope = (ask.service, ask.region.as_str());
+        self.signature(scope, (ask.method.as_str(), url), headers, &ask.body).await
+    }
+
+    /// The headers that prove who asks, of any request that is signed for this service and region.
+    pub(in crate::actions) async fn signature(
+        &self,
+        (service, region): (&str, &str),
+        (method, url): (&str, &reqwest::Url),
+        headers: &[(&'static str, String)],
+        body: &str,
+    ) -> Result<Vec<(&'static str, String)>, Failure> {
         let base = self.base().await;
         let without = || Failure::Refused {
             code: "NoCredentials".into(),
@@ -266,7 +278,7 @@ impl Aws {
         let credentials = provider.provide_credentials().await.map_err(|_| without())?;
         let time = base.time_source().ok_or_else(|| not_sent("no clock"))?.now();
         let mut settings = SigningSettings::default();
-        if ask.service == "s3" {
+        if service == "s3" {
             settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
             settings.percent_encoding_mode = PercentEncodingMode::Single;
             settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
@@ -274,16 +286,16 @@ impl Aws {
         let identity = credentials.into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
-            .region(&ask.region)
-            .name(ask.service)
+            .region(region)
+            .name(service)
             .time(time)
             .settings(settings)
             .build()
             .map_err(|error| not_sent(&error.to_string()))?
             .into();
         let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
-        let body = SignableBody::Bytes(ask.body.as_bytes());
-        let signable = SignableRequest::new(ask.method.as_str(), url.as_str(), headers, body)
+        let body = SignableBody::Bytes(body.as_bytes());
+        let signable = SignableRequest::new(method, url.as_str(), headers, body)
             .map_err(|error| not_sent(&error.to_string()))?;
         let signed = sign(signable, &params).map_err(|error| not_sent(&error.to_string()))?;
         let (headers, _) = signed.into_parts().0.into_parts();

@@ -11,14 +11,10 @@ use serde_json::Value;
 use super::{HttpSettings, http_url, timeout_ms};
 use crate::actions::LookError;
 use crate::actions::params::unsafe_because;
+use crate::domain::connector::check::{OURS, SECRET};
 use crate::domain::text::told;
 
 const METHODS: [&str; 4] = ["POST", "PUT", "PATCH", "DELETE"];
-/// Headers that are ours to set.
-const OURS: [&str; 7] =
-    ["host", "content-length", "content-type", "transfer-encoding", "connection", "te", "upgrade"];
-/// What a header is called that holds a secret.
-const SECRET: [&str; 6] = ["authorization", "cookie", "token", "secret", "password", "key"];
 
 /// As the step writes it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -92,11 +88,8 @@ impl Draft {
         }
         let allowed = |text: &str| -> Result<Url, LookError> {
             let url = http_url(text)?;
-            let origin = url.origin().ascii_serialization();
-            if settings.origins.contains(&origin) {
-                return Ok(url);
-            }
-            Err(unsafe_because(told("trouble.no_origin", &[&origin])))
+            settings.allows(&url)?;
+            Ok(url)
         };
         let url = allowed(&self.url)?;
         let idempotency_header = self.idempotency_header.unwrap_or("Idempotency-Key".to_owned());
@@ -118,15 +111,8 @@ impl Draft {
         };
         for (header, name) in &self.secret_headers {
             header_name(header)?;
-            let secret = settings.secrets.get(name);
-            let secret =
-                secret.ok_or_else(|| unsafe_because(told("trouble.no_secret", &[name])))?;
-            let urls = [Some(&url), probe.as_ref().map(|probe| &probe.url)];
-            for origin in urls.into_iter().flatten().map(|url| url.origin().ascii_serialization()) {
-                if origin != secret.origin {
-                    let args = [name.as_str(), &secret.origin, &origin];
-                    return Err(unsafe_because(told("trouble.other_origin", &args)));
-                }
+            for url in [Some(&url), probe.as_ref().map(|probe| &probe.url)].into_iter().flatten() {
+                settings.secret(name, url)?;
             }
         }
         // The way back must hold as well, before anything is done.
@@ -190,10 +176,7 @@ impl Sent {
     ) -> Result<Vec<(HeaderName, SecretString)>, LookError> {
         let mut found = vec![];
         for (header, name) in &self.secret_headers {
-            let origin = self.url.origin().ascii_serialization();
-            let secret = settings.secrets.get(name).filter(|secret| secret.origin == origin);
-            let secret =
-                secret.ok_or_else(|| unsafe_because(told("trouble.no_secret", &[name])))?;
+            let secret = settings.secret(name, &self.url)?;
             found.push((header_name(header)?, secret.kept.read(name).await?));
         }
         Ok(found)

@@ -16,7 +16,6 @@ pub(super) use wire::plain_client;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,13 +27,13 @@ pub(super) use canary::Canary;
 pub(super) use check::Check;
 pub(super) use request::Change;
 pub use settings::{HttpSecret, HttpSettings};
-use wire::{Answer, Sending, Trouble};
+pub(super) use wire::{Answer, Flaw, Sending, Trouble};
 
 /// Longest wait a step may ask for: well inside the lease.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Answers that say a write was not done. Others leave it open: a 303 may follow a write, a 408 or 499 comes from a
 /// proxy that gave up.
-const NOT_DONE: [u16; 10] = [400, 401, 403, 404, 405, 410, 413, 415, 422, 429];
+pub(super) const NOT_DONE: [u16; 10] = [400, 401, 403, 404, 405, 410, 413, 415, 422, 429];
 
 /// Exactly what is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,13 +92,10 @@ impl Request {
             (None, _) => Method::GET,
         };
         Sending {
-            method,
-            url: &self.url,
             resolve_to: self.resolve_to.as_deref(),
-            headers: HeaderMap::new(),
             body: put,
             region_header: &self.region_header,
-            timeout_ms: self.timeout_ms,
+            ..Sending::new(method, &self.url, self.timeout_ms)
         }
     }
 
@@ -115,7 +111,7 @@ impl Request {
 }
 
 /// An http or https URL without a password.
-fn http_url(text: &str) -> Result<Url, LookError> {
+pub(super) fn http_url(text: &str) -> Result<Url, LookError> {
     let url: Url = text.parse().map_err(|_| unsafe_because("parameter `url` is not a URL"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err(unsafe_because("parameter `url` is not an http or https URL"));

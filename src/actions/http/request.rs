@@ -49,13 +49,8 @@ impl Change {
     async fn look(&self, sent: &Sent, sight: &Sight) -> Result<Seen, LookError> {
         let secrets = sent.secrets(&self.settings).await?;
         let asking = Sending {
-            method: Method::GET,
-            url: &sight.url,
-            resolve_to: None,
             headers: sent.headers(&secrets, false)?,
-            body: None,
-            region_header: "x-region",
-            timeout_ms: sent.timeout_ms,
+            ..Sending::new(Method::GET, &sight.url, sent.timeout_ms)
         };
         let mut answer = Answer::of(asking.within(&self.settings).await);
         let shows = shows(sight, &answer);
@@ -69,13 +64,9 @@ impl Change {
 
     async fn send(&self, sent: &Sent, headers: HeaderMap) -> Result<Answer, Trouble> {
         let sending = Sending {
-            method: sent.verb(),
-            url: &sent.url,
-            resolve_to: None,
             headers,
             body: sent.body.as_ref(),
-            region_header: "x-region",
-            timeout_ms: sent.timeout_ms,
+            ..Sending::new(sent.verb(), &sent.url, sent.timeout_ms)
         };
         sending.within(&self.settings).await
     }

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use reqwest::Url;
 
+use crate::actions::LookError;
 use crate::actions::connections::Kept;
+use crate::actions::params::unsafe_because;
+use crate::domain::text::told;
 
 /// How to reach endpoints. `config.rs` fills it. `Debug` shows no secret.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +41,33 @@ fn origin(text: &str) -> Option<String> {
 }
 
 impl HttpSettings {
+    /// Refuses a place that may not be asked to change something.
+    pub(in crate::actions) fn allows(&self, url: &Url) -> Result<(), LookError> {
+        let origin = url.origin().ascii_serialization();
+        if self.origins.contains(&origin) {
+            return Ok(());
+        }
+        Err(unsafe_because(told("trouble.no_origin", &[&origin])))
+    }
+
+    /// The secret of this name, if it is for this place.
+    pub(in crate::actions) fn secret(
+        &self,
+        name: &str,
+        url: &Url,
+    ) -> Result<&HttpSecret, LookError> {
+        let none = || unsafe_because(told("trouble.no_secret", &[name]));
+        let secret = self.secrets.get(name).ok_or_else(none)?;
+        let origin = url.origin().ascii_serialization();
+        if origin != secret.origin {
+            return Err(unsafe_because(told(
+                "trouble.other_origin",
+                &[name, &secret.origin, &origin],
+            )));
+        }
+        Ok(secret)
+    }
+
     /// Reads `api.example.com,http://internal:8080`. Says what is wrong.
     pub fn parse_origins(text: &str, wrong: &mut Vec<String>) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
@@ -53,11 +83,10 @@ impl HttpSettings {
         found
     }
 
-    /// Reads `status=STATUS_TOKEN@api.example.com,…`: each a name, the variable or file of its value, and the host it is
-    /// for. Says what is wrong, and repeats no secret.
+    /// Reads `status=STATUS_TOKEN@api.example.com,…`: each a name, where its value is kept, and the host it is for. Says what is wrong, and repeats no secret.
     pub fn parse_secrets(
         text: &str,
-        read: &dyn Fn(&str) -> Option<String>,
+        find: &dyn Fn(&str) -> Result<Kept, String>,
         wrong: &mut Vec<String>,
     ) -> BTreeMap<String, HttpSecret> {
         let mut found = BTreeMap::new();
@@ -68,11 +97,12 @@ impl HttpSettings {
             });
             let Some((name, place, origin)) = parts else {
                 wrong.push(format!(
-                    "DR_BUDDY_HTTP_SECRETS: entry {number} is not `name=VARIABLE@host` or `name=/a/file@host`"
+                    "DR_BUDDY_HTTP_SECRETS: entry {number} is not `name=VARIABLE@host`, `name=/a/file@host`, \
+                     `name=secretsmanager:REGION/NAME#KEY@host` or `name=vault2:MOUNT/PATH#KEY@host`"
                 ));
                 continue;
             };
-            match Kept::find(place, read) {
+            match find(place) {
                 Ok(kept) => drop(found.insert(name.to_owned(), HttpSecret { kept, origin })),
                 Err(why) => wrong.push(format!("DR_BUDDY_HTTP_SECRETS: `{name}` {why}")),
             }
@@ -99,7 +129,7 @@ mod tests {
         let read = |name: &str| (name == "TOKEN").then(|| "OAuth hunter2".to_owned());
         let secrets = HttpSettings::parse_secrets(
             "status=TOKEN@api.example.com,a=NONE@x.example,b=TOKEN,=TOKEN@x.example",
-            &read,
+            &|place| Kept::find(place, &read),
             &mut wrong,
         );
         assert_eq!(secrets["status"].origin, "https://api.example.com");

@@ -4,9 +4,10 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Method, Response, Url};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout};
 
 use super::{HttpSettings, LONGEST_WAIT};
@@ -14,32 +15,78 @@ use crate::actions::params::{clip, crypto, put};
 use crate::domain::text::told;
 
 /// Longest body that is read.
-const LONGEST_BODY: usize = 64 * 1024;
+pub(super) const LONGEST_BODY: usize = 64 * 1024;
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// One request, as it goes out.
-pub(super) struct Sending<'a> {
-    pub(super) method: Method,
-    pub(super) url: &'a Url,
-    pub(super) resolve_to: Option<&'a str>,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Option<&'a Value>,
-    pub(super) region_header: &'a str,
-    pub(super) timeout_ms: u64,
+pub(in crate::actions) struct Sending<'a> {
+    pub(in crate::actions) method: Method,
+    pub(in crate::actions) url: &'a Url,
+    pub(in crate::actions) resolve_to: Option<&'a str>,
+    pub(in crate::actions) headers: HeaderMap,
+    pub(in crate::actions) body: Option<&'a Value>,
+    /// Sent as a form, where there is no body.
+    pub(in crate::actions) form: Option<&'a str>,
+    pub(in crate::actions) region_header: &'a str,
+    /// The header that names the request.
+    pub(in crate::actions) id_header: &'a str,
+    pub(in crate::actions) timeout_ms: u64,
+    /// Longest body that is read.
+    pub(in crate::actions) longest: usize,
+}
+
+impl<'a> Sending<'a> {
+    /// A request with nothing but these.
+    pub(in crate::actions) fn new(method: Method, url: &'a Url, timeout_ms: u64) -> Self {
+        Self {
+            method,
+            url,
+            resolve_to: None,
+            headers: HeaderMap::new(),
+            body: None,
+            form: None,
+            region_header: "x-region",
+            id_header: "x-request-id",
+            timeout_ms,
+            longest: LONGEST_BODY,
+        }
+    }
 }
 
 /// What came back.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Answer {
-    pub(super) status: Option<u16>,
+pub(in crate::actions) struct Answer {
+    pub(in crate::actions) status: Option<u16>,
     pub(super) region: Option<String>,
-    pub(super) latency_ms: Option<u64>,
-    pub(super) body: Option<Value>,
-    pub(super) trouble: Option<String>,
+    pub(in crate::actions) latency_ms: Option<u64>,
+    pub(in crate::actions) body: Option<Value>,
+    /// Why there is no body, where something was sent back.
+    pub(in crate::actions) flaw: Option<Flaw>,
+    /// What was sent back, whatever it is: its length and its SHA-256.
+    pub(in crate::actions) bytes: (usize, String),
+    /// The header that names the request.
+    pub(in crate::actions) id: Option<String>,
+    /// Where a redirect would have led: its origin.
+    pub(in crate::actions) elsewhere: Option<String>,
+    /// How long to wait, as it says.
+    pub(in crate::actions) retry_after: Option<String>,
+    pub(in crate::actions) trouble: Option<String>,
+}
+
+/// Why what was sent back is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::actions) enum Flaw {
+    /// The connection ended before it did.
+    Half,
+    /// It is longer than is read.
+    TooLong,
+    /// It is a page, a picture …
+    NotJson,
 }
 
 /// Why there was no answer.
-pub(super) enum Trouble {
+#[derive(Debug)]
+pub(in crate::actions) enum Trouble {
     /// Nothing was sent.
     NotConnected(String),
     /// It may have been received.
@@ -81,22 +128,43 @@ impl Sending<'_> {
         request = request.headers(self.headers.clone());
         if let Some(body) = self.body {
             request = request.json(body);
+        } else if let Some(form) = self.form {
+            let kind = (CONTENT_TYPE, "application/x-www-form-urlencoded");
+            request = request.header(kind.0, kind.1).body(form.to_owned());
         }
         let start = Instant::now();
         let answer = request.send().await.map_err(|error| Trouble::of(&error))?;
         let latency_ms = u64::try_from(start.elapsed().as_millis()).ok();
-        let region = answer.headers().get(self.region_header).and_then(|v| v.to_str().ok());
+        // Not cut: what is taken out of it first must be whole.
+        let header = |name: &str| {
+            answer.headers().get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned)
+        };
+        let region = header(self.region_header).map(|region| clip(&region));
+        let id = header(self.id_header);
+        let retry_after = header(RETRY_AFTER.as_str());
+        let to = header(LOCATION.as_str()).filter(|_| answer.status().is_redirection());
+        // The rest of where it leads may hold a ticket.
+        let elsewhere = to.and_then(|to| self.url.join(&to).ok());
+        let elsewhere = elsewhere.map(|url| url.origin().ascii_serialization());
+        let status = Some(answer.status().as_u16());
+        let (body, flaw, bytes) = body(answer, self.longest).await;
+        let trouble = None;
         Ok(Answer {
-            status: Some(answer.status().as_u16()),
-            region: region.map(clip),
+            status,
+            region,
             latency_ms,
-            body: body(answer).await,
-            trouble: None,
+            body,
+            flaw,
+            bytes,
+            id,
+            elsewhere,
+            retry_after,
+            trouble,
         })
     }
 
     /// The answer, or none in time.
-    pub(super) async fn within(&self, by: &HttpSettings) -> Result<Answer, Trouble> {
+    pub(in crate::actions) async fn within(&self, by: &HttpSettings) -> Result<Answer, Trouble> {
         let limit = Duration::from_millis(self.timeout_ms).min(LONGEST_WAIT);
         let sent = Box::pin(self.send(by));
         timeout(limit, sent).await.unwrap_or_else(|_| {
@@ -139,21 +207,34 @@ async fn addresses(to: &str) -> Result<Vec<SocketAddr>, Trouble> {
     if found.is_empty() { Err(unknown()) } else { Ok(found) }
 }
 
+/// A body that is JSON, or why it is none, and what there was of it.
+type Body = (Option<Value>, Option<Flaw>, (usize, String));
+
 /// The body if it is JSON and not too long.
-async fn body(mut answer: Response) -> Option<Value> {
+async fn body(mut answer: Response, longest: usize) -> Body {
     let mut bytes = Vec::new();
-    while let Ok(Some(chunk)) = answer.chunk().await {
-        if bytes.len().saturating_add(chunk.len()) > LONGEST_BODY {
-            return None;
+    let without = |flaw, length| (None, Some(flaw), (length, String::new()));
+    loop {
+        match answer.chunk().await {
+            Ok(Some(chunk)) if bytes.len().saturating_add(chunk.len()) > longest => {
+                return without(Flaw::TooLong, bytes.len());
+            }
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) => break,
+            Err(_) => return without(Flaw::Half, bytes.len()),
         }
-        bytes.extend_from_slice(&chunk);
     }
-    serde_json::from_slice(&bytes).ok()
+    let seen = (bytes.len(), hex::encode(Sha256::digest(&bytes)));
+    match serde_json::from_slice(&bytes) {
+        Ok(body) => (Some(body), None, seen),
+        Err(_) if bytes.is_empty() => (None, None, seen),
+        Err(_) => (None, Some(Flaw::NotJson), seen),
+    }
 }
 
 impl Answer {
     /// An answer, or that there was none.
-    pub(super) fn of(answer: Result<Self, Trouble>) -> Self {
+    pub(in crate::actions) fn of(answer: Result<Self, Trouble>) -> Self {
         answer.unwrap_or_else(|trouble| Self {
             trouble: Some(match trouble {
                 Trouble::NotConnected(text) | Trouble::Unclear(text) => text,
@@ -172,7 +253,7 @@ impl Answer {
         facts
     }
 
-    pub(super) fn saw(&self) -> String {
+    pub(in crate::actions) fn saw(&self) -> String {
         match (self.status, &self.trouble) {
             (Some(status), _) => {
                 let region = self.region.as_deref().unwrap_or("told.no_region");

@@ -8,6 +8,7 @@
 //! runbook. A look that its step waits for takes it too; one that nobody waits for is answered at once.
 
 pub(super) mod aurora;
+pub(super) mod connector;
 pub(super) mod dns;
 pub(super) mod elasticache;
 pub(super) mod exec;
@@ -53,13 +54,13 @@ pub(super) trait Pretend: Send + Sync + std::fmt::Debug {
 /// A pretended action.
 #[derive(Debug)]
 struct Simulated<P> {
-    name: &'static str,
+    name: String,
     pretend: P,
 }
 
 /// The stand-in of the action of this name.
-pub(super) fn of(name: &'static str, pretend: impl Pretend + 'static) -> impl Action {
-    Simulated { name, pretend }
+pub(super) fn of<P: Pretend>(name: &str, pretend: P) -> impl Action + use<P> {
+    Simulated { name: name.to_owned(), pretend }
 }
 
 #[async_trait]
@@ -102,10 +103,10 @@ impl<P: Pretend> Action for Simulated<P> {
             "request_id": format!("tabletop-{}-{}", call.step, call.attempt),
             "sets": sets,
         });
-        match world.trouble(self.name) {
+        match world.trouble(&self.name) {
             Some("fails") => Outcome::Failed {
                 error: LookError::Refused {
-                    system: self.name.to_owned(),
+                    system: self.name.clone(),
                     detail: "PriorRequestNotComplete".to_owned(),
                 },
             },

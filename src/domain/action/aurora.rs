@@ -1,6 +1,6 @@
 //! Aurora global databases.
 
-use super::{ActionSpec, Danger, Repeat, Undo};
+use super::{Danger, Repeat, Row, Undo};
 use crate::domain::yaml::shape::{Shape, field};
 
 const FACTS: &[&str] = &[
@@ -13,8 +13,8 @@ const FACTS: &[&str] = &[
     "target_is_writer",
 ];
 
-pub(super) const ALL: &[ActionSpec] = &[
-    ActionSpec {
+pub(super) const ALL: &[Row] = &[
+    Row {
         name: "aurora.failover",
         about: "Fail an Aurora global database over to another region, accepting the loss of what was not replicated",
         parameters: &[
@@ -31,7 +31,7 @@ pub(super) const ALL: &[ActionSpec] = &[
         repeat: Repeat::NamesState,
         undo: Undo::None("undo.none.aurora_failover"),
     },
-    ActionSpec {
+    Row {
         name: "aurora.switchover",
         about: "Move the writer of a healthy Aurora global database to another region without loss",
         parameters: &[
@@ -45,7 +45,7 @@ pub(super) const ALL: &[ActionSpec] = &[
         repeat: Repeat::NamesState,
         undo: Undo::Possible,
     },
-    ActionSpec {
+    Row {
         name: "aurora.detach",
         about: "Take a cluster out of its Aurora global database so that it writes for itself: the last resort",
         parameters: &[
@@ -64,7 +64,7 @@ pub(super) const ALL: &[ActionSpec] = &[
         repeat: Repeat::NamesState,
         undo: Undo::None("undo.none.aurora_detach"),
     },
-    ActionSpec {
+    Row {
         name: "rds.promote_read_replica",
         about: "Make a cross-region read replica a cluster that writes; refuses members of a global database",
         parameters: &[

@@ -1,11 +1,11 @@
 //! Room for the traffic that comes, and the fence that keeps the old region out: EKS, load balancers, security groups.
 
-use super::{ActionSpec, Danger, Repeat, Undo};
+use super::{Danger, Repeat, Row, Undo};
 use crate::domain::yaml::shape::{Shape, field};
 
-pub(super) const ALL: &[ActionSpec] = &[SCALE_NODES, RESERVE_CAPACITY, CLOSE_GROUP];
+pub(super) const ALL: &[Row] = &[SCALE_NODES, RESERVE_CAPACITY, CLOSE_GROUP];
 
-const SCALE_NODES: ActionSpec = ActionSpec {
+const SCALE_NODES: Row = Row {
     name: "eks.scale_nodes",
     about: "Set how many nodes a managed node group keeps",
     parameters: &[
@@ -22,7 +22,7 @@ const SCALE_NODES: ActionSpec = ActionSpec {
     undo: Undo::Possible,
 };
 
-const RESERVE_CAPACITY: ActionSpec = ActionSpec {
+const RESERVE_CAPACITY: Row = Row {
     name: "alb.reserve_capacity",
     about: "Reserve capacity units of a load balancer before the traffic comes; 0 gives them back",
     parameters: &[
@@ -35,7 +35,7 @@ const RESERVE_CAPACITY: ActionSpec = ActionSpec {
     undo: Undo::Possible,
 };
 
-const CLOSE_GROUP: ActionSpec = ActionSpec {
+const CLOSE_GROUP: Row = Row {
     name: "ec2.close_security_group",
     about: "Take away the rules of a security group that open one port: a fence that needs no Kubernetes",
     parameters: &[

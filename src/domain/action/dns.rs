@@ -1,9 +1,9 @@
 //! What name servers and resolvers answer.
 
-use super::{ActionSpec, Danger, Repeat, Undo};
+use super::{Danger, Repeat, Row, Undo};
 use crate::domain::yaml::shape::{Shape, field};
 
-pub(super) const ALL: &[ActionSpec] = &[ActionSpec {
+pub(super) const ALL: &[Row] = &[Row {
     name: "dns.check",
     about: "Ask the name servers of a zone and public resolvers for a name, and compare with what they should answer",
     parameters: &[

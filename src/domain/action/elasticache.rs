@@ -1,11 +1,11 @@
 //! ElastiCache Global Datastores.
 
-use super::{ActionSpec, Danger, Repeat, Undo};
+use super::{Danger, Repeat, Row, Undo};
 use crate::domain::yaml::shape::{Shape, field};
 
-pub(super) const ALL: &[ActionSpec] = &[FAILOVER_GLOBAL, DETACH, PROMOTE];
+pub(super) const ALL: &[Row] = &[FAILOVER_GLOBAL, DETACH, PROMOTE];
 
-const PROMOTE: ActionSpec = ActionSpec {
+const PROMOTE: Row = Row {
     name: "elasticache.promote",
     about: "Make another node of one replication group its primary; not for members of a Global Datastore",
     parameters: &[
@@ -21,7 +21,7 @@ const PROMOTE: ActionSpec = ActionSpec {
     undo: Undo::Possible,
 };
 
-const DETACH: ActionSpec = ActionSpec {
+const DETACH: Row = Row {
     name: "elasticache.detach",
     about: "Take a secondary replication group out of its Global Datastore so that it writes for itself: the last resort",
     parameters: &[
@@ -35,7 +35,7 @@ const DETACH: ActionSpec = ActionSpec {
     undo: Undo::None("undo.none.elasticache_detach"),
 };
 
-const FAILOVER_GLOBAL: ActionSpec = ActionSpec {
+const FAILOVER_GLOBAL: Row = Row {
     name: "elasticache.failover_global",
     about: "Make another region's replication group the primary of a Global Datastore; what was not copied is lost",
     parameters: &[

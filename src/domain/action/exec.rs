@@ -1,9 +1,9 @@
 //! Programs on the machine of dr-buddy, as far as whoever runs it allows them.
 
-use super::{ActionSpec, Danger, Repeat, Undo};
+use super::{Danger, Repeat, Row, Undo};
 use crate::domain::yaml::shape::{Field, Shape, field};
 
-const PARAMETERS: &[Field] = &[
+const PARAMETERS: &[Field<'_>] = &[
     field("program", Shape::Text).required().doc("its name in DR_BUDDY_PROGRAMS, never a path"),
     field("args", Shape::Texts).doc("its arguments, each as it is: no shell reads them"),
     field("timeout", Shape::Span)
@@ -11,8 +11,8 @@ const PARAMETERS: &[Field] = &[
 ];
 const FACTS: &[&str] = &["exit_code", "timed_out", "seconds", "last_line"];
 
-pub(super) const ALL: &[ActionSpec] = &[
-    ActionSpec {
+pub(super) const ALL: &[Row] = &[
+    Row {
         name: "exec.check",
         about: "Run a program that only reads, as the runbook's author vouches, and take facts from how it ends",
         parameters: PARAMETERS,
@@ -21,7 +21,7 @@ pub(super) const ALL: &[ActionSpec] = &[
         repeat: Repeat::ReadsOnly,
         undo: Undo::None("undo.none.reads"),
     },
-    ActionSpec {
+    Row {
         name: "exec",
         about: "Run a program; what it changes cannot be seen from here",
         parameters: PARAMETERS,

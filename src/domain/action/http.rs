@@ -1,19 +1,19 @@
 //! Endpoints that are asked, written to once, or asked to change something.
 
-use super::{ActionSpec, Danger, Repeat, Undo};
+use super::{Danger, Repeat, Row, Undo};
 use crate::domain::yaml::shape::{Field, Shape, field};
 
-const URL: Field =
+const URL: Field<'_> =
     field("url", Shape::Text).required().doc("http or https; the host is also the SNI and Host");
-const RESOLVE_TO: Field = field("resolve_to", Shape::Text)
+const RESOLVE_TO: Field<'_> = field("resolve_to", Shape::Text)
     .doc("host or address to connect to instead of the URL's, before DNS has moved");
-const TIMEOUT: Field = field("timeout", Shape::Span).doc("10s unless told");
-const REGION_HEADER: Field = field("region_header", Shape::Text)
+const TIMEOUT: Field<'_> = field("timeout", Shape::Span).doc("10s unless told");
+const REGION_HEADER: Field<'_> = field("region_header", Shape::Text)
     .doc("header that names the answering region; x-region unless told");
 const FACTS: &[&str] = &["reachable", "status", "region", "latency_ms", "body"];
 
-pub(super) const ALL: &[ActionSpec] = &[
-    ActionSpec {
+pub(super) const ALL: &[Row] = &[
+    Row {
         name: "http.check",
         about: "Ask an HTTP endpoint, at a chosen address if need be, and take facts from the answer",
         parameters: &[
@@ -28,7 +28,7 @@ pub(super) const ALL: &[ActionSpec] = &[
         repeat: Repeat::ReadsOnly,
         undo: Undo::None("undo.none.reads"),
     },
-    ActionSpec {
+    Row {
         name: "http.canary",
         about: "Write once to an HTTP endpoint, by a PUT, and read it back by a GET of the same URL",
         parameters: &[URL, RESOLVE_TO, TIMEOUT, REGION_HEADER],
@@ -37,7 +37,7 @@ pub(super) const ALL: &[ActionSpec] = &[
         repeat: Repeat::Token,
         undo: Undo::None("undo.none.http_canary"),
     },
-    ActionSpec {
+    Row {
         name: "http.request",
         about: "Send one request that changes something, to a host that dr-buddy's settings allow; redirects are not followed",
         parameters: &[

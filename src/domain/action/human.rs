@@ -1,10 +1,10 @@
 //! What people do and decide.
 
-use super::{ActionSpec, Danger, Repeat, Undo};
+use super::{Danger, Repeat, Row, Undo};
 use crate::domain::yaml::shape::{Shape, field};
 
-pub(super) const ALL: &[ActionSpec] = &[
-    ActionSpec {
+pub(super) const ALL: &[Row] = &[
+    Row {
         name: "human.task",
         about: "Something a person does and says is done; the step's note tells how",
         parameters: &[],
@@ -13,7 +13,7 @@ pub(super) const ALL: &[ActionSpec] = &[
         repeat: Repeat::ReadsOnly,
         undo: Undo::None("undo.none.human"),
     },
-    ActionSpec {
+    Row {
         name: "human.decide",
         about: "GO or NO GO: people decide on what was seen; frozen when decided",
         parameters: &[

@@ -1,13 +1,13 @@
 //! What is started at AWS and then runs by itself.
 
-use super::{ActionSpec, Danger, Repeat, Undo};
+use super::{Danger, Repeat, Row, Undo};
 use crate::domain::yaml::shape::{Field, Shape, field};
 
-pub(super) const ALL: &[ActionSpec] = &[SET_ALARM, START_AUTOMATION, START_EXPERIMENT];
+pub(super) const ALL: &[Row] = &[SET_ALARM, START_AUTOMATION, START_EXPERIMENT];
 
-const REGION: Field = field("region", Shape::Text).required().doc("where it is");
+const REGION: Field<'_> = field("region", Shape::Text).required().doc("where it is");
 
-const SET_ALARM: ActionSpec = ActionSpec {
+const SET_ALARM: Row = Row {
     name: "cloudwatch.set_alarm",
     about: "Make an alarm ring for a moment, to see who hears it: its real actions run",
     parameters: &[
@@ -21,7 +21,7 @@ const SET_ALARM: ActionSpec = ActionSpec {
     undo: Undo::None("undo.none.alarm"),
 };
 
-const START_AUTOMATION: ActionSpec = ActionSpec {
+const START_AUTOMATION: Row = Row {
     name: "ssm.start_automation",
     about: "Run an automation document of Systems Manager",
     parameters: &[
@@ -36,7 +36,7 @@ const START_AUTOMATION: ActionSpec = ActionSpec {
     undo: Undo::Possible,
 };
 
-const START_EXPERIMENT: ActionSpec = ActionSpec {
+const START_EXPERIMENT: Row = Row {
     name: "fis.start_experiment",
     about: "Start an experiment of the Fault Injection Service; its template must have a stop condition",
     parameters: &[

@@ -1,15 +1,15 @@
 //! Kubernetes, whichever cluster.
 
-use super::{ActionSpec, Danger, Repeat, Undo};
+use super::{Danger, Repeat, Row, Undo};
 use crate::domain::yaml::shape::{Field, Shape, field};
 
-const CONTEXT: Field =
+const CONTEXT: Field<'_> =
     field("context", Shape::Text).required().doc("kubeconfig context of the cluster");
-const NAMESPACE: Field = field("namespace", Shape::Text).required();
+const NAMESPACE: Field<'_> = field("namespace", Shape::Text).required();
 const OBJECT_FACTS: &[&str] = &["reachable", "exists", "applied", "differences"];
 
-pub(super) const ALL: &[ActionSpec] = &[
-    ActionSpec {
+pub(super) const ALL: &[Row] = &[
+    Row {
         name: "k8s.scale",
         about: "Set the number of replicas of workloads in one namespace",
         parameters: &[
@@ -25,7 +25,7 @@ pub(super) const ALL: &[ActionSpec] = &[
         repeat: Repeat::NamesState,
         undo: Undo::Possible,
     },
-    ActionSpec {
+    Row {
         name: "k8s.restart",
         about: "Restart the pods of workloads, as `kubectl rollout restart` does",
         parameters: &[
@@ -40,7 +40,7 @@ pub(super) const ALL: &[ActionSpec] = &[
         repeat: Repeat::NamesState,
         undo: Undo::None("undo.none.k8s_restart"),
     },
-    ActionSpec {
+    Row {
         name: "k8s.apply",
         about: "Apply one manifest to one namespace, as `kubectl apply --server-side` does",
         parameters: &[
@@ -56,7 +56,7 @@ pub(super) const ALL: &[ActionSpec] = &[
         repeat: Repeat::NamesState,
         undo: Undo::Possible,
     },
-    ActionSpec {
+    Row {
         name: "k8s.patch",
         about: "Set fields of one object by a JSON merge patch",
         parameters: &[
@@ -74,7 +74,7 @@ pub(super) const ALL: &[ActionSpec] = &[
         repeat: Repeat::NamesState,
         undo: Undo::Possible,
     },
-    ActionSpec {
+    Row {
         name: "k8s.suspend_cronjobs",
         about: "Suspend CronJobs of one namespace: no new jobs; the way back resumes those it suspended",
         parameters: &[
@@ -88,7 +88,7 @@ pub(super) const ALL: &[ActionSpec] = &[
         repeat: Repeat::NamesState,
         undo: Undo::Possible,
     },
-    ActionSpec {
+    Row {
         name: "k8s.wait_ready",
         about: "Look whether workloads have as many ready pods as they should, of their newest specification",
         parameters: &[
@@ -103,7 +103,7 @@ pub(super) const ALL: &[ActionSpec] = &[
         repeat: Repeat::ReadsOnly,
         undo: Undo::None("undo.none.reads"),
     },
-    ActionSpec {
+    Row {
         name: "external_secrets.sync",
         about: "Have the External Secrets Operator read ExternalSecrets again, now",
         parameters: &[

@@ -1,15 +1,15 @@
 //! Redis or Valkey, and the queues BullMQ keeps there, by connections that dr-buddy's settings name.
 
-use super::{ActionSpec, Danger, Repeat, Undo};
+use super::{Danger, Repeat, Row, Undo};
 use crate::domain::yaml::shape::{Field, Shape, field};
 
-const CONNECTION: Field = field("connection", Shape::Text)
+const CONNECTION: Field<'_> = field("connection", Shape::Text)
     .required()
     .doc("a name of DR_BUDDY_CONNECTIONS; its URL is never in a runbook");
-const TIMEOUT: Field = field("timeout", Shape::Span).doc("10s unless told");
+const TIMEOUT: Field<'_> = field("timeout", Shape::Span).doc("10s unless told");
 
-pub(super) const ALL: &[ActionSpec] = &[
-    ActionSpec {
+pub(super) const ALL: &[Row] = &[
+    Row {
         name: "redis.check",
         about: "Ask a Redis server for its role, its replication and its memory",
         parameters: &[CONNECTION, TIMEOUT],
@@ -29,7 +29,7 @@ pub(super) const ALL: &[ActionSpec] = &[
         repeat: Repeat::ReadsOnly,
         undo: Undo::None("undo.none.reads"),
     },
-    ActionSpec {
+    Row {
         name: "bullmq.drained",
         about: "Count what is left in queues of BullMQ; drained is only where every queue was seen and nothing is left",
         parameters: &[

@@ -1,11 +1,11 @@
 //! DNS records in Route 53.
 
-use super::{ActionSpec, Danger, Repeat, Undo};
+use super::{Danger, Repeat, Row, Undo};
 use crate::domain::yaml::shape::{Field, Shape, field};
 
-pub(super) const ALL: &[ActionSpec] = &[LATCH, PIN, SWAP_ROLES, SET_TTL, ROUTING_CONTROL];
+pub(super) const ALL: &[Row] = &[LATCH, PIN, SWAP_ROLES, SET_TTL, ROUTING_CONTROL];
 
-const LATCH: ActionSpec = ActionSpec {
+const LATCH: Row = Row {
     name: "route53.latch",
     about: "Turn traffic by an object in S3 that an inverted health check looks at: works without the control plane",
     parameters: &[
@@ -22,7 +22,7 @@ const LATCH: ActionSpec = ActionSpec {
     undo: Undo::Possible,
 };
 
-const ROUTING_CONTROL: ActionSpec = ActionSpec {
+const ROUTING_CONTROL: Row = Row {
     name: "arc.set_routing_control",
     about: "Switch routing controls of Application Recovery Controller, all in one call to any endpoint that answers",
     parameters: &[
@@ -38,11 +38,11 @@ const ROUTING_CONTROL: ActionSpec = ActionSpec {
     undo: Undo::Possible,
 };
 
-const ZONE: Field = field("zone", Shape::Text).required().doc("id of the hosted zone");
-const NAME: Field = field("name", Shape::Text).required().doc("the record's name");
-const TYPE: Field = field("record_type", Shape::Text).doc("A (default) or AAAA");
+const ZONE: Field<'_> = field("zone", Shape::Text).required().doc("id of the hosted zone");
+const NAME: Field<'_> = field("name", Shape::Text).required().doc("the record's name");
+const TYPE: Field<'_> = field("record_type", Shape::Text).doc("A (default) or AAAA");
 
-const SWAP_ROLES: ActionSpec = ActionSpec {
+const SWAP_ROLES: Row = Row {
     name: "route53.swap_roles",
     about: "Make the SECONDARY failover record of a name the PRIMARY one, and the other way round, in one batch",
     parameters: &[
@@ -65,7 +65,7 @@ const SWAP_ROLES: ActionSpec = ActionSpec {
     undo: Undo::Possible,
 };
 
-const SET_TTL: ActionSpec = ActionSpec {
+const SET_TTL: Row = Row {
     name: "route53.set_ttl",
     about: "Change how long resolvers keep the answers of a name; an alias has no TTL and is refused",
     parameters: &[
@@ -80,7 +80,7 @@ const SET_TTL: ActionSpec = ActionSpec {
     undo: Undo::Possible,
 };
 
-const PIN: ActionSpec = ActionSpec {
+const PIN: Row = Row {
     name: "route53.pin",
     about: "Point the PRIMARY failover record of a name at another load balancer with one UPSERT",
     parameters: &[

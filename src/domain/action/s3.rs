@@ -1,14 +1,14 @@
 //! Buckets in S3.
 
-use super::{ActionSpec, Danger, Repeat, Undo};
+use super::{Danger, Repeat, Row, Undo};
 use crate::domain::yaml::shape::{Field, Shape, field};
 
-pub(super) const ALL: &[ActionSpec] = &[SET_REPLICATION, BACKFILL, PUT_POLICY];
+pub(super) const ALL: &[Row] = &[SET_REPLICATION, BACKFILL, PUT_POLICY];
 
-const REGION: Field = field("region", Shape::Text).required().doc("where the bucket is");
-const BUCKET: Field = field("bucket", Shape::Text).required().doc("its name");
+const REGION: Field<'_> = field("region", Shape::Text).required().doc("where the bucket is");
+const BUCKET: Field<'_> = field("bucket", Shape::Text).required().doc("its name");
 
-const SET_REPLICATION: ActionSpec = ActionSpec {
+const SET_REPLICATION: Row = Row {
     name: "s3.set_replication",
     about: "Switch one replication rule of a bucket on or off; what was written meanwhile is not copied by it",
     parameters: &[
@@ -23,7 +23,7 @@ const SET_REPLICATION: ActionSpec = ActionSpec {
     undo: Undo::Possible,
 };
 
-const BACKFILL: ActionSpec = ActionSpec {
+const BACKFILL: Row = Row {
     name: "s3.backfill",
     about: "Copy what a bucket's rules have not copied (S3 Batch Replication); takes hours",
     parameters: &[
@@ -37,7 +37,7 @@ const BACKFILL: ActionSpec = ActionSpec {
     undo: Undo::None("undo.none.runs_on"),
 };
 
-const PUT_POLICY: ActionSpec = ActionSpec {
+const PUT_POLICY: Row = Row {
     name: "s3.put_policy",
     about: "Add or replace one statement of a bucket's policy; the others stay, and the old policy can come back",
     parameters: &[

@@ -1,11 +1,11 @@
 //! Secrets Manager.
 
-use super::{ActionSpec, Danger, Repeat, Undo};
+use super::{Danger, Repeat, Row, Undo};
 use crate::domain::yaml::shape::{Shape, field};
 
-pub(super) const ALL: &[ActionSpec] = &[REPLACE_HOST, PROMOTE_REPLICA];
+pub(super) const ALL: &[Row] = &[REPLACE_HOST, PROMOTE_REPLICA];
 
-const PROMOTE_REPLICA: ActionSpec = ActionSpec {
+const PROMOTE_REPLICA: Row = Row {
     name: "secretsmanager.promote_replica",
     about: "Cut a replicated secret from its source, so that it can be written where it is",
     parameters: &[
@@ -18,7 +18,7 @@ const PROMOTE_REPLICA: ActionSpec = ActionSpec {
     undo: Undo::None("undo.none.secret_replica"),
 };
 
-const REPLACE_HOST: ActionSpec = ActionSpec {
+const REPLACE_HOST: Row = Row {
     name: "secretsmanager.replace_host",
     about: "Replace the host in a connection URL held in Secrets Manager; the rest stays, and is never shown",
     parameters: &[

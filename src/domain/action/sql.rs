@@ -1,15 +1,15 @@
 //! PostgreSQL and MySQL or MariaDB, by connections that dr-buddy's settings name.
 
-use super::{ActionSpec, Danger, Repeat, Undo};
+use super::{Danger, Repeat, Row, Undo};
 use crate::domain::yaml::shape::{Field, Shape, field};
 
-const CONNECTION: Field = field("connection", Shape::Text)
+const CONNECTION: Field<'_> = field("connection", Shape::Text)
     .required()
     .doc("a name of DR_BUDDY_CONNECTIONS; its URL is never in a runbook");
-const TIMEOUT: Field = field("timeout", Shape::Span).doc("10s unless told");
+const TIMEOUT: Field<'_> = field("timeout", Shape::Span).doc("10s unless told");
 
-pub(super) const ALL: &[ActionSpec] = &[
-    ActionSpec {
+pub(super) const ALL: &[Row] = &[
+    Row {
         name: "sql.check",
         about: "Ask a database one thing, in a read-only transaction; give the connection a user who may only read",
         parameters: &[
@@ -25,7 +25,7 @@ pub(super) const ALL: &[ActionSpec] = &[
         repeat: Repeat::ReadsOnly,
         undo: Undo::None("undo.none.reads"),
     },
-    ActionSpec {
+    Row {
         name: "sql.canary",
         about: "Write one row to the table dr_buddy_canary, which is made if need be, and read it by another connection",
         parameters: &[CONNECTION, TIMEOUT],

@@ -12,7 +12,7 @@ use crate::domain::yaml::tree::{self, Node, Place, Tree};
 use crate::domain::yaml::{Diagnostic, Problems, near, quoted};
 
 /// The fields the product itself reads; beside them the file holds whatever its runbooks name.
-pub const ENVIRONMENT: &[Field] = &[
+pub const ENVIRONMENT: &[Field<'_>] = &[
     field("id", Shape::Id).required().doc("name of the environment and of its file"),
     field("kind", Shape::Text).required().doc("`production` or `staging`"),
     field("account", Shape::Text).required().doc("the AWS account, twelve digits in quotes"),
@@ -22,19 +22,19 @@ pub const ENVIRONMENT: &[Field] = &[
     field("people", Shape::Defined("people")).required().doc("who may act, with their roles"),
     field("groups", Shape::Defined("groups")).doc("Slack user groups that give these people roles"),
 ];
-const REGIONS: &[Field] = &[
+const REGIONS: &[Field<'_>] = &[
     field("primary", Shape::Text).required().doc("where the service normally runs: `eu-west-1`"),
     field("dr", Shape::Text).required().doc("where it goes: `us-east-1`"),
     field("witness", Shape::Text).doc("a third region, for what must outlive both"),
 ];
-const OBJECTIVES: &[Field] = &[
+const OBJECTIVES: &[Field<'_>] = &[
     field("rto", Shape::Span).required().doc("longest time without service: `30m`"),
     field("rpo", Shape::Span).required().doc("longest stretch of lost writes: `5m`"),
     field("exercise_rto", Shape::Span).doc("the same for exercises"),
     field("exercise_rpo", Shape::Span).doc("the same for exercises"),
     field("detect", Shape::Span).doc("longest time until somebody knows"),
 ];
-const CHAT: &[Field] = &[
+const CHAT: &[Field<'_>] = &[
     field("war_room", Shape::Text).required().doc("id of the Slack channel"),
     field("language", Shape::Text).doc("`en` (default) or `fr`"),
     field("time_zone", Shape::Text).doc("IANA name shown beside UTC: `Europe/Paris`"),
@@ -46,7 +46,7 @@ const CHAT: &[Field] = &[
     field("channels", Shape::Texts)
         .doc("Slack channel ids, beside the war room, that may: `[C012ABCDEF]`; any if absent"),
 ];
-const PERSON: &[Field] = &[
+const PERSON: &[Field<'_>] = &[
     field("id", Shape::Id).required().doc("short name used in the record"),
     field("name", Shape::Text).required().doc("as people call them"),
     field("slack", Shape::Text).doc("Slack user id, such as `U012ABCDEF`"),
@@ -145,7 +145,7 @@ fn word<T: Copy>(
 fn section<'a>(
     mapping: Mapping<'a>,
     key: &str,
-    fields: &[Field],
+    fields: &[Field<'_>],
     problems: &mut Problems,
 ) -> Option<Mapping<'a>> {
     Mapping::read(mapping.get(key)?, &format!("`{key}`"), fields, problems)

@@ -16,7 +16,7 @@ use crate::domain::yaml::{Problems, near, quoted};
 /// twenty.
 const MOST: usize = 6;
 
-const GROUP: &[Field] = &[
+const GROUP: &[Field<'_>] = &[
     field("id", Shape::Text).required().doc("Slack user group, such as `S012ABCDEF`"),
     field("team", Shape::Text).doc("Slack team id, where `chat.teams` names several"),
     field("roles", Shape::Roles).required().doc("what its members may answer for"),

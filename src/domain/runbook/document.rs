@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::action::{self, ActionSpec, Danger};
 use crate::domain::actor::Role;
-use crate::domain::ids::{PhaseId, RunbookId, StepId};
+use crate::domain::ids::{Digest, PhaseId, RunbookId, StepId};
 use crate::domain::time::Span;
 use crate::domain::value::Localized;
 
@@ -163,12 +163,20 @@ pub struct ActionCall {
     pub name: String,
     /// Parameters as written.
     pub with: Map<String, Value>,
+    /// Of a connector's operation: what it was when the runbook was checked. What is of this build needs no copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Box<ActionSpec>>,
 }
 
 impl ActionCall {
-    /// The row of the action table, or `None` if this build has lost an action that a stored run names.
-    pub fn spec(&self) -> Option<&'static ActionSpec> {
-        action::find(&self.name)
+    /// What it is, or `None` if this build has lost an action that a stored run names.
+    pub fn spec(&self) -> Option<&ActionSpec> {
+        self.operation.as_deref().or_else(|| action::find(&self.name))
+    }
+
+    /// What of its connector decides what it does; nothing for an action of this build.
+    pub fn source(&self) -> Option<&Digest> {
+        self.operation.as_ref()?.source.as_ref()
     }
 
     /// Whether a person does it and nothing outside is called.
@@ -260,4 +268,40 @@ pub enum OnFailure {
 /// How long a step waits for people before they are called by name, unless the runbook says.
 pub fn nag() -> Span {
     Span::minutes(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::action::{Parameter, Repeat, Undo};
+    use crate::domain::yaml::shape::Shape;
+
+    #[test]
+    fn a_stored_step_keeps_what_its_connector_said_and_an_older_one_is_of_this_build() {
+        let about = "what it is".to_owned();
+        let parameter =
+            Parameter { name: "text".to_owned(), shape: Shape::Text, is_required: true, about };
+        let spec = ActionSpec {
+            name: "status.post".to_owned(),
+            about: "Post".to_owned(),
+            parameters: vec![parameter],
+            facts: vec!["status".to_owned()],
+            danger: Danger::Changes,
+            repeat: Repeat::ActsAgain,
+            undo: Undo::of_connector(false),
+            environment: vec!["status.url".to_owned()],
+            source: Some(Digest::of(b"a file")),
+        };
+        let operation = Some(Box::new(spec.clone()));
+        let call = ActionCall { name: spec.name.clone(), with: Map::new(), operation };
+        let stored = serde_json::to_string(&call).unwrap();
+        let read: ActionCall = serde_json::from_str(&stored).unwrap();
+        assert_eq!((read.spec(), read.source()), (Some(&spec), spec.source.as_ref()));
+
+        let old = r#"{"name": "k8s.scale", "with": {}}"#;
+        let old: ActionCall = serde_json::from_str(old).unwrap();
+        assert_eq!(old.spec(), action::find("k8s.scale"));
+        assert_eq!(old.source(), None);
+        assert_eq!(serde_json::to_value(&old).unwrap().get("operation"), None);
+    }
 }

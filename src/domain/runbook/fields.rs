@@ -3,7 +3,7 @@
 use crate::domain::yaml::shape::{Field, Shape, field};
 
 /// A runbook.
-pub const RUNBOOK: &[Field] = &[
+pub const RUNBOOK: &[Field<'_>] = &[
     field("id", Shape::Id).required().doc("name of the runbook and of its file"),
     field("title", Shape::Localized).required().doc("what people call it"),
     field("phases", Shape::Defined("phases")).required().doc("the groups people see, in order"),
@@ -16,13 +16,13 @@ pub const RUNBOOK: &[Field] = &[
 ];
 
 /// A phase.
-pub const PHASE: &[Field] = &[
+pub const PHASE: &[Field<'_>] = &[
     field("id", Shape::Id).required().doc("name used by steps"),
     field("title", Shape::Localized).required().doc("what people call it"),
 ];
 
 /// A step.
-pub const STEP: &[Field] = &[
+pub const STEP: &[Field<'_>] = &[
     field("id", Shape::Id).required().doc("name used by `needs`, conditions and chat"),
     field("title", Shape::Localized).required().doc("what people call it"),
     field("phase", Shape::Id).required().doc("one of the phases"),
@@ -55,7 +55,7 @@ pub const STEP: &[Field] = &[
 ];
 
 /// A gate of several people.
-pub const GATE: &[Field] = &[
+pub const GATE: &[Field<'_>] = &[
     field("people", Shape::Whole).required().doc("how many different people, at least 2"),
     field("roles", Shape::Roles).required().doc("each of them holds one of these"),
     field("expires", Shape::Span)
@@ -63,18 +63,18 @@ pub const GATE: &[Field] = &[
 ];
 
 /// What must be seen after a call.
-pub const VERIFY: &[Field] = &[
+pub const VERIFY: &[Field<'_>] = &[
     field("expect", Shape::Condition).required().doc("CEL on facts"),
     field("timeout", Shape::Span).doc("how long to wait for it; 5m unless told"),
     field("hold_for", Shape::Span).doc("how long it must stay true; 0s unless told"),
 ];
 
 /// What follows from a failure, where it is a step.
-pub const FALLBACK: &[Field] =
+pub const FALLBACK: &[Field<'_>] =
     &[field("fallback", Shape::Id).required().doc("opens when this step fails")];
 
 /// Every table of a runbook, with its name in the schema.
-pub const DEFINED: &[(&str, &[Field])] = &[
+pub const DEFINED: &[(&str, &[Field<'_>])] = &[
     ("runbook", RUNBOOK),
     ("phase", PHASE),
     ("step", STEP),

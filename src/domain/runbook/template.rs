@@ -72,20 +72,20 @@ pub fn checked(spec: &ActionSpec, filled: &Value) -> Result<Map<String, Value>, 
         return Err(vec!["the parameters are not a mapping".to_owned()]);
     };
     let mut wrong = Vec::new();
-    for field in spec.parameters {
+    for field in &spec.fields() {
         match map.get(field.name) {
             Some(value) => wrong.extend(fault(field, value)),
             None if field.is_required => wrong.push(format!("`{}` is missing", field.name)),
             None => {}
         }
     }
-    let known = |key: &&String| spec.parameters.iter().all(|field| field.name != key.as_str());
+    let known = |key: &&String| spec.parameters.iter().all(|field| field.name != **key);
     wrong.extend(map.keys().filter(known).map(|key| format!("`{key}` is not a parameter")));
     if wrong.is_empty() { Ok(map.clone()) } else { Err(wrong) }
 }
 
 /// What is wrong with a filled value, or nothing.
-pub fn fault(field: &Field, value: &Value) -> Option<String> {
+pub fn fault(field: &Field<'_>, value: &Value) -> Option<String> {
     let text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
     let fits = match field.shape {
         Shape::Text => text(value),

@@ -25,7 +25,7 @@ impl<'a> Mapping<'a> {
     pub fn read(
         node: &'a Node,
         what: &str,
-        fields: &[Field],
+        fields: &[Field<'_>],
         problems: &mut Problems,
     ) -> Option<Self> {
         let mapping = Self::read_open(node, what, fields, problems)?;
@@ -46,7 +46,7 @@ impl<'a> Mapping<'a> {
     pub fn read_open(
         node: &'a Node,
         what: &str,
-        fields: &[Field],
+        fields: &[Field<'_>],
         problems: &mut Problems,
     ) -> Option<Self> {
         let Tree::Map(entries) = &node.value else {

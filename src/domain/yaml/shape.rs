@@ -1,5 +1,7 @@
 //! The shape of documents as data: one description that the check, the JSON Schema and the help are all made from.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// What a value in a document may be. Every text, whole and flag may also be a template `${…}` where the
 /// field is a parameter of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,17 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// What a parameter of a connector's operation may be, by the word its document says.
+    pub const OF_PARAMETERS: [(&'static str, Self); 7] = [
+        ("text", Self::Text),
+        ("texts", Self::Texts),
+        ("whole", Self::Whole),
+        ("flag", Self::Flag),
+        ("span", Self::Span),
+        ("mapping", Self::Mapping),
+        ("any", Self::Any),
+    ];
+
     /// What is expected, for a sentence: "a whole number".
     pub fn expected(self) -> &'static str {
         match self {
@@ -56,25 +69,43 @@ impl Shape {
     }
 }
 
+/// Stored with the step of a run whose connector says it: by its word.
+impl Serialize for Shape {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let word = Self::OF_PARAMETERS.iter().find(|(_, shape)| shape == self);
+        let (word, _) = word.ok_or_else(|| serde::ser::Error::custom("not of a parameter"))?;
+        serializer.serialize_str(word)
+    }
+}
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        let found = Self::OF_PARAMETERS.iter().find(|(known, _)| *known == word);
+        let (_, shape) = found.ok_or_else(|| serde::de::Error::custom("an unknown shape"))?;
+        Ok(*shape)
+    }
+}
+
 /// One field of a mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Field {
+pub struct Field<'a> {
     /// Its key.
-    pub name: &'static str,
+    pub name: &'a str,
     /// What it may hold.
     pub shape: Shape,
     /// Whether it must be there.
     pub is_required: bool,
     /// One line for the schema.
-    pub about: &'static str,
+    pub about: &'a str,
 }
 
 /// An optional field; see [`Field::required`] and [`Field::doc`].
-pub const fn field(name: &'static str, shape: Shape) -> Field {
+pub const fn field(name: &str, shape: Shape) -> Field<'_> {
     Field { name, shape, is_required: false, about: "" }
 }
 
-impl Field {
+impl<'a> Field<'a> {
     /// The same field, required.
     #[must_use]
     pub const fn required(self) -> Self {
@@ -83,7 +114,7 @@ impl Field {
 
     /// The same field with its line for the schema.
     #[must_use]
-    pub const fn doc(self, about: &'static str) -> Self {
+    pub const fn doc(self, about: &'a str) -> Self {
         Self { about, ..self }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::deadline::Deadline;
-use crate::actions::{Action, Call, LookError, Probe};
+use crate::actions::{Absent, Action, Call, LookError, Probe};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{Digest, RunId, StepId};
 use crate::domain::run::preview::Preview;
@@ -159,17 +159,20 @@ pub(super) async fn load(
         return Ok(None);
     };
     let (found, at) = (found.clone(), at.clone());
-    let action = engine.actions.find(run.kind, &found.action.name);
+    let action = engine.actions.find(run.kind, &found.action);
     let with = fill(&run, &found);
     Ok(Some(match (action, with) {
-        (Some(action), Ok(with)) => {
+        (Ok(action), Ok(with)) => {
             let (now, patience) = (engine.clock.now(), engine.patience);
             let clock = Arc::clone(&engine.clock);
             Ok(Work { run, step: found, at, action, with, now, patience, clock })
         }
-        (None, _) => {
-            let name = &found.action.name;
-            Err((run, trouble("trouble.no_action", name, "")))
+        (Err(why), _) => {
+            let key = match why {
+                Absent::Unknown => "trouble.no_action",
+                Absent::Changed => "trouble.other_connector",
+            };
+            Err((run, trouble(key, &found.action.name, "")))
         }
         (_, Err(why)) => Err((run, why)),
     }))

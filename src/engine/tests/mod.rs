@@ -27,6 +27,7 @@ use super::patience::Patience;
 use super::seal::Seal;
 use super::{Asked, Engine, SubmitError, Submitted, effect, outbox};
 use crate::actions::{Action, Actions};
+use crate::domain::action::Known;
 use crate::domain::actor::{Actor, Surface};
 use crate::domain::environment::{self, Environment};
 use crate::domain::ids::{PersonId, RunId, StepId};
@@ -81,7 +82,8 @@ fn environment() -> Environment {
 }
 
 fn runbook() -> Runbook {
-    check("rig.yaml", RUNBOOK, &[environment()]).unwrap_or_else(|wrong| panic!("{wrong:#?}"))
+    check("rig.yaml", RUNBOOK, &Known::default(), &[environment()])
+        .unwrap_or_else(|wrong| panic!("{wrong:#?}"))
 }
 
 fn the_step() -> StepId {

@@ -1,6 +1,7 @@
 //! One-time codes: what is typed counts once, what is wrong is counted, and too many wrong ones lock.
 
 use super::{ENVIRONMENT, RUNBOOK, Rig, START, the_step, who};
+use crate::domain::action::Known;
 use crate::domain::code::{Secret, Typed};
 use crate::domain::environment;
 use crate::domain::ids::{EnvironmentId, PersonId};
@@ -18,7 +19,8 @@ const BYTES: &[u8] = b"12345678901234567890";
 async fn enrolled() -> Rig {
     let environment = environment::check("rig.yaml", ENVIRONMENT).unwrap();
     let text = RUNBOOK.replace("nag: 60m,", "nag: 60m, point_of_no_return: true,");
-    let runbook = check("rig.yaml", &text, std::slice::from_ref(&environment)).unwrap();
+    let runbook =
+        check("rig.yaml", &text, &Known::default(), std::slice::from_ref(&environment)).unwrap();
     let mut rig = Rig::with(environment, runbook).await;
     rig.sealed_with(Some(seal()));
     let (place, ana) = (EnvironmentId::parse("rig").unwrap(), PersonId::parse("ana").unwrap());

@@ -354,7 +354,7 @@ async fn there_and_back(rig: &'static Rig) {
     assert!(!before.saw.is_empty(), "{}", rig.name);
     for fact in preview.facts.keys().chain(before.facts.keys()) {
         let row = action::find(rig.name).unwrap();
-        assert!(row.facts.contains(&fact.as_str()), "{}: fact {fact} is not in its row", rig.name);
+        assert!(row.facts.contains(fact), "{}: fact {fact} is not in its row", rig.name);
     }
 
     let outcome = step.run(&preview).await;

@@ -4,6 +4,7 @@
 use dr_buddy::actions::{ActionSettings, Actions, Happened};
 use dr_buddy::domain::action::{self, Danger};
 use dr_buddy::domain::run::Kind;
+use dr_buddy::domain::runbook::ActionCall;
 use serde_json::{Value, json};
 
 use super::{Step, is_accepted};
@@ -39,7 +40,8 @@ async fn what_is_pretended_is_told_as_the_real_thing_is() {
             with["namespace"] = "shop".into();
         }
         let mut step = Step::new(&actions, name, with);
-        step.action = actions.find(Kind::Tabletop, name).unwrap();
+        let call = ActionCall { name: name.to_owned(), with: step.with.clone(), operation: None };
+        step.action = actions.find(Kind::Tabletop, &call).unwrap();
         let preview = step.preview().await;
         assert!(!preview.calls.is_empty(), "{name}");
         let before = step.probe(&preview).await;
@@ -60,7 +62,7 @@ async fn what_is_pretended_is_told_as_the_real_thing_is() {
         assert_eq!(after.happened, Happened::Done, "{name}");
         assert_eq!(reads, after.facts == before.facts, "{name}: {:?}", after.facts);
         for fact in preview.facts.keys().chain(after.facts.keys()) {
-            assert!(row.facts.contains(&fact.as_str()), "{name}: {fact} is not in its row");
+            assert!(row.facts.contains(fact), "{name}: {fact} is not in its row");
         }
     }
 }

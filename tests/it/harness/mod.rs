@@ -53,7 +53,7 @@ pub(crate) use self::{
         AUTOMATION, At, CACHE, CONTROLS, Canned, DATASTORE, GROUPS, LOAD_BALANCER, REPLICA, StandIn,
     },
     tap::{Tampering, Tap},
-    tools::{npm, repository},
+    tools::{debian, npm, prism, repository, specification},
 };
 
 use std::time::Duration;

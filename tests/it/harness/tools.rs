@@ -58,6 +58,25 @@ pub(crate) fn debian(command: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("`{command}` is missing: run tests/run once, it installs it"))
 }
 
+/// Prism, which answers as a description of an API says.
+pub(crate) fn prism() -> PathBuf {
+    existing(npm().join("node_modules/.bin/prism"))
+}
+
+/// A vendor's own description of an API. They are not part of this repository: `DR_BUDDY_TEST_SPECS` says where they
+/// are, `../shared/specs` unless told.
+pub(crate) fn specification(name: &str) -> PathBuf {
+    let folder = env::var_os("DR_BUDDY_TEST_SPECS")
+        .map_or_else(|| repository().join("../shared/specs"), PathBuf::from);
+    let path = folder.join(name);
+    assert!(
+        path.exists(),
+        "`{}` is missing: say in DR_BUDDY_TEST_SPECS where the vendors' descriptions are",
+        path.display()
+    );
+    path
+}
+
 /// A command of Debian's newest PostgreSQL: `initdb`, `postgres`.
 pub(crate) fn postgres(command: &str) -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();

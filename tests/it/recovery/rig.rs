@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use dr_buddy::actions::{Action, Actions, Call, Happened, LookError, Outcome, Permissions, Probe};
+use dr_buddy::domain::action::Known;
 use dr_buddy::domain::actor::{Actor, Surface};
 use dr_buddy::domain::ids::{PersonId, RunId, StepId};
 use dr_buddy::domain::run::declared::Declared;
@@ -157,8 +158,13 @@ impl Rig {
     pub(super) async fn new(bed: Bed, steps: usize) -> Self {
         let (store, clock) = (bed.open().await, Arc::new(Hand(AtomicI64::new(START.0))));
         let environment = draft::start("rig", Kind::Incident).environment;
-        let runbook = check("rig.yaml", &runbook(steps), std::slice::from_ref(&environment))
-            .unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let runbook = check(
+            "rig.yaml",
+            &runbook(steps),
+            &Known::default(),
+            std::slice::from_ref(&environment),
+        )
+        .unwrap_or_else(|problems| panic!("{problems:#?}"));
         let run = RunId::parse("RIG-1").expect("an id");
         let patience = Patience { look: Duration::from_millis(500), ..Patience::default() };
         let rig = Self { _bed: bed, store, clock, outside: Arc::default(), patience, run };

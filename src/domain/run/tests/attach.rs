@@ -1,6 +1,7 @@
 //! A further runbook in the same run: the failback after the failover.
 
 use super::sample::{World, environment, id, variant, variants};
+use crate::domain::action::Known;
 use crate::domain::run::apply::replay;
 use crate::domain::run::protocol::{Effect, Event, MessageKey, Request};
 use crate::domain::run::refusal::Refusal;
@@ -22,7 +23,7 @@ steps:
 "#;
 
 pub(super) fn failback() -> Runbook {
-    check("back.yaml", FAILBACK, &[environment(Some(true))]).unwrap()
+    check("back.yaml", FAILBACK, &Known::default(), &[environment(Some(true))]).unwrap()
 }
 
 fn attach(world: &mut World, by: &str) -> Result<Vec<Event>, Refusal> {

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, from_value, json};
 
+use crate::domain::action::Known;
 use crate::domain::actor::{Actor, Surface};
 use crate::domain::environment::{Environment, EnvironmentKind, Objectives, Person, Regions};
 use crate::domain::ids::{Digest, EnvironmentId, PersonId, RunId, StepId};
@@ -102,7 +103,7 @@ pub(super) fn environment(cache: Option<bool>) -> Environment {
 }
 
 pub(super) fn runbook() -> Runbook {
-    check("small.yaml", RUNBOOK, &[environment(Some(true))]).unwrap()
+    check("small.yaml", RUNBOOK, &Known::default(), &[environment(Some(true))]).unwrap()
 }
 
 pub(super) fn id(step: &str) -> StepId {

@@ -1,9 +1,11 @@
 //! The action of a step: its name, its parameters by the action's own table, and every template in them held against
 //! every environment there is.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use crate::domain::action::{self, ActionSpec};
+use crate::domain::action::{ActionSpec, Known};
 use crate::domain::environment::Environment;
 use crate::domain::runbook::document::ActionCall;
 use crate::domain::runbook::template;
@@ -18,7 +20,7 @@ pub(super) struct ReadAction {
     /// As the runbook keeps it.
     pub call: ActionCall,
     /// Its row.
-    pub spec: &'static ActionSpec,
+    pub spec: Arc<ActionSpec>,
     /// Steps it names in `seen`.
     pub seen: Vec<At<String>>,
 }
@@ -26,6 +28,7 @@ pub(super) struct ReadAction {
 /// Reads `{name: {parameters}}`.
 pub(super) fn read(
     node: &Node,
+    known: &Known,
     environments: &[&Environment],
     problems: &mut Problems,
 ) -> Option<ReadAction> {
@@ -39,16 +42,20 @@ pub(super) fn read(
         problems.add(node.at, message, hint);
         return None;
     };
-    let Some(spec) = action::find(&entry.key) else {
-        let known = near(&entry.key, action::all().map(|spec| spec.name));
+    let Some(spec) = known.find(&entry.key) else {
+        let known = near(&entry.key, known.all().map(|spec| spec.name.as_str()));
         problems.add(entry.at, format!("unknown action {}", quoted(&entry.key)), known);
         return None;
     };
     let nothing = Node { value: Tree::Map(vec![]), at: entry.at };
     let parameters = if entry.node.value == Tree::Null { &nothing } else { &entry.node };
     let what = format!("`{}`", spec.name);
-    let mapping = Mapping::read(parameters, &what, spec.parameters, problems)?;
-    for field in spec.parameters {
+    for path in &spec.environment {
+        defined(path, entry.at, environments, problems);
+    }
+    let fields = spec.fields();
+    let mapping = Mapping::read(parameters, &what, &fields, problems)?;
+    for field in &fields {
         if let Some(value) = mapping.get(field.name) {
             parameter(field, value, environments, problems);
         }
@@ -72,11 +79,17 @@ pub(super) fn read(
         }
     };
     let Value::Object(with) = parameters.json() else { return None };
-    let call = ActionCall { name: spec.name.to_owned(), with };
-    Some(ReadAction { call, spec, seen })
+    let operation = spec.source.as_ref().map(|_| Box::new(ActionSpec::clone(spec)));
+    let call = ActionCall { name: spec.name.clone(), with, operation };
+    Some(ReadAction { call, spec: Arc::clone(spec), seen })
 }
 
-fn parameter(field: &Field, node: &Node, environments: &[&Environment], problems: &mut Problems) {
+fn parameter(
+    field: &Field<'_>,
+    node: &Node,
+    environments: &[&Environment],
+    problems: &mut Problems,
+) {
     if field.shape == Shape::Localized {
         reader::localized(node, field.name, problems);
     }

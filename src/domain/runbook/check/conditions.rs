@@ -85,7 +85,7 @@ fn one(
             }
             ["facts", name, ..] => {
                 if let Some(action) = &draft.action {
-                    fact(name, action.spec, at, problems);
+                    fact(name, &action.spec, at, problems);
                 }
             }
             ["env", rest @ ..] if !rest.is_empty() && !reference.is_tested => {
@@ -120,9 +120,9 @@ fn one(
 }
 
 fn fact(name: &str, spec: &crate::domain::action::ActionSpec, at: Place, problems: &mut Problems) {
-    if !spec.facts.contains(&name) {
+    if spec.facts.iter().all(|fact| fact != name) {
         let message = format!("`{}` reports no fact {}", spec.name, quoted(name));
-        problems.add(at, message, near(name, spec.facts.iter().copied()));
+        problems.add(at, message, near(name, spec.facts.iter().map(String::as_str)));
     }
 }
 
@@ -156,7 +156,7 @@ fn step(
         ["state"] => {}
         ["facts", name, ..] => {
             if let Some(action) = &other.action {
-                fact(name, action.spec, at, problems);
+                fact(name, &action.spec, at, problems);
             }
         }
         _ => {

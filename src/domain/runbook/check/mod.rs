@@ -9,6 +9,7 @@ mod step;
 use self::graph::Graph;
 use super::document::{MAX_STEPS, Phase, Runbook};
 use super::fields;
+use crate::domain::action::Known;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{PhaseId, RunbookId, StepId};
 use crate::domain::yaml::reader::{self, At, Mapping};
@@ -21,6 +22,7 @@ use crate::domain::yaml::{Diagnostic, Problems};
 pub fn check(
     file: &str,
     text: &str,
+    known: &Known,
     environments: &[Environment],
 ) -> Result<Runbook, Vec<Diagnostic>> {
     let mut problems = Problems::new(file);
@@ -32,11 +34,16 @@ pub fn check(
         }
     };
     reader::lengths(&root, &mut problems);
-    let runbook = read(&root, environments, &mut problems);
+    let runbook = read(&root, known, environments, &mut problems);
     problems.or(runbook)
 }
 
-fn read(root: &Node, environments: &[Environment], problems: &mut Problems) -> Option<Runbook> {
+fn read(
+    root: &Node,
+    known: &Known,
+    environments: &[Environment],
+    problems: &mut Problems,
+) -> Option<Runbook> {
     let mapping = Mapping::read(root, "the runbook", fields::RUNBOOK, problems)?;
     let id = mapping.id("id", RunbookId::parse, problems);
     let title = mapping.localized("title", problems);
@@ -54,7 +61,7 @@ fn read(root: &Node, environments: &[Environment], problems: &mut Problems) -> O
         problems.add(node.at, "the runbook has no steps", "");
     }
     let drafts: Vec<_> =
-        steps.iter().filter_map(|node| step::read(node, environments, problems)).collect();
+        steps.iter().filter_map(|node| step::read(node, known, environments, problems)).collect();
     let graph = Graph::new(&drafts, problems);
     graph.check(&phase_ids, restored_by.as_ref(), problems);
     for draft in &drafts {

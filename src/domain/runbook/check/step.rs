@@ -2,7 +2,7 @@
 //! name is `conditions`'.
 
 use super::action::{self, ReadAction};
-use crate::domain::action::Danger;
+use crate::domain::action::{Danger, Known};
 use crate::domain::actor::Role;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{PhaseId, StepId};
@@ -43,6 +43,7 @@ pub(super) struct Draft {
 /// Reads one step.
 pub(super) fn read(
     node: &Node,
+    known: &Known,
     environments: &[Environment],
     problems: &mut Problems,
 ) -> Option<Draft> {
@@ -64,7 +65,8 @@ pub(super) fn read(
     let needs = mapping.ids("needs", StepId::parse, problems);
     let when = mapping.text("when", problems);
     let environments = &opens_in(when.as_ref(), environments);
-    let action = mapping.get("action").and_then(|node| action::read(node, environments, problems));
+    let action =
+        mapping.get("action").and_then(|node| action::read(node, known, environments, problems));
     let gate = read_gate(mapping, problems);
     let guard = mapping.text("guard", problems);
     let (verify, expect) = read_verify(mapping, problems);
@@ -221,7 +223,7 @@ fn strong_enough(
     is_ponr: bool,
     problems: &mut Problems,
 ) {
-    let name = action.spec.name;
+    let name = &action.spec.name;
     let (wanted, why) = match action.spec.danger {
         _ if is_ponr => (2, "it is a point of no return".to_owned()),
         Danger::Reads => return,

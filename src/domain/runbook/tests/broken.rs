@@ -4,6 +4,7 @@
 use include_dir::{Dir, include_dir};
 
 use super::read::environments;
+use crate::domain::action::Known;
 use crate::domain::environment;
 use crate::domain::runbook::check::check;
 use crate::domain::yaml::Diagnostic;
@@ -46,7 +47,8 @@ fn every_broken_runbook_names_each_fault_with_its_line() {
     let wrong: Vec<String> = files
         .iter()
         .flat_map(|(name, text)| {
-            let found = check(name, text, &environments).err().unwrap_or_default();
+            let found =
+                check(name, text, &Known::default(), &environments).err().unwrap_or_default();
             unexpected(name, text, found)
         })
         .collect();

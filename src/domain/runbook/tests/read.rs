@@ -1,9 +1,17 @@
 //! What is read of the shipped documents, and of the least that may stand in an environment.
 
+use crate::domain::action::Known;
 use crate::domain::actor::Role;
+use crate::domain::connector;
 use crate::domain::environment::{self, Environment};
 use crate::domain::runbook::check::check;
 use crate::domain::runbook::{Gate, Runbook};
+
+/// The actions of this build and of the connectors that the shipped runbooks name.
+pub(super) fn known() -> Known {
+    let github = include_str!("../../../../prompts/connectors/github.yaml");
+    Known::with(connector::check::check("github.yaml", github).unwrap().specs())
+}
 
 /// The shipped runbooks.
 pub(super) const SHIPPED: &str = include_str!("../../../../prompts/runbooks/region-failover.yaml");
@@ -28,7 +36,7 @@ fn a_template_that_only_one_environment_defines_names_the_others() {
     all.retain(|environment| environment.id != one.id);
     all.push(one);
     let text = SHIPPED.replacen("\"${dns.zone}\"", "\"${extra.name}\"", 1);
-    let found = check("a.yaml", &text, &all).unwrap_err();
+    let found = check("a.yaml", &text, &known(), &all).unwrap_err();
     let messages: Vec<_> = found.iter().map(|one| one.message.as_str()).collect();
     assert_eq!(messages, ["`extra.name` is not defined in environment `prod`, `staging`"]);
 }
@@ -45,7 +53,10 @@ fn what_a_step_names_is_asked_only_of_environments_in_which_it_may_open() {
              when: \"{when}\"\n    action: {{http.check: {{url: \"https://${{extra.host}}/\"}}}}\n    \
              verify: {{expect: \"facts.region == env.extra.host\"}}\n    typical: 1s\n    worst: 1s\n"
         );
-        check("a.yaml", &format!("{SHIPPED}\n{step}"), &all).err().unwrap_or_default().len()
+        check("a.yaml", &format!("{SHIPPED}\n{step}"), &known(), &all)
+            .err()
+            .unwrap_or_default()
+            .len()
     };
     assert_eq!(with("has(env.extra)"), 0);
     assert_eq!(with("has(env.extra) && env.extra.on"), 0);
@@ -56,7 +67,7 @@ fn what_a_step_names_is_asked_only_of_environments_in_which_it_may_open() {
 #[test]
 fn a_checked_runbook_reads_back_from_storage() {
     for text in [SHIPPED, FAILBACK] {
-        let runbook = check("a.yaml", text, &environments()).unwrap();
+        let runbook = check("a.yaml", text, &known(), &environments()).unwrap();
         let stored = serde_json::to_string(&runbook).unwrap();
         let back: Runbook = serde_json::from_str(&stored).unwrap();
         assert_eq!(back, runbook);

@@ -1,6 +1,7 @@
 //! The page that is printed and put on the wall, and what helps whoever writes a runbook.
 
 use super::read;
+use crate::domain::action::Known;
 use crate::domain::runbook::Runbook;
 use crate::domain::runbook::check::check;
 use crate::domain::runbook::mermaid::{critical_path, mermaid};
@@ -100,7 +101,7 @@ const PAGE: &str = "\
 
 #[test]
 fn a_page_holds_all_of_the_runbook_phase_by_phase() {
-    let runbook = check("small.yaml", RUNBOOK, &[]).unwrap();
+    let runbook = check("small.yaml", RUNBOOK, &Known::default(), &[]).unwrap();
     let word = |key: &str| format!("<{}>", key.strip_prefix("show.").unwrap());
     assert_eq!(markdown(&runbook, Language::En, &word), PAGE);
     let french = markdown(&runbook, Language::Fr, &word);
@@ -110,7 +111,8 @@ fn a_page_holds_all_of_the_runbook_phase_by_phase() {
 /// What is said of the runbook once `is` stands where `was` stood, and the hint.
 fn told(was: &str, is: &str) -> (String, String) {
     assert!(RUNBOOK.contains(was), "{was}");
-    let mut found = check("small.yaml", &RUNBOOK.replacen(was, is, 1), &[]).unwrap_err();
+    let mut found =
+        check("small.yaml", &RUNBOOK.replacen(was, is, 1), &Known::default(), &[]).unwrap_err();
     assert_eq!(found.len(), 1, "{found:#?}");
     let found = found.remove(0);
     (found.message, found.hint)
@@ -145,7 +147,7 @@ fn that_a_code_is_asked_of_everybody_is_not_forgotten_when_it_is_stored() {
     let text =
         RUNBOOK.replace("point_of_no_return: true", "point_of_no_return: true, code: required");
     for text in [RUNBOOK, &text] {
-        let runbook = check("small.yaml", text, &[]).unwrap();
+        let runbook = check("small.yaml", text, &Known::default(), &[]).unwrap();
         let stored = serde_json::to_string(&runbook).unwrap();
         assert_eq!(serde_json::from_str::<Runbook>(&stored).unwrap(), runbook);
         assert_eq!(stored.contains("required"), text.contains("code: required"));
@@ -181,10 +183,10 @@ const DRAWN: &str = r#"flowchart TD
 
 #[test]
 fn a_picture_holds_every_step_and_what_each_waits_for() {
-    let runbook = check("small.yaml", RUNBOOK, &[]).unwrap();
+    let runbook = check("small.yaml", RUNBOOK, &Known::default(), &[]).unwrap();
     assert_eq!(mermaid(&runbook, Language::En), DRAWN);
     let hostile = RUNBOOK.replace("en: Fence", "en: '\"`<b> #1 %% end'");
-    let runbook = check("small.yaml", &hostile, &[]).unwrap();
+    let runbook = check("small.yaml", &hostile, &Known::default(), &[]).unwrap();
     let drawn = mermaid(&runbook, Language::En);
     assert!(drawn.contains("s_fence[\"#quot;#96;#lt;b#gt; #35;1 #37;#37; end<br/>"), "{drawn}");
 }
@@ -195,11 +197,11 @@ fn the_critical_path_is_the_longest_and_every_shipped_step_and_need_is_drawn() {
         "owner: platform, typical: 5s, worst: 30s,\n     action: {k8s",
         "owner: platform, typical: 6s, worst: 30s,\n     action: {k8s",
     );
-    let runbook = check("small.yaml", &longer, &[]).unwrap();
+    let runbook = check("small.yaml", &longer, &Known::default(), &[]).unwrap();
     let way: Vec<&str> = critical_path(&runbook).into_iter().map(|id| id.as_str()).collect();
     assert_eq!(way, ["fence", "promote"]);
     for text in [read::SHIPPED, read::FAILBACK] {
-        let runbook = check("a.yaml", text, &read::environments()).unwrap();
+        let runbook = check("a.yaml", text, &read::known(), &read::environments()).unwrap();
         let drawn = mermaid(&runbook, Language::Fr);
         let id = |id: &str| format!("s_{}", id.replace('-', "_"));
         let lines: Vec<&str> = drawn.lines().map(str::trim).collect();
