@@ -14,7 +14,7 @@ use crate::actions::registry::ActionSettings;
 use crate::actions::{Action, Call, LookError, Permission};
 use crate::domain::ids::{RunId, StepId};
 use crate::domain::run::preview::Direction;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 
 /// Looks, one for each thing there is; none where the environment names nothing of the kind.
 pub(super) type Looks = Result<Vec<Look>, LookError>;
@@ -142,6 +142,9 @@ impl Tools {
             direction: Direction::Do,
             before: None,
             opened_at: place.now,
+            takes: Span(0),
+            started_at: place.now,
+            impact_at: place.now,
             token: Uuid::nil(),
             attempt: 0,
             now: place.now,

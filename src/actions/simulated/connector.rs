@@ -11,7 +11,6 @@ use crate::actions::params::clip;
 use crate::domain::action::Danger;
 use crate::domain::connector::{Connector, Operation};
 use crate::domain::run::preview::{Change, Direction, Preview};
-use crate::domain::time::Span;
 
 /// One operation.
 #[derive(Debug)]
@@ -87,6 +86,6 @@ impl Pretend for Pretended {
         if self.reads() {
             return vec![];
         }
-        vec![set(self.key(world), Value::Bool(true), Span::seconds(1))]
+        vec![set(self.key(world), Value::Bool(true))]
     }
 }

@@ -1,10 +1,10 @@
 //! What is only looked at in AWS: metrics, targets of load balancers.
 
-use super::{ActionSpec, Danger, Repeat, Undo};
+use super::{Danger, Repeat, Row, Undo};
 use crate::domain::yaml::shape::{Shape, field};
 
-pub(super) const ALL: &[ActionSpec] = &[
-    ActionSpec {
+pub(super) const ALL: &[Row] = &[
+    Row {
         name: "cloudwatch.check",
         about: "Read the last point of a metric where ListMetrics finds it, with its age; older than 3 minutes it is stale",
         parameters: &[
@@ -22,7 +22,7 @@ pub(super) const ALL: &[ActionSpec] = &[
         repeat: Repeat::ReadsOnly,
         undo: Undo::None("undo.none.reads"),
     },
-    ActionSpec {
+    Row {
         name: "elbv2.check_targets",
         about: "Count the healthy targets of a load balancer, over all its target groups",
         parameters: &[field("load_balancer", Shape::Text).required().doc("its ARN")],
