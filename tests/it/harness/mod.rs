@@ -38,7 +38,7 @@ pub(crate) use self::{
     fake_slack::{Call, FakeSlack, Fault, fake_slack},
     fake_sockets::{Ack, FakeSockets, Meeting, Say, fake_sockets},
     judge::{findings, judge, judge_aws},
-    kube::{Kube, kube},
+    kube::{Kube, kube, write_plain_kubeconfig},
     kubelet::{Kubelet, kubelet},
     local_slack::{AppPaths, Channel, Click, LocalSlack, SlackSetup, SlackUser, local_slack},
     mariadb::{MariaDb, mariadb},
@@ -50,7 +50,7 @@ pub(crate) use self::{
     signing::{now_s, signed, signed_at},
     slack_limits::{Surface, violations},
     stand_in::{AUTOMATION, CACHE, CONTROLS, DATASTORE, GROUPS, LOAD_BALANCER, REPLICA, StandIn},
-    tap::{Tampering, Tap},
+    tap::{Tampering, Tap, cut, name_of},
     tools::{npm, repository},
 };
 
