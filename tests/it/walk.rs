@@ -14,6 +14,7 @@ use dr_buddy::domain::environment;
 use dr_buddy::domain::ids::{EnvironmentId, PersonId, RunbookId, StepId};
 use dr_buddy::domain::run::state::{Choice, Skip};
 use dr_buddy::domain::run::{Kind, Request, Run, StepState};
+use dr_buddy::domain::runbook::OnFailure;
 use tokio::time::Instant;
 
 const TABLE: &str = include_str!("../../prompts/runbooks/README.md");
@@ -45,6 +46,17 @@ fn every_step_stands_in_the_table_and_every_step_of_the_table_exists() {
 pub(crate) struct Table {
     pub(crate) desk: Desk,
     keys: u32,
+    /// What they do where something has failed that has a last resort.
+    resort: Resort,
+}
+
+/// What people do where something has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Resort {
+    /// Try again.
+    Again,
+    /// Take the step that stands in for it.
+    Last,
 }
 
 impl Table {
@@ -70,6 +82,12 @@ impl Table {
                 (StepState::Ready, Some(digest)) => Request::Approve { step: id, digest },
                 (StepState::InDoubt { .. } | StepState::Blind { .. }, _) => {
                     Request::LookAgain { step: id }
+                }
+                (StepState::Failed { .. }, _)
+                    if self.resort == Resort::Last
+                        && matches!(step.on_failure, OnFailure::Fallback(_)) =>
+                {
+                    continue;
                 }
                 (StepState::Failed { .. }, _) if !run.is_settled(&step.id) => {
                     Request::Retry { step: id }
@@ -118,22 +136,25 @@ pub(crate) async fn open(changes: &[(&str, &str)], speed: u32, folder: &Path) ->
     crate::harness::crypto();
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let (app, desk) = App::demo(listen, folder, catalog, speed).await.expect("it starts");
-    (app, Table { desk, keys: 0 })
+    (app, Table { desk, keys: 0, resort: Resort::Again })
 }
 
-/// Walks both runbooks in one run; the steps that the environment or what was seen made unnecessary, and those that
-/// ended in any other way than done.
-async fn walk(changes: &[(&str, &str)]) -> (BTreeSet<String>, BTreeSet<String>) {
+/// Walks both runbooks in one run, or the failover alone where there is no way back but by hand; the steps that the
+/// environment or what was seen made unnecessary, and those that ended in any other way than done.
+async fn walk(changes: &[(&str, &str)], resort: Resort) -> (BTreeSet<String>, BTreeSet<String>) {
     let back = RunbookId::parse("region-failback").expect("an id");
     let back = shipped().runbook(&back).expect("it is shipped").clone();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (app, mut table) = open(changes, 240, folder.path()).await;
+    table.resort = resort;
     let now = table.desk.engine.clock.now();
     let started = table.desk.start("walk/start", &by("antoine"), None, Kind::Tabletop, now).await;
     assert!(matches!(started, Answer::Done { .. }));
-    table.until_settled().await;
-    assert!(table.ask("antoine", &Request::Attach { runbook: Box::new(back) }).await);
-    let run = table.until_settled().await;
+    let mut run = table.until_settled().await;
+    if resort == Resort::Again {
+        assert!(table.ask("antoine", &Request::Attach { runbook: Box::new(back) }).await);
+        run = table.until_settled().await;
+    }
     app.stop().await;
     let named = |is: &dyn Fn(&StepState) -> bool| {
         let found = run.steps.iter().filter(|(_, at)| is(&at.state));
@@ -164,7 +185,7 @@ const NEVER: [&str; 6] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_runbooks_are_walked_to_the_end_where_everything_is_there() {
     let light = ("  dark: [eu-west-1]\n", "  dark: []\n");
-    let (unneeded, odd) = walk(&[light]).await;
+    let (unneeded, odd) = walk(&[light], Resort::Again).await;
     let elsewhere = [
         "promote-secret",
         "switch-routing-controls",
@@ -184,7 +205,7 @@ async fn what_the_first_environment_does_not_need_is_walked_in_another() {
         ("  mode: region_local\n", "  mode: replica\n"),
         ("tabletop:\n", arc),
     ];
-    let (unneeded, odd) = walk(&changes).await;
+    let (unneeded, odd) = walk(&changes, Resort::Again).await;
     assert_eq!(unneeded, set(&NEVER));
     assert_eq!(odd, set(&[]));
 }
@@ -192,7 +213,7 @@ async fn what_the_first_environment_does_not_need_is_walked_in_another() {
 /// What the demo as it is shipped ends with: nothing in the old region answers for an hour, then all of it does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_runbooks_are_walked_to_the_end_in_the_demo_as_it_is_shipped() {
-    let (unneeded, odd) = walk(&[]).await;
+    let (unneeded, odd) = walk(&[], Resort::Again).await;
     let elsewhere = [
         "promote-secret",
         "switch-routing-controls",
@@ -205,4 +226,46 @@ async fn both_runbooks_are_walked_to_the_end_in_the_demo_as_it_is_shipped() {
     let dark =
         ["freeze-argocd-primary", "fence-primary", "suspend-cronjobs", "cut-database-access"];
     assert_eq!(odd, set(&dark));
+}
+
+/// The failover in the lighted demo, by people who take the last resort; what of [`NEVER`] they walked, and what ended odd.
+async fn last_resort(
+    attempts: &str,
+    more: &[(&str, &str)],
+) -> (BTreeSet<String>, BTreeSet<String>) {
+    let was = "first_attempt: {aurora.failover: no_answer, route53.pin: fails}";
+    let light = ("  dark: [eu-west-1]\n", "  dark: []\n");
+    let changes = [&[light, (was, attempts)], more].concat();
+    let (unneeded, odd) = walk(&changes, Resort::Last).await;
+    (set(&NEVER).difference(&unneeded).cloned().collect(), odd)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_both_promotions_fail_for_certain_both_last_resorts_are_walked_to_the_end() {
+    let fail = "first_attempt: {aurora.failover: fails, elasticache.failover_global: fails}";
+    let (walked, odd) = last_resort(fail, &[]).await;
+    assert_eq!(walked, set(&["detach-database", "detach-redis"]));
+    assert_eq!(odd, set(&["promote-database", "promote-redis"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_detach_the_global_endpoint_is_left() {
+    let global = ("  app_uses_global_endpoint: false\n", "  app_uses_global_endpoint: true\n");
+    let (walked, odd) = last_resort("first_attempt: {aurora.failover: fails}", &[global]).await;
+    assert_eq!(walked, set(&["detach-database", "replace-global-endpoint"]));
+    assert_eq!(odd, set(&["promote-database"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_without_a_copy_starts_empty() {
+    let alone = [
+        ("  global: demo0-luneo-demo-redis\n", ""),
+        (
+            "  dr_endpoint: luneo-demo-redis-secondary.placeholder.use1.cache.amazonaws.com\n  may_detach: true\n",
+            "  dr_endpoint: luneo-demo-redis-secondary.placeholder.use1.cache.amazonaws.com\n",
+        ),
+    ];
+    let (walked, odd) = last_resort("first_attempt: {}", &alone).await;
+    assert_eq!(walked, set(&["rebuild-queues"]));
+    assert_eq!(odd, set(&[]));
 }

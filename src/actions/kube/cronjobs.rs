@@ -242,9 +242,9 @@ impl Cluster {
             .patch(name, &params, &patch)
             .map_err(|error| Trouble::of(&kube::Error::BuildRequest(error)))?;
         place(format_args!("before the suspending of {name}"));
-        let written = self.client.request::<Value>(writing).await;
+        let written = self.write(writing).await;
         place(format_args!("after the suspending of {name}"));
-        written.map(|_| Went::Applied).map_err(|error| Trouble::of(&error))
+        written.map(|_| Went::Applied)
     }
 }
 

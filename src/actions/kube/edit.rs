@@ -169,7 +169,10 @@ impl Cluster {
             Edit::Nothing => return Ok(Value::Null),
         };
         let request = request.map_err(|error| Trouble::of(&kube::Error::BuildRequest(error)))?;
-        self.client.request(request).await.map_err(|error| Trouble::of(&error))
+        if dry_run {
+            return self.client.request(request).await.map_err(|error| Trouble::of(&error));
+        }
+        self.write(request).await
     }
 
     /// What the change would come to, tried on the server without keeping it.

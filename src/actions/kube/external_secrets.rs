@@ -241,9 +241,9 @@ impl Cluster {
             }
         };
         place(format_args!("before the refresh of {name}"));
-        let written = self.client.request::<Value>(writing).await;
+        let written = self.write(writing).await;
         place(format_args!("after the refresh of {name}"));
-        match written.map_err(|error| Trouble::of(&error)) {
+        match written {
             Ok(_) => Went::Applied,
             Err(Trouble::Unclear(detail)) => Went::Unclear(detail),
             Err(sure) => Went::Not(sure.look(self)),

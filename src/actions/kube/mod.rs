@@ -23,6 +23,7 @@ mod workload;
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube::Client;
@@ -151,6 +152,8 @@ struct Cluster {
     client: Client,
     /// For one reading call: a server that hangs is known before anything is sent.
     read: Duration,
+    /// The ids of what was sent to be done.
+    sent: Mutex<Vec<String>>,
 }
 
 impl Cluster {
@@ -164,7 +167,8 @@ impl Cluster {
         match timeout(whole, made).await {
             Ok(Ok(made)) => {
                 let (server, client) = made?;
-                Ok(Self { context: context.to_owned(), server, client, read: whole / 2 })
+                let (context, read, sent) = (context.to_owned(), whole / 2, Mutex::default());
+                Ok(Self { context, server, client, read, sent })
             }
             Ok(Err(_)) => {
                 Err(LookError::Refused { system, detail: "the kubeconfig cannot be used".into() })
@@ -188,6 +192,20 @@ impl Cluster {
 
     fn system(&self) -> String {
         format!("cluster {}", self.context)
+    }
+
+    /// Sends what changes something. The API server takes the id for its audit log, where the evidence leads with it.
+    async fn write(&self, mut request: http::Request<Vec<u8>>) -> Result<Value, Trouble> {
+        let id = uuid::Uuid::new_v4().to_string();
+        if let Ok(value) = http::HeaderValue::from_str(&id) {
+            request.headers_mut().insert("audit-id", value);
+        }
+        self.sent().push(id);
+        self.client.request(request).await.map_err(|error| Trouble::of(&error))
+    }
+
+    fn sent(&self) -> MutexGuard<'_, Vec<String>> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn get(&self, path: &kube::core::Request, name: &str) -> Result<Value, Trouble> {

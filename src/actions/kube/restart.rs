@@ -166,9 +166,9 @@ impl Cluster {
             .patch(&name.name, &params, &patch)
             .map_err(|error| Trouble::of(&kube::Error::BuildRequest(error)))?;
         place(format_args!("before the restart of {name}"));
-        let written: Result<Value, _> = self.client.request(writing).await;
+        let written = self.write(writing).await;
         place(format_args!("after the restart of {name}"));
-        written.map(|_| Went::Applied).map_err(|error| Trouble::of(&error))
+        written.map(|_| Went::Applied)
     }
 }
 

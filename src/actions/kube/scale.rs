@@ -176,9 +176,9 @@ impl Cluster {
             PatchParams { field_manager: Some("dr-buddy".into()), ..PatchParams::default() };
         let writing = path.patch_subresource("scale", name, &params, &patch).map_err(built)?;
         place(format_args!("before the scaling of {}", one.workload));
-        let written = self.client.request::<Value>(writing).await;
+        let written = self.write(writing).await;
         place(format_args!("after the scaling of {}", one.workload));
-        written.map(|_| Went::Applied).map_err(|error| Trouble::of(&error))
+        written.map(|_| Went::Applied)
     }
 
     async fn scale(&self, namespace: &str, one: &One) -> Went {

@@ -64,7 +64,7 @@ impl Tally {
         let evidence = json!({
             "service": "k8s", "operation": operation, "context": cluster.context,
             "server": cluster.server, "namespace": namespace,
-            "applied": self.applied, "already": self.already,
+            "request_ids": *cluster.sent(), "applied": self.applied, "already": self.already,
             "not_applied": texts(not), "unclear": texts(self.unclear),
         });
         match (first, open) {

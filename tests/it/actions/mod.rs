@@ -19,7 +19,7 @@ mod redis;
 mod request;
 mod route53;
 mod secrets;
-pub(super) mod seeds;
+pub(crate) mod seeds;
 mod sql;
 mod tabletop;
 

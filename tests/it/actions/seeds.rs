@@ -17,11 +17,11 @@ use crate::harness::{ROOT, http, now_s, sdk_config};
 pub(crate) const BUCKET: &str = "shop-images";
 
 /// Ids that moto gave.
-pub(super) struct Seeds {
+pub(crate) struct Seeds {
     /// A security group that opens 5432 to a group and to a network, and 443.
-    pub(super) group: String,
+    pub(crate) group: String,
     /// A template with a stop condition.
-    pub(super) template: String,
+    pub(crate) template: String,
 }
 
 /// A call, signed by the account itself.
@@ -36,6 +36,8 @@ pub(crate) async fn ask(
     let kind = match body.chars().next() {
         Some('{') => "application/json",
         Some('<') => "application/xml",
+        // A question; moto would look for one in a form.
+        None if method == Method::GET => "application/json",
         Some(_) | None => "application/x-www-form-urlencoded",
     };
     let url = format!("{endpoint}{path}");
@@ -159,7 +161,7 @@ pub(crate) async fn of_ministack(endpoint: &str) {
 }
 
 /// A cluster and its replica, nodes, a security group, an experiment template that does not end by itself.
-pub(super) async fn of_moto(endpoint: &str) -> Seeds {
+pub(crate) async fn of_moto(endpoint: &str) -> Seeds {
     replica(endpoint).await;
     let eks = |path: &'static str, body: Value| async move {
         ask(endpoint, "eks", "us-east-1", Method::POST, path, body.to_string()).await
@@ -219,13 +221,13 @@ pub(super) async fn of_moto(endpoint: &str) -> Seeds {
     Seeds { group, template }
 }
 
-pub(super) fn between(text: &str, from: &str, to: &str) -> String {
+pub(crate) fn between(text: &str, from: &str, to: &str) -> String {
     let rest = text.split_once(from).expect("it is there").1;
     rest.split_once(to).expect("it ends").0.to_owned()
 }
 
 /// A record that is no alias, so that it has a TTL.
-pub(super) fn www() -> ResourceRecordSet {
+pub(crate) fn www() -> ResourceRecordSet {
     let address = ResourceRecord::builder().value("192.0.2.1").build().unwrap();
     let record = ResourceRecordSet::builder().name("www.shop.test.").r#type(RrType::A).ttl(300);
     record.resource_records(address).build().unwrap()

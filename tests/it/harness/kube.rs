@@ -143,17 +143,27 @@ impl Kube {
 
     /// Creates an object of `eu` by the path of its collection, as `kubectl` does.
     pub(crate) async fn create(&self, path: &str, object: &serde_json::Value) {
+        self.create_in("eu", path, object).await;
+    }
+
+    /// The same in `eu` or `us`.
+    pub(crate) async fn create_in(&self, context: &str, path: &str, object: &serde_json::Value) {
         let request = axum::http::Request::post(format!("{path}?fieldManager=kubectl"))
             .header("content-type", "application/json")
             .body(object.to_string().into_bytes())
             .expect("it is well formed");
-        let made = self.client("eu").await.request::<serde_json::Value>(request).await;
+        let made = self.client(context).await.request::<serde_json::Value>(request).await;
         made.unwrap_or_else(|error| panic!("{path}: {error}"));
     }
 
     /// One object of `eu`, if it is there.
     pub(crate) async fn object(&self, path: &str) -> Option<serde_json::Value> {
-        self.client("eu").await.request(http_get(path)).await.ok()
+        self.object_in("eu", path).await
+    }
+
+    /// One object of `eu` or `us`, or a list of them.
+    pub(crate) async fn object_in(&self, context: &str, path: &str) -> Option<serde_json::Value> {
+        self.client(context).await.request(http_get(path)).await.ok()
     }
 
     /// A merge patch of one object of `eu`, as another manager.
@@ -166,34 +176,34 @@ impl Kube {
         done.unwrap_or_else(|error| panic!("{path}: {error}"));
     }
 
-    /// A tap before each server, `eu` and `us`, and a kubeconfig in which they stand for the servers.
-    pub(crate) async fn tapped(&self, folder: &Path) -> ([Tap; 2], PathBuf) {
+    /// A client for who stands between somebody and these servers, as an administrator.
+    pub(crate) fn administrator(&self) -> reqwest::Client {
         crypto();
         let read = |name: &str| fs::read(self.folder.join(name)).expect("we wrote it");
         let identity = [read("admin.crt"), read("admin.key")].concat();
-        let client = || {
-            reqwest::Client::builder()
-                .identity(reqwest::Identity::from_pem(&identity).expect("we made it"))
-                .tls_certs_only([
-                    reqwest::Certificate::from_pem(&read("ca.crt")).expect("it is one")
-                ])
-                .timeout(Duration::from_secs(30))
-                .no_proxy()
-                .build()
-                .expect("a client")
-        };
-        let [eu, us] = self.ports.map(|port| format!("https://127.0.0.1:{port}"));
-        let (eu, us) = (Tap::with(&eu, client()).await, Tap::with(&us, client()).await);
-        let text = format!(
-            "apiVersion: v1\nkind: Config\nclusters:\n\
-             - {{name: eu, cluster: {{server: '{}'}}}}\n- {{name: us, cluster: {{server: '{}'}}}}\n\
-             users: [{{name: nobody, user: {{}}}}]\ncontexts:\n\
-             - {{name: eu, context: {{cluster: eu, user: nobody}}}}\n\
-             - {{name: us, context: {{cluster: us, user: nobody}}}}\n",
-            eu.endpoint, us.endpoint
+        reqwest::Client::builder()
+            .identity(reqwest::Identity::from_pem(&identity).expect("we made it"))
+            .tls_certs_only([reqwest::Certificate::from_pem(&read("ca.crt")).expect("it is one")])
+            .timeout(Duration::from_secs(30))
+            .no_proxy()
+            .build()
+            .expect("a client")
+    }
+
+    /// Where the servers are, `eu` and `us`.
+    pub(crate) fn servers(&self) -> [String; 2] {
+        self.ports.map(|port| format!("https://127.0.0.1:{port}"))
+    }
+
+    /// A tap before each server, `eu` and `us`, and a kubeconfig in which they stand for the servers.
+    pub(crate) async fn tapped(&self, folder: &Path) -> ([Tap; 2], PathBuf) {
+        let [eu, us] = self.servers();
+        let (eu, us) = (
+            Tap::with(&eu, self.administrator()).await,
+            Tap::with(&us, self.administrator()).await,
         );
         let path = folder.join("kubeconfig");
-        fs::write(&path, text).expect("it can be written");
+        write_plain_kubeconfig(&path, [&eu.endpoint, &us.endpoint]);
         ([eu, us], path)
     }
 
@@ -390,6 +400,19 @@ fn write_kubeconfig(path: &Path, folder: &Path, ports: [u16; 2], contexts: &[(&s
             .expect("a string takes everything");
     }
     writeln!(text, "current-context: '{}'", contexts[0].0).expect("a string takes everything");
+    fs::write(path, text).expect("it can be written");
+}
+
+/// The contexts `eu` and `us` of servers that ask nobody who they are.
+pub(crate) fn write_plain_kubeconfig(path: &Path, servers: [&str; 2]) {
+    let text = format!(
+        "apiVersion: v1\nkind: Config\nclusters:\n\
+             - {{name: eu, cluster: {{server: '{}'}}}}\n- {{name: us, cluster: {{server: '{}'}}}}\n\
+             users: [{{name: nobody, user: {{}}}}]\ncontexts:\n\
+             - {{name: eu, context: {{cluster: eu, user: nobody}}}}\n\
+             - {{name: us, context: {{cluster: us, user: nobody}}}}\n",
+        servers[0], servers[1]
+    );
     fs::write(path, text).expect("it can be written");
 }
 

@@ -38,7 +38,7 @@ pub(crate) use self::{
     fake_slack::{Call, FakeSlack, Fault, fake_slack},
     fake_sockets::{Ack, FakeSockets, Meeting, Say, fake_sockets},
     judge::{findings, judge, judge_aws},
-    kube::{Kube, kube},
+    kube::{Kube, kube, write_plain_kubeconfig},
     kubelet::{Kubelet, kubelet},
     local_slack::{AppPaths, Channel, Click, LocalSlack, SlackSetup, SlackUser, local_slack},
     mariadb::{MariaDb, mariadb},
@@ -52,7 +52,7 @@ pub(crate) use self::{
     stand_in::{
         AUTOMATION, At, CACHE, CONTROLS, Canned, DATASTORE, GROUPS, LOAD_BALANCER, REPLICA, StandIn,
     },
-    tap::{Tampering, Tap},
+    tap::{Tampering, Tap, cut, name_of},
     tools::{debian, npm, prism, repository, specification},
 };
 

@@ -64,6 +64,11 @@ impl Postgres {
         format!("postgres://postgres:not-a-secret@127.0.0.1:{}/{database}", self.port)
     }
 
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The URL of a new, empty database.
     pub(crate) async fn database(&self) -> String {
         static NEXT: AtomicUsize = AtomicUsize::new(0);

@@ -98,7 +98,7 @@ impl Tap {
 }
 
 /// The action's name, as each of AWS's protocols says it; a dry run of Kubernetes is a `try`.
-fn name_of(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> String {
+pub(crate) fn name_of(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> String {
     if let Some(target) = headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
         return target.rsplit('.').next().unwrap_or(target).to_owned();
     }
@@ -112,7 +112,7 @@ fn name_of(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Stri
 }
 
 /// An answer that breaks off: the client sees a closed connection, as when a network dies.
-fn cut() -> Response<Body> {
+pub(crate) fn cut() -> Response<Body> {
     let broken = futures_util::stream::once(async {
         Err::<Bytes, _>(std::io::Error::other("cut by the tap"))
     });

@@ -1,0 +1,89 @@
+//! What the servers saw, against what is on the record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dr_buddy::domain::run::Event;
+use dr_buddy::domain::run::log::Recorded;
+use dr_buddy::domain::time::{Span, Timestamp};
+use serde_json::Value;
+
+use super::gate::Change;
+
+/// The ids in one piece of evidence: what AWS gave, what a cluster was given, what an endpoint was given.
+fn ids(evidence: &Value, found: &mut BTreeSet<String>) {
+    let many = evidence["request_ids"].as_array().into_iter().flatten();
+    let one = [&evidence["request_id"], &evidence["key"], &evidence["put"]["canary"]];
+    found.extend(one.into_iter().chain(many).filter_map(Value::as_str).map(ToOwned::to_owned));
+}
+
+/// Each change that a server made is in the evidence by its request id, and each id there is that of a request a server
+/// has seen.
+pub(super) fn assert_complete(name: &str, changes: &[Change], record: &[Recorded]) {
+    let mut known = BTreeSet::new();
+    for recorded in record {
+        if let Event::CallAccepted { evidence, .. } = &recorded.entry.event {
+            ids(evidence, &mut known);
+        }
+    }
+    // What people did by hand is theirs.
+    let ours = changes.iter().filter(|change| change.done);
+    let missing: Vec<&Change> = ours.filter(|change| !known.contains(&change.id)).collect();
+    assert!(missing.is_empty(), "{name}: not in the evidence: {missing:#?}");
+    let seen: BTreeSet<&str> = changes.iter().map(|change| change.id.as_str()).collect();
+    let invented: Vec<&String> = known.iter().filter(|id| !seen.contains(id.as_str())).collect();
+    assert!(invented.is_empty(), "{name}: no server has seen {invented:#?}");
+    assert!(known.len() > 20, "{name}: {} ids", known.len());
+}
+
+/// When each step was settled, by what ended it.
+fn ends(record: &[Recorded]) -> BTreeMap<String, Timestamp> {
+    let mut ended = BTreeMap::new();
+    for recorded in record {
+        if let Event::StepDone { step, .. }
+        | Event::StepFailed { step, .. }
+        | Event::StepSkipped { step, .. } = &recorded.entry.event
+        {
+            ended.insert(step.to_string(), recorded.entry.at);
+        }
+    }
+    ended
+}
+
+/// From the GO until the public saw the other region, by the product's own record; and where that time went.
+pub(super) fn critical_path(record: &[Recorded]) -> (Span, String) {
+    let ends = ends(record);
+    let go = ends["decide-go"];
+    let told = [
+        "fence-primary",
+        "fence-verdict",
+        "promote-database",
+        "replace-database-url",
+        "restart-api",
+        "prove-write",
+        "decide-traffic",
+        "pin-dns",
+        "verify-public",
+    ];
+    let told = told.map(|step| format!("{step} {:.1}", seconds(ends[step].since(go))));
+    (ends["verify-public"].since(go), told.join(", "))
+}
+
+/// In seconds.
+pub(super) fn seconds(span: Span) -> f64 {
+    span.ms() as f64 / 1000.0
+}
+
+/// The steps that failed, and those of which nobody knew for a while.
+pub(super) fn troubles(record: &[Recorded]) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut failed, mut unknown) = (BTreeSet::new(), BTreeSet::new());
+    for recorded in record {
+        if let Event::StepFailed { step, unreachable, .. } = &recorded.entry.event {
+            assert!(unreachable, "{:#?}", recorded.entry);
+            failed.insert(step.to_string());
+        }
+        if let Event::OutcomeUnknown { step, .. } = &recorded.entry.event {
+            unknown.insert(step.to_string());
+        }
+    }
+    (failed, unknown)
+}
