@@ -75,6 +75,7 @@ pub fn kubernetes_roles(actions: &Actions) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actions::ActionSettings;
 
     fn actions() -> Actions {
         Actions::new(ActionSettings::default())

@@ -23,6 +23,8 @@ mod resources;
 mod rights;
 mod s3;
 mod secrets;
+#[cfg(test)]
+mod tests;
 mod tools;
 mod uses;
 
@@ -265,7 +267,7 @@ async fn examine(check: &dyn Check, place: Place<'_>) -> Vec<Finding> {
     };
     let took = Span(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
     let remedy = |look: &Look| {
-        let usual = || format!("doctor.{name}.remedy");
+        let usual = || format!("doctor.{}", [name, ".remedy"].concat());
         let key = look.remedy.map_or_else(usual, ToOwned::to_owned);
         Remark { key, args: look.saw.args.clone() }
     };
@@ -280,19 +282,4 @@ async fn examine(check: &dyn Check, place: Place<'_>) -> Vec<Finding> {
         took,
     };
     looks.into_iter().map(finding).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_row_of_the_table_has_a_check_and_nothing_else_does() {
-        let doctor = Doctor::new(&ActionSettings::default());
-        let mut names: Vec<_> = doctor.checks.iter().map(|check| check.name()).collect();
-        let mut rows: Vec<_> = readiness::ALL.iter().map(|spec| spec.name).collect();
-        names.sort_unstable();
-        rows.sort_unstable();
-        assert_eq!(names, rows);
-    }
 }

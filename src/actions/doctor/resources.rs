@@ -102,7 +102,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::actions::doctor::uses::tests::environment;
+    use crate::actions::doctor::tests::environment;
     use crate::actions::{ActionSettings, Actions, Permission, Purpose};
 
     fn arns(pattern: &str, with: Value) -> Option<Vec<String>> {

@@ -16,6 +16,7 @@ use crate::actions::aws::{Aws, Decision, Question, principal, replication_role};
 use crate::actions::registry::{Actions, Purpose};
 use crate::actions::{LookError, Permission};
 use crate::domain::environment::Environment;
+use crate::domain::text::told;
 
 /// What to do where IAM does not say: a key.
 pub(super) const ASK: &str = "doctor.permissions.ask";
@@ -28,8 +29,8 @@ const AT_ONCE: usize = 4;
 /// What one examination has found out about permissions, for every check that asks.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    aws: OnceCell<Verdicts>,
-    kube: OnceCell<Verdicts>,
+    pub(super) aws: OnceCell<Verdicts>,
+    pub(super) kube: OnceCell<Verdicts>,
 }
 
 /// What was found of every permission.
@@ -244,7 +245,7 @@ impl Rights {
 }
 
 fn untold(name: &str) -> LookError {
-    LookError::Refused { system: name.to_owned(), detail: "on what cannot be told".to_owned() }
+    LookError::Refused { system: name.to_owned(), detail: told("told.unknown", &[]) }
 }
 
 /// The role that the environment says dr-buddy has.
@@ -351,51 +352,3 @@ impl Check for Permitted {
 
 /// The role that dr-buddy itself has.
 pub(super) const OWN: &[&str] = &["arn:aws:iam::ACCOUNT_ID:role/DR_BUDDY_ROLE"];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::actions::ActionSettings;
-    use crate::actions::doctor::uses::tests::environment;
-    use crate::domain::ids::{RunbookId, StepId};
-    use crate::domain::time::Timestamp;
-
-    fn verdict(name: &str, steps: &[&StepKey], denied: Option<&'static str>) -> Verdict {
-        Verdict {
-            name: name.into(),
-            on: "it".into(),
-            steps: steps.iter().map(|step| (*step).clone()).collect(),
-            holder: "look-policy.json",
-            denied: Ok(denied),
-        }
-    }
-
-    #[tokio::test]
-    async fn each_step_is_told_what_it_lacks() {
-        let step = |id| (RunbookId::parse("failover").unwrap(), StepId::parse(id).unwrap());
-        let (one, two) = (step("one"), step("two"));
-        let known = Known::default();
-        let no = Some("doctor.saw.not_allowed");
-        let aws = vec![
-            verdict("rds:A", &[&one, &two], no),
-            verdict("rds:B", &[&one], None),
-            Verdict { denied: Err(untold("rds:C")), ..verdict("rds:C", &[&two], None) },
-        ];
-        known.aws.set(Verdicts { all: aws, blind: None }).unwrap();
-        let kube = vec![verdict("patch deployments.apps", &[&two], no)];
-        known.kube.set(Verdicts { all: kube, blind: None }).unwrap();
-        let settings = ActionSettings::default();
-        let rights = Rights {
-            aws: Arc::new(Aws::new(settings.aws.clone())),
-            kube: settings.kube.clone(),
-            actions: Actions::new(settings),
-        };
-        let environment = environment();
-        let place =
-            Place { environment: &environment, runbooks: &[], now: Timestamp(0), known: &known };
-        let missing = rights.missing(place).await;
-        assert_eq!(missing[&one], ["rds:A it"]);
-        assert_eq!(missing[&two], ["rds:A it", "patch deployments.apps it"]);
-        assert_eq!(missing.len(), 2);
-    }
-}

@@ -11,6 +11,7 @@
 use std::collections::BTreeSet;
 
 use dr_buddy::actions::{Actions, Doctor, Happened, Permission, Purpose, aws_policy};
+use dr_buddy::domain::action::Known;
 use dr_buddy::domain::environment::Environment;
 use dr_buddy::domain::readiness::{Finding, Seen};
 use dr_buddy::domain::runbook::{ActionCall, Runbook, check::check};
@@ -144,9 +145,10 @@ pub(super) fn runbook(action: &str, with: &Value) -> Runbook {
          phases: [{id: all, title: {en: All, fr: Tout}}]\nsteps:\n  \
          - {id: one, title: {en: Step, fr: Pas}, phase: all, owner: platform, typical: 5s, worst: 30s, \
          action: {human.task: {}}}\n";
-    let mut runbook = check("rig.yaml", text, &[]).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+    let mut runbook = check("rig.yaml", text, &Known::default(), &[])
+        .unwrap_or_else(|wrong| panic!("{wrong:#?}"));
     let with = with.as_object().unwrap().clone();
-    runbook.steps[0].action = ActionCall { name: action.into(), with };
+    runbook.steps[0].action = ActionCall { name: action.into(), with, operation: None };
     runbook
 }
 

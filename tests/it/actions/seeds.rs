@@ -54,7 +54,7 @@ pub(crate) async fn ask(
 }
 
 /// A call of the query protocol.
-pub(super) async fn form(endpoint: &str, service: &str, region: &str, body: String) -> String {
+pub(crate) async fn form(endpoint: &str, service: &str, region: &str, body: String) -> String {
     ask(endpoint, service, region, Method::POST, "/", body).await
 }
 

@@ -78,7 +78,8 @@ fn shop(dark: &str) -> Value {
 
 fn pretended(actions: &Actions, name: &str, with: Value) -> Step {
     let mut step = Step::new(actions, name, with);
-    step.action = actions.find(Kind::Tabletop, name).unwrap();
+    let call = ActionCall { name: name.to_owned(), with: step.with.clone(), operation: None };
+    step.action = actions.find(Kind::Tabletop, &call).unwrap();
     step.environment.document = shop("ap-south-1");
     step
 }

@@ -138,7 +138,7 @@ impl World {
     }
 
     pub(super) async fn examine(&self, environment: &Environment, now: Timestamp) -> Vec<Finding> {
-        self.doctor.examine(environment, now).await
+        self.doctor.examine(environment, &[], now).await
     }
 
     /// A call to the emulator that goes round the product.

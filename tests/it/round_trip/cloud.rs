@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use super::life::{Life, Line, Pulse};
+use crate::actions::seeds;
 use crate::harness::{
     AwsWorld, DATASTORE, GROUPS, PASSWORD, Postgres, Redis, eventually, free_port, redis,
 };
@@ -223,15 +224,17 @@ impl Cloud {
 
 /// Which region is the primary of the Global Datastore.
 pub(super) async fn datastore_primary(api: &SdkConfig) -> usize {
-    let client = aws_sdk_elasticache::Client::new(api);
-    let asked = client
-        .describe_global_replication_groups()
-        .global_replication_group_id(DATASTORE)
-        .show_member_info(true);
-    let found = asked.send().await.expect("the stand-in answers");
-    let members = found.global_replication_groups()[0].members();
-    let primary = members.iter().find(|one| one.role() == Some("PRIMARY")).expect("there is one");
-    usize::from(primary.replication_group_id() != Some(GROUPS[0].0))
+    let endpoint = api.endpoint_url().expect("it has one");
+    let asked = format!(
+        "Version=2015-02-02&Action=DescribeGlobalReplicationGroups\
+         &GlobalReplicationGroupId={DATASTORE}&ShowMemberInfo=true"
+    );
+    let found = seeds::form(endpoint, "elasticache", "us-east-1", asked).await;
+    let mut members = found.split("<GlobalReplicationGroupMember>").skip(1);
+    let primary = members.find(|one| one.contains("<Role>PRIMARY</Role>"));
+    usize::from(
+        seeds::between(primary.expect("there is one"), "<ReplicationGroupId>", "<") != GROUPS[0].0,
+    )
 }
 
 async fn follow(

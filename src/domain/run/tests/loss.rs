@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::said::of_step;
 use super::sample::{START, World, environment, facts, id, who};
+use crate::domain::action::Known;
 use crate::domain::report::loss::{Loss, Method, Store, losses};
 use crate::domain::run::protocol::Event;
 use crate::domain::run::state::Proof;
@@ -32,7 +33,10 @@ const IMPACT: Timestamp = Timestamp(START.0 - 300_000);
 
 fn world(cache: bool) -> World {
     let environment = environment(Some(cache));
-    World::of(check("loss.yaml", RUNBOOK, std::slice::from_ref(&environment)).unwrap(), environment)
+    World::of(
+        check("loss.yaml", RUNBOOK, &Known::default(), std::slice::from_ref(&environment)).unwrap(),
+        environment,
+    )
 }
 
 /// The step ends, having seen this.

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::sample::{World, environment, id};
+use crate::domain::action::Known;
 use crate::domain::ids::StepId;
 use crate::domain::report::critical_path::{Leg, critical_path};
 use crate::domain::report::forecast::{Forecast, critical_steps, forecast};
@@ -49,7 +50,7 @@ fn runbook(plans: &[Plan]) -> Runbook {
             plan.ms, needs.join(", ")
         ));
     }
-    check("random.yaml", &text, &[environment(None)]).unwrap()
+    check("random.yaml", &text, &Known::default(), &[environment(None)]).unwrap()
 }
 
 /// Whatever has opened is begun at once, and ends after its typical time; gives when the next one ends.
