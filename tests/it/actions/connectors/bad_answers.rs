@@ -15,7 +15,7 @@ const OWN: &str = r#"
 id: tickets
 url: "${tickets.api}"
 auth: {bearer: {secret: tickets}}
-timeout: 2s
+timeout: 10s
 operations:
   read:
     about: Read

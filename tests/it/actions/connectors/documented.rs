@@ -1,6 +1,7 @@
 //! What no description of the vendor's can be had for: a stand-in compares method, path, headers and body with the
 //! example of the vendor's documentation, which `documented.json` holds with where it stands.
 
+use dr_buddy::domain::connector::Connector;
 use serde_json::{Value, json};
 
 use super::{Asked, SECRET, Server, says, shipped, step};
@@ -59,7 +60,8 @@ fn judged(asked: &Asked, example: &Value, what: &str) {
     assert!(is_like(&asked.body, &body), "{what}: {:#} is not {body:#}", asked.body);
 }
 
-async fn operation(vendor: &str, name: &str, example: &Value) {
+async fn operation(connector: &Connector, name: &str, example: &Value) {
+    let vendor = connector.id.as_str();
     let what = format!("{vendor}.{name}, see {}", example["see"]);
     let status = u16::try_from(example["answers"].as_u64().unwrap()).unwrap();
     let said = example["says"].clone();
@@ -70,10 +72,9 @@ async fn operation(vendor: &str, name: &str, example: &Value) {
         says(status, &said)
     })
     .await;
-    let connector = shipped(vendor);
-    let mut step = step(&connector, name, &server.base, example["with"].clone());
+    let mut step = step(connector, name, &server.base, example["with"].clone());
     if vendor == "google_docs" {
-        step = super::hidden::google(&connector, name, &server.base, example["with"].clone());
+        step = super::hidden::google(connector, name, &server.base, example["with"].clone());
     }
     let preview = step.preview().await;
     let before = server.asked().len();
@@ -98,7 +99,7 @@ async fn a_stand_in_finds_every_request_as_its_vendor_documents_it() {
             assert!(of_vendor.contains_key(name), "{vendor}.{name} is compared with nothing");
         }
         for (name, example) in of_vendor {
-            operation(vendor, name, example).await;
+            operation(&connector, name, example).await;
         }
     }
 }

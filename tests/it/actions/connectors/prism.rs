@@ -25,7 +25,7 @@ async fn judge(specification: PathBuf) -> Judge {
     let arguments = ["mock", "-d", "-h", "127.0.0.1", "-p", &port, specification.to_str().unwrap()];
     let child = Child::start("prism", folder.path(), &prism(), arguments, &[]);
     let base = format!("http://127.0.0.1:{port}");
-    eventually("Prism listens", 120, || async {
+    eventually("Prism listens", 240, || async {
         tokio::time::sleep(Duration::from_millis(200)).await;
         tokio::net::TcpStream::connect(format!("127.0.0.1:{port}")).await.ok()
     })
