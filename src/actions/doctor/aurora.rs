@@ -124,11 +124,11 @@ async fn size(tools: &Tools, place: Place<'_>) -> Looks {
 
 /// The classes of a cluster's instances, sorted.
 async fn classes(tools: &Tools, place: Place<'_>, arn: &str) -> Result<Vec<String>, LookError> {
-    let parts = arn_inside(place.environment, "rds", arn)?;
+    let arn = arn_inside(place.environment, "rds", arn)?;
+    let id = arn.resource.strip_prefix("cluster:").unwrap_or(&arn.resource);
     let with =
-        [("Filters.Filter.1.Name", "db-cluster-id"), ("Filters.Filter.1.Values.Value.1", arn)];
-    let all = tools.form(RDS, &parts.region, "DescribeDBInstances", &with).await?;
-    let id = parts.resource.strip_prefix("cluster:").unwrap_or(&parts.resource);
+        [("Filters.Filter.1.Name", "db-cluster-id"), ("Filters.Filter.1.Values.Value.1", id)];
+    let all = tools.form(RDS, &arn.region, "DescribeDBInstances", &with).await?;
     let all = each(&all, "/DBInstances/DBInstance").into_iter();
     let own = all.filter(|one| said(one, "/DBClusterIdentifier").as_deref() == Some(id));
     let mut classes: Vec<String> = own.filter_map(|one| said(one, "/DBInstanceClass")).collect();

@@ -129,13 +129,14 @@ async fn health_check(tools: &Tools, place: Place<'_>) -> Looks {
         && path.as_deref().is_some_and(|path| path.trim_start_matches('/') == key);
     let place_of =
         |host: Option<String>, path: Option<String>| Some(host? + &path.unwrap_or_default());
-    let disabled = of("Disabled").unwrap_or_else(|| "false".into());
+    let flag = |what: &str| of(what).map(|is| is.to_ascii_lowercase());
+    let disabled = flag("Disabled").or_else(|| Some("false".into()));
     let (interval, is_often) = most("RequestInterval", 10.0);
     let (threshold, is_soon) = most("FailureThreshold", 3.0);
     Ok(vec![
         Must::of("")
-            .be("Inverted", of("Inverted"), "true")
-            .be("Disabled", Some(disabled), "false")
+            .be("Inverted", flag("Inverted"), "true")
+            .be("Disabled", disabled, "false")
             .hold("URL", place_of(host, path), &format!("{bucket}…/{key}"), is_latch)
             .hold("RequestInterval", interval, "≤ 10 s", is_often)
             .hold("FailureThreshold", threshold, "≤ 3", is_soon)

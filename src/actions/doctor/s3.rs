@@ -4,7 +4,7 @@ use reqwest::Method;
 
 use super::tools::{Looks, Must, Row, Tools, each, said};
 use super::{Look, Place};
-use crate::actions::aws::Ask;
+use crate::actions::aws::{Ask, Failure, Purpose};
 use crate::actions::params::unsafe_because;
 use crate::actions::{LookError, Permission};
 
@@ -81,8 +81,7 @@ async fn latch(tools: &Tools, place: Place<'_>) -> Looks {
     let Some((bucket, key)) = latch_of(place) else { return Ok(vec![]) };
     let region = &place.environment.regions.dr;
     let ask = ask(place, region, bucket, key)?;
-    let found = tools.aws.ask(crate::actions::aws::Purpose::Look, &ask).await;
-    use crate::actions::aws::Failure;
+    let found = tools.aws.ask(Purpose::Look, &ask).await;
     Ok(vec![match found {
         Ok(_) => {
             let args = [("what", key), ("is", "told.there"), ("wanted", "told.absent")];

@@ -23,10 +23,11 @@ pub(in crate::actions) async fn peek(
         let asked = timeout(cluster.read, cluster.client.request_text(request)).await;
         match asked.map_err(|_| Trouble::Unclear("no answer in time".into()))? {
             Ok(text) => Ok(Some(serde_json::from_str(&text).unwrap_or(Value::String(text)))),
-            Err(error) => match Trouble::of(&error) {
-                Trouble::Refused { code: 404, .. } => Ok(None),
-                trouble => Err(trouble),
-            },
+            Err(error) => {
+                let trouble = Trouble::of(&error);
+                let is_absent = matches!(trouble, Trouble::Refused { code: 404, .. });
+                if is_absent { Ok(None) } else { Err(trouble) }
+            }
         }
     };
     try_join_all(paths.iter().map(read)).await.map_err(|trouble: Trouble| trouble.look(&cluster))

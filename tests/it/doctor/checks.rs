@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_route53::types::{ResourceRecord, ResourceRecordSet, RrType};
 use dr_buddy::catalog::{Catalog, CatalogSources};
-use dr_buddy::domain::readiness::{self, Finding, Light, Seen, worst};
+use dr_buddy::domain::readiness::{self, Finding, Light, Seen};
 use dr_buddy::domain::value::Language;
 use futures_util::future::{BoxFuture, FutureExt};
 use reqwest::Method;
@@ -26,7 +26,8 @@ type Fault = (&'static str, Turn, &'static [(&'static str, Light)]);
 use Light::{Amber, Red, Unknown};
 
 /// What is wrong in real servers.
-const FAULTS: [Fault; 24] = [
+const FAULTS: [Fault; 25] = [
+    ("two databases write", |w, on| two_write(w, on).boxed(), &[("database_dr", Red)]),
     (
         "headless secondary",
         |w, on| headless(w, on).boxed(),
@@ -167,9 +168,13 @@ async fn elsewhere(world: &World, on: bool) {
 }
 
 async fn upright(world: &World, on: bool) {
-    let client = aws_sdk_route53::Client::new(&world.shop.primary);
-    let changed = client.update_health_check().health_check_id(&world.health_check);
-    changed.inverted(!on).send().await.unwrap();
+    let path = format!("/2013-04-01/healthcheck/{}", world.health_check);
+    let body = format!(
+        "<UpdateHealthCheckRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\">\
+         <Inverted>{}</Inverted></UpdateHealthCheckRequest>",
+        !on
+    );
+    world.ask("route53", Method::POST, &path, &body).await;
 }
 
 async fn latch(world: &World, on: bool) {
@@ -222,6 +227,11 @@ async fn evicts(world: &World, on: bool) {
 
 async fn heart(world: &World, on: bool) {
     world.sql(&beats(if on { "1 hour" } else { "1 s" })).await;
+}
+
+async fn two_write(world: &World, on: bool) {
+    let (is, name) = (if on { "off" } else { "on" }, world.database.rsplit('/').next().unwrap());
+    world.sql(&format!("alter database {name} set default_transaction_read_only = {is}")).await;
 }
 
 async fn other_image(world: &World, on: bool) {
@@ -298,9 +308,6 @@ async fn each_of_the_seeded_faults_is_found_and_its_remedy_named() {
     let catalog = Catalog::load(&CatalogSources::default()).unwrap();
     let good = world.environment(|_| {});
     let before = world.examine(&good, now()).await;
-    let told: Vec<_> = before.iter().filter(|one| one.light() != Light::Green).collect();
-    assert!(told.is_empty(), "all is well, and yet: {told:#?}");
-    assert_eq!(worst(&before), Light::Green);
     // Nothing is green because nobody looked.
     let absent: Vec<_> = before.iter().filter(|one| one.seen == Seen::Absent).collect();
     assert!(absent.is_empty(), "{absent:#?}");
@@ -316,6 +323,7 @@ async fn each_of_the_seeded_faults_is_found_and_its_remedy_named() {
             wrong.push(format!("{what}: expected {expected:?}, found {told:#?}"));
         }
     };
+    judge("all is well", &before, &[]);
     for (what, turn, expected) in FAULTS {
         turn(&world, true).await;
         judge(what, &world.examine(&good, now()).await, expected);
@@ -356,7 +364,12 @@ async fn each_of_the_seeded_faults_is_found_and_its_remedy_named() {
 /// The file says something else: what, how, and what turns to what.
 type InFile = (&'static str, fn(&mut Value), &'static [(&'static str, Light)]);
 
-const FILES: [InFile; 7] = [
+const FILES: [InFile; 8] = [
+    (
+        "a group that is no member",
+        |file| file["redis"]["dr_rg"] = "shop-redis-old".into(),
+        &[("redis_lag", Red), ("redis_members", Red)],
+    ),
     (
         "one person for everything",
         |file| file["people"][1]["roles"] = json!(["ic", "platform"]),

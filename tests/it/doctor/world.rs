@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_route53::types::{
-    HealthCheckConfig, HealthCheckType, ResourceRecordSet, ResourceRecordSetFailover,
-};
+use aws_sdk_route53::types::{ResourceRecordSet, ResourceRecordSetFailover};
 use dr_buddy::actions::{
     ActionSettings, AwsCredentials, AwsLimits, AwsSettings, Connections, Doctor, HttpSettings,
     Kept, KubeSettings,
@@ -50,6 +48,7 @@ pub(super) struct World {
     _folder: tempfile::TempDir,
 }
 
+#[expect(clippy::disallowed_methods, reason = "the emulators live now")]
 pub(super) fn now() -> Timestamp {
     Timestamp(jiff::Timestamp::now().as_millisecond())
 }
@@ -161,8 +160,9 @@ impl World {
 
 async fn sql(url: &str, statements: &str) {
     let mut db = PgConnection::connect(url).await.unwrap();
-    let all = format!("set default_transaction_read_only = off; {statements}");
-    sqlx::raw_sql(AssertSqlSafe(all)).execute(&mut db).await.unwrap();
+    for text in ["set default_transaction_read_only = off", statements] {
+        sqlx::raw_sql(AssertSqlSafe(text.to_owned())).execute(&mut db).await.unwrap();
+    }
 }
 
 /// A database that takes no writes, with a heartbeat a second old.
@@ -212,23 +212,16 @@ async fn aws(server: &Ministack, shop: &AwsWorld) -> String {
         .send()
         .await
         .expect("it keeps backups");
-    let config = HealthCheckConfig::builder()
-        .r#type(HealthCheckType::Https)
-        .fully_qualified_domain_name("shop-latch.s3.us-east-1.amazonaws.com")
-        .resource_path("/failover-active")
-        .request_interval(10)
-        .failure_threshold(2)
-        .inverted(true)
-        .build()
-        .unwrap();
-    let made = aws_sdk_route53::Client::new(&shop.primary)
-        .create_health_check()
-        .caller_reference("seed")
-        .health_check_config(config)
-        .send()
-        .await
-        .expect("a health check");
-    let id = made.health_check().unwrap().id().to_owned();
+    // Not with the SDK: it cannot read the emulator's `True`.
+    let path = "/2013-04-01/healthcheck";
+    let config = "<CreateHealthCheckRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\">\
+        <CallerReference>seed</CallerReference><HealthCheckConfig><Type>HTTPS</Type>\
+        <FullyQualifiedDomainName>shop-latch.s3.us-east-1.amazonaws.com</FullyQualifiedDomainName>\
+        <ResourcePath>/failover-active</ResourcePath><RequestInterval>10</RequestInterval>\
+        <FailureThreshold>2</FailureThreshold><Inverted>true</Inverted></HealthCheckConfig></CreateHealthCheckRequest>";
+    let (direct, us) = (&server.direct, "us-east-1");
+    let made = seeds::ask(direct, "route53", us, Method::POST, path, config.into()).await;
+    let id = made.split_once("<Id>").unwrap().1.split_once("</Id>").unwrap().0.to_owned();
     shop.upsert([primary("eu", &id), secondary(US_LB)]).await;
     for (service, body) in [
         ("sns", "Action=CreateTopic&Version=2010-03-31&Name=drill".to_owned()),
