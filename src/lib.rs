@@ -72,6 +72,8 @@
 //! *An action*: a row in its system's file under [`domain::action`] → its file in `actions/` and what a tabletop
 //! pretends, in `actions/simulated` → one line for both in `actions/registry` → its remarks in `prompts/messages`.
 //! Tests demand each of these, and print what `deploy/` must hold then.
+//! *A check of the doctor*: a row in [`domain::readiness`] → a row in its system's file in `actions/doctor` → its title and
+//! remedy in `prompts/messages`, and a fault in `tests/it/doctor` that it finds.
 //! *A command*: a word and a variant in [`slack::command`]. *A language*: a variant of [`domain::value::Language`], its
 //! texts in [`domain::value::Localized`] and in every document, and its folder in `prompts/messages`; the compiler and
 //! tests list the rest. *A runbook*: YAML only.

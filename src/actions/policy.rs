@@ -1,16 +1,16 @@
 //! What the actions need to be allowed, as the files an administrator applies: `deploy/aws/`, `deploy/kubernetes/`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{Actions, Permission, Purpose};
+use super::{ActionSettings, Actions, Doctor, Permission, Purpose};
 
 /// The IAM policy of a purpose, as `deploy/aws/` holds it. `sts:GetCallerIdentity` needs no permission.
 pub fn aws_policy(actions: &Actions, purpose: Purpose) -> Value {
     let mut by_resource: BTreeMap<&[&str], Vec<&str>> = BTreeMap::new();
     let mut statements = Vec::new();
-    for permission in actions.permissions(purpose) {
+    for permission in needed(actions, purpose) {
         match permission {
             Permission::Aws(name, on) => by_resource.entry(on).or_default().push(name),
             Permission::Records(edits) => statements.push(records(edits)),
@@ -20,6 +20,15 @@ pub fn aws_policy(actions: &Actions, purpose: Purpose) -> Value {
     let plain = |(on, names): (&[&str], Vec<&str>)| json!({"Effect": "Allow", "Action": names, "Resource": on});
     statements.extend(by_resource.into_iter().map(plain));
     json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+/// What the actions need, and for looking what the doctor's checks need too.
+fn needed(actions: &Actions, purpose: Purpose) -> BTreeSet<Permission> {
+    let mut all = actions.permissions(purpose);
+    if purpose == Purpose::Look {
+        all.extend(Doctor::new(&ActionSettings::default()).permissions());
+    }
+    all
 }
 
 /// Batches of these edits of the one name, and nothing else in them.
@@ -45,7 +54,7 @@ pub fn kubernetes_roles(actions: &Actions) -> String {
         text.push_str("---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\n");
         text.push_str(&format!("metadata:\n  name: {name}\nrules:\n"));
         let mut rules: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
-        for permission in actions.permissions(purpose) {
+        for permission in needed(actions, purpose) {
             let Permission::Kube(rule) = permission else { continue };
             let Some((verb, resource)) = rule.split_once(' ') else { continue };
             let (path, sub) = resource.split_once('/').unwrap_or((resource, ""));
@@ -66,7 +75,6 @@ pub fn kubernetes_roles(actions: &Actions) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions::ActionSettings;
 
     fn actions() -> Actions {
         Actions::new(ActionSettings::default())
@@ -80,10 +88,15 @@ mod tests {
                 for action in statement["Action"].as_array().unwrap() {
                     let action = action.as_str().unwrap();
                     assert!(!action.contains('*'), "{action}");
-                    // IAM knows nothing that a batch of S3 could be narrowed to.
+                    // IAM knows nothing that these could be narrowed to.
+                    let wide = [
+                        "s3:CreateJob",
+                        "cloudwatch:GetMetricData",
+                        "servicequotas:GetServiceQuota",
+                    ];
                     let describes = action.contains(":Describe")
                         || action.contains(":List")
-                        || action == "s3:CreateJob";
+                        || wide.contains(&action);
                     let star = statement["Resource"].as_array().unwrap().contains(&json!("*"));
                     assert!(!star || describes, "{action}");
                 }

@@ -105,7 +105,7 @@ impl Failure {
     }
 
     /// For a call that only reads.
-    pub(super) fn look(self, system: String) -> LookError {
+    pub(in crate::actions) fn look(self, system: String) -> LookError {
         match self {
             Self::NotConnected(detail) | Self::Unclear(detail) => {
                 LookError::Unreachable { system, detail }

@@ -53,10 +53,11 @@ pub(super) use secrets::ReplaceHost;
 pub(super) use security_group::CloseGroup;
 pub(super) use setting::Setting;
 
-use error::Failure;
+pub(super) use error::Failure;
+pub(super) use wire::Ask;
 
 /// For what can only be described as a whole.
-const ANYTHING: &[&str] = &["*"];
+pub(super) const ANYTHING: &[&str] = &["*"];
 /// Route 53 has one control plane, there.
 pub(super) const ROUTE53_REGION: &str = "us-east-1";
 

@@ -46,13 +46,20 @@ pub(in crate::actions) struct Ask {
 /// What was answered.
 #[derive(Debug, Clone)]
 pub(in crate::actions) struct Answer {
-    pub(super) body: String,
+    pub(in crate::actions) body: String,
+    /// When it was given, by the other's clock.
+    pub(in crate::actions) date: Option<String>,
     request_id: Option<String>,
 }
 
 impl Ask {
     /// A call without a body: `GET` and the like.
-    pub(super) fn rest(service: &'static str, region: &str, method: Method, path: &str) -> Self {
+    pub(in crate::actions) fn rest(
+        service: &'static str,
+        region: &str,
+        method: Method,
+        path: &str,
+    ) -> Self {
         Self {
             service,
             region: region.to_owned(),
@@ -67,7 +74,7 @@ impl Ask {
     }
 
     /// A call of the query protocol: EC2, load balancers, IAM.
-    pub(super) fn form(
+    pub(in crate::actions) fn form(
         service: &'static str,
         version: &str,
         region: &str,
@@ -82,7 +89,7 @@ impl Ask {
     }
 
     /// A call of the JSON protocol: SSM (1.1), CloudWatch (1.0).
-    pub(super) fn json(
+    pub(in crate::actions) fn json(
         service: &'static str,
         version: &str,
         region: &str,
@@ -95,7 +102,7 @@ impl Ask {
             .body(with.to_string())
     }
 
-    pub(super) fn at(self, host: String) -> Self {
+    pub(in crate::actions) fn at(self, host: String) -> Self {
         Self { host, ..self }
     }
 
@@ -103,12 +110,12 @@ impl Ask {
         Self { only_at: Some(url.to_owned()), ..self }
     }
 
-    pub(super) fn query(mut self, name: &str, value: &str) -> Self {
+    pub(in crate::actions) fn query(mut self, name: &str, value: &str) -> Self {
         self.query.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
+    pub(in crate::actions) fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
@@ -153,7 +160,7 @@ impl Answer {
     }
 
     /// As JSON.
-    pub(super) fn json(&self) -> Result<Value, Failure> {
+    pub(in crate::actions) fn json(&self) -> Result<Value, Failure> {
         serde_json::from_str(&self.body)
             .map_err(|_| Failure::Unclear("an answer that is not JSON".into()))
     }
@@ -188,7 +195,11 @@ impl Aws {
     }
 
     /// Asks; a reading call once more when nobody answered.
-    pub(super) async fn ask(&self, purpose: Purpose, ask: &Ask) -> Result<Answer, Failure> {
+    pub(in crate::actions) async fn ask(
+        &self,
+        purpose: Purpose,
+        ask: &Ask,
+    ) -> Result<Answer, Failure> {
         let first = self.ask_once(purpose, ask).await;
         match (purpose, &first) {
             (Purpose::Look, Err(Failure::NotConnected(_) | Failure::Unclear(_))) => {
@@ -263,7 +274,7 @@ async fn read(mut answer: reqwest::Response) -> Result<Answer, Failure> {
         answer.headers().get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned)
     };
     let request_id = header("x-amzn-requestid").or_else(|| header("x-amz-request-id"));
-    let said_type = header("x-amzn-errortype");
+    let (said_type, date) = (header("x-amzn-errortype"), header("date"));
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| broken(&error))? {
         bytes.extend_from_slice(&chunk);
@@ -273,7 +284,8 @@ async fn read(mut answer: reqwest::Response) -> Result<Answer, Failure> {
     }
     let body = String::from_utf8_lossy(&bytes).into_owned();
     if (200..300).contains(&status) {
-        return Ok(Answer { request_id: request_id.or_else(|| text_of(&body, "RequestId")), body });
+        let request_id = request_id.or_else(|| text_of(&body, "RequestId"));
+        return Ok(Answer { request_id, date, body });
     }
     let said: Value = serde_json::from_str(&body).unwrap_or_default();
     let own = |names: [&str; 2]| names.iter().find_map(|name| said.get(*name)?.as_str());

@@ -1,14 +1,34 @@
 //! The checks of readiness, one file per outside system, behind one trait. They only look, all at once, each for so long
 //! at the most; what does not answer is unknown.
 
+mod alarms;
+mod alb;
+mod aurora;
+mod backups;
+mod certificates;
+mod clock;
+mod databases;
+mod dns;
+mod eks;
 mod identity;
+mod kms;
+mod kube;
+mod metrics;
+mod people;
+mod quotas;
+mod redis;
+mod s3;
+mod secrets;
+mod tools;
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use serde_json::Value;
 
 use super::aws::Aws;
 use super::registry::ActionSettings;
@@ -17,6 +37,28 @@ use crate::domain::environment::Environment;
 use crate::domain::readiness::{self, Finding, Seen, Severity};
 use crate::domain::run::preview::Remark;
 use crate::domain::time::{Span, Timestamp};
+use tools::{Row, Tools};
+
+/// The checks that are rows, one table for each system.
+const TABLES: [&[Row]; 17] = [
+    aurora::ALL,
+    metrics::ALL,
+    redis::ALL,
+    databases::ALL,
+    s3::ALL,
+    secrets::ALL,
+    eks::ALL,
+    kube::ALL,
+    alb::ALL,
+    certificates::ALL,
+    dns::ALL,
+    kms::ALL,
+    quotas::ALL,
+    alarms::ALL,
+    backups::ALL,
+    people::ALL,
+    clock::ALL,
+];
 
 /// Longest that one check may take; all of them run at once, so that is how long all take.
 const LONGEST: Duration = Duration::from_secs(50);
@@ -28,6 +70,35 @@ pub(in crate::actions) struct Place<'a> {
     pub(super) environment: &'a Environment,
     /// Now.
     pub(super) now: Timestamp,
+}
+
+impl<'a> Place<'a> {
+    /// What the environment says at this place; nothing in a section that it says is not present.
+    fn value(&self, pointer: &str) -> Option<&'a Value> {
+        let document = &self.environment.document;
+        let section = pointer.split('/').nth(1).and_then(|name| document.get(name))?;
+        let is_there = section.get("present") != Some(&Value::Bool(false));
+        document.pointer(pointer).filter(|_| is_there)
+    }
+
+    fn text(&self, pointer: &str) -> Option<&'a str> {
+        self.value(pointer)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    fn number(&self, pointer: &str) -> Option<f64> {
+        self.value(pointer)?.as_f64()
+    }
+
+    fn texts(&self, pointer: &str) -> Vec<&'a str> {
+        let list = self.value(pointer).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+
+    /// What is below it, by name.
+    fn parts(&self, pointer: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let parts = self.value(pointer).and_then(Value::as_object);
+        parts.into_iter().flatten().map(|(name, value)| (name.as_str(), value))
+    }
 }
 
 /// What a check saw of one thing.
@@ -54,6 +125,16 @@ impl Look {
         Self::new(subject, Seen::Bad, saw, args)
     }
 
+    /// The environment names no such thing.
+    fn absent() -> Self {
+        Self::new("", Seen::Absent, "doctor.saw.absent", &[])
+    }
+
+    /// Nobody answered.
+    fn silent(subject: &str) -> Self {
+        Self::new(subject, Seen::Unknown, "doctor.saw.silent", &[])
+    }
+
     /// It could not be seen. What is unsafe to touch was seen, and is bad.
     fn blind(subject: &str, error: &LookError) -> Self {
         let seen = match error {
@@ -70,11 +151,37 @@ pub(in crate::actions) trait Check: Debug + Send + Sync {
     /// As the table calls it.
     fn name(&self) -> &'static str;
 
-    /// Looks. One for each thing there is; none where the environment has nothing of the kind.
+    /// Looks. One for each thing there is, or one that says that the environment names none.
     async fn look(&self, place: Place<'_>) -> Vec<Look>;
 
     /// What it needs to look.
     fn permissions(&self) -> &'static [Permission];
+}
+
+/// A check that is a row of a table.
+#[derive(Debug)]
+struct Asked {
+    row: &'static Row,
+    tools: Arc<Tools>,
+}
+
+#[async_trait]
+impl Check for Asked {
+    fn name(&self) -> &'static str {
+        self.row.name
+    }
+
+    async fn look(&self, place: Place<'_>) -> Vec<Look> {
+        match (self.row.look)(&self.tools, place).await {
+            Ok(looks) if looks.is_empty() => vec![Look::absent()],
+            Ok(looks) => looks,
+            Err(error) => vec![Look::blind("", &error)],
+        }
+    }
+
+    fn permissions(&self) -> &'static [Permission] {
+        self.row.needs
+    }
 }
 
 /// All checks of an environment.
@@ -87,7 +194,17 @@ impl Doctor {
     /// Connects to nothing: clients are made when they are needed.
     pub fn new(settings: &ActionSettings) -> Self {
         let aws = Arc::new(Aws::new(settings.aws.clone()));
-        Self { checks: vec![Arc::new(identity::Identity { aws })] }
+        let tools = Arc::new(Tools { aws: Arc::clone(&aws), settings: settings.clone() });
+        let mut checks: Vec<Arc<dyn Check>> = vec![Arc::new(identity::Identity { aws })];
+        for row in TABLES.into_iter().flatten() {
+            checks.push(Arc::new(Asked { row, tools: Arc::clone(&tools) }));
+        }
+        Self { checks }
+    }
+
+    /// What all checks need to look.
+    pub(super) fn permissions(&self) -> BTreeSet<Permission> {
+        self.checks.iter().flat_map(|check| check.permissions()).copied().collect()
     }
 
     /// Runs every check at once; in the order of the table.
@@ -112,8 +229,9 @@ async fn examine(check: &dyn Check, place: Place<'_>) -> Vec<Finding> {
         }
     };
     let took = Span(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
+    let title = format!("doctor.{}", check.name());
     let remedy =
-        |look: &Look| Remark { key: format!("doctor.{name}.remedy"), args: look.saw.args.clone() };
+        |look: &Look| Remark { key: format!("{title}.remedy"), args: look.saw.args.clone() };
     let finding = |look: Look| Finding {
         check: name.to_owned(),
         remedy: remedy(&look),

@@ -39,7 +39,7 @@ impl std::fmt::Display for Name {
 }
 
 impl Name {
-    fn parse(text: &str) -> Result<Self, LookError> {
+    pub(super) fn parse(text: &str) -> Result<Self, LookError> {
         let (kind, name) = match text.split_once('/') {
             None => (Kind::Deployment, text),
             Some(("deployment", name)) => (Kind::Deployment, name),

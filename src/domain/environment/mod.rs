@@ -18,6 +18,8 @@ use crate::domain::value::Language;
 
 /// What the simulated world pretends, which is no system.
 const TABLETOP: &str = "tabletop";
+/// What only the doctor's checks read, which is no system either.
+const READINESS: &str = "readiness";
 
 /// A checked environment file. A run keeps a copy of it, frozen at the start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,7 +60,9 @@ impl Environment {
     /// The systems it has: every section of the document beside those the product itself reads, unless it says that
     /// it is not `present`.
     pub fn systems(&self) -> Vec<&str> {
-        let ours = |name: &str| name == TABLETOP || ENVIRONMENT.iter().any(|one| one.name == name);
+        let ours = |name: &str| {
+            [TABLETOP, READINESS].contains(&name) || ENVIRONMENT.iter().any(|one| one.name == name)
+        };
         let sections = self.document.as_object().into_iter().flatten();
         let there = sections.filter(|(name, section)| {
             section.is_object()
