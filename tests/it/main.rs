@@ -5,6 +5,7 @@ mod actions;
 mod cards;
 mod conversation;
 mod crash;
+mod doctor;
 mod harness;
 mod manifest;
 mod outgoing;

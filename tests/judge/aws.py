@@ -4,6 +4,7 @@ Usage: aws.py REPLIES.json  (a list of {service, operation, status, body})
 Prints one finding a line and exits 1; exits 0 in silence if every text of every reply is understood.
 """
 
+import datetime
 import json
 import re
 import sys
@@ -32,17 +33,24 @@ def texts(body):
     return [text for text in leaves(said) if text != said.get("__type")], said.get("__type")
 
 
+def instant(value):
+    """Both ways in which services write one."""
+    at = value.astimezone(datetime.timezone.utc)
+    return f"{at:%Y-%m-%dT%H:%M:%SZ} {at.timestamp():.0f}"
+
+
 def findings(reply, session):
     model = session.get_service_model(reply["service"]).operation_model(reply["operation"])
     protocol = model.service_model.resolved_protocol
-    parser = create_parser(protocol)
+    # Of services that speak CBOR too, the stand-ins speak JSON.
+    parser = create_parser("json" if "cbor" in protocol else protocol)
     kind = "text/xml" if reply["body"].startswith("<") else "application/json"
     response = {
         "status_code": reply["status"],
         "headers": {"content-type": kind},
         "body": reply["body"].encode(),
     }
-    parsed = json.dumps(parser.parse(response, model.output_shape), default=str)
+    parsed = json.dumps(parser.parse(response, model.output_shape), default=instant)
     said, code = texts(reply["body"])
     if reply["status"] >= 300:
         names = [error.error_code for error in model.error_shapes]

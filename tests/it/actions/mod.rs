@@ -15,7 +15,7 @@ mod redis;
 mod request;
 mod route53;
 mod secrets;
-mod seeds;
+pub(super) mod seeds;
 mod sql;
 mod tabletop;
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::{http, sdk_config};
 
 /// A bucket with a policy and a replication rule.
-pub(super) const BUCKET: &str = "shop-images";
+pub(crate) const BUCKET: &str = "shop-images";
 
 /// Ids that moto gave.
 pub(super) struct Seeds {
@@ -18,7 +18,7 @@ pub(super) struct Seeds {
 }
 
 /// A call that is not signed, only addressed.
-async fn ask(
+pub(crate) async fn ask(
     endpoint: &str,
     service: &str,
     region: &str,
@@ -43,7 +43,7 @@ async fn ask(
 }
 
 /// Buckets and an alarm.
-pub(super) async fn of_ministack(endpoint: &str) {
+pub(crate) async fn of_ministack(endpoint: &str) {
     let s3 = |region: &'static str, path: String, body: String| async move {
         ask(endpoint, "s3", region, Method::PUT, &path, body).await
     };

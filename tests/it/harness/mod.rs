@@ -32,7 +32,7 @@ mod tools;
 #[expect(unused_imports, reason = "the surface of the harness; its own tests use the modules")]
 pub(crate) use self::{
     aws::{Ministack, Moto, ministack, moto, ready, sdk_config},
-    aws_world::{ALIAS_ZONE, AwsWorld, alias},
+    aws_world::{ALIAS_ZONE, AwsWorld, RECORD, alias},
     child::{Child, free_port},
     fake_groups::FakeGroups,
     fake_slack::{Call, FakeSlack, Fault, fake_slack},
@@ -49,7 +49,9 @@ pub(crate) use self::{
     screens::{Scheme, Shot, screens},
     signing::{now_s, signed, signed_at},
     slack_limits::{Surface, violations},
-    stand_in::{AUTOMATION, CACHE, CONTROLS, DATASTORE, GROUPS, LOAD_BALANCER, REPLICA, StandIn},
+    stand_in::{
+        AUTOMATION, At, CACHE, CONTROLS, Canned, DATASTORE, GROUPS, LOAD_BALANCER, REPLICA, StandIn,
+    },
     tap::{Tampering, Tap},
     tools::{npm, repository},
 };

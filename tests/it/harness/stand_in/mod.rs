@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the stand-in ends with the value that holds it")]
 
+mod canned;
 mod datastore;
 mod documents;
 mod switches;
@@ -21,6 +22,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+pub(crate) use self::canned::{At, Canned};
 pub(crate) use self::datastore::{DATASTORE, GROUPS};
 pub(crate) use self::documents::{AUTOMATION, REPLICA};
 pub(crate) use self::switches::{CACHE, CONTROLS, LOAD_BALANCER};
@@ -114,9 +116,15 @@ struct Shared {
 impl StandIn {
     /// Listens in front of an emulator.
     pub(crate) async fn before(to: &str) -> Self {
+        Self::with(to, Canned::default()).await
+    }
+
+    /// The same, with answers by heart that come first.
+    pub(crate) async fn with(to: &str, canned: Canned) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
         let endpoint = format!("http://{}", listener.local_addr().expect("it is bound"));
         let all: Vec<Box<dyn Service>> = vec![
+            Box::new(canned),
             Box::new(datastore::Datastore::default()),
             Box::new(switches::Cache::default()),
             Box::new(switches::Capacity::default()),
