@@ -17,13 +17,14 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{debug, error, info, warn};
 
-use crate::actions::{ActionSettings, Actions};
+use crate::actions::{ActionSettings, Actions, Doctor};
 use crate::catalog::Catalog;
-use crate::config::{Config, Database, Local, SealKey};
+use crate::config::{Checkup, Config, Database, Local, SealKey};
 use crate::desk::Desk;
 use crate::domain::back_off::BackOff;
 use crate::domain::environment::Environment;
 use crate::domain::ids::EnvironmentId;
+use crate::domain::readiness::{Report, Schedule};
 use crate::domain::run::{Effect, Run};
 use crate::domain::text::Text;
 use crate::domain::time::Span;
@@ -207,6 +208,31 @@ impl App {
         Ok(Desk::new(Arc::new(engine), catalog, Arc::new(environment)))
     }
 
+    /// Looks whether the runbooks would work today; nothing is kept, and nobody told.
+    ///
+    /// # Errors
+    /// When the environment is not known.
+    pub async fn examine(
+        checkup: &Checkup,
+        catalog: &Catalog,
+        dark: Option<&str>,
+    ) -> anyhow::Result<Report> {
+        let environment = find(catalog, &checkup.environment)?;
+        let known = environment.document.get("regions").and_then(|all| all.as_object());
+        let known: Vec<&str> =
+            known.into_iter().flatten().filter_map(|(_, one)| one.as_str()).collect();
+        if let Some(dark) = dark.filter(|dark| !known.contains(dark)) {
+            bail!(
+                "--dark: there is no region `{dark}` in `{}`; there are: {}",
+                environment.id,
+                known.join(", ")
+            );
+        }
+        let runbooks: Vec<_> = catalog.runbooks.values().collect();
+        let doctor = Doctor::new(&checkup.actions);
+        Ok(Box::pin(doctor.report(&environment, &runbooks, dark, clock().now())).await)
+    }
+
     /// Runs until the process is told to end (SIGTERM, Ctrl-C), then drains. Told again, it ends at once.
     pub async fn until_told(self, mut told: Told) -> Stopped {
         tokio::select! {
@@ -322,8 +348,10 @@ async fn begin(
     let slack = slack.context("could not make a Slack client")?.with_page(config.page_url);
     let slack = Arc::new(slack);
     let channel: Arc<dyn Channel> = Arc::clone(&slack) as Arc<dyn Channel>;
+    let doctor = Doctor::new(&config.actions);
     let engine = Engine::new(store, Arc::new(Actions::new(config.actions)), channel, clock);
-    let engine = Arc::new(engine.with_patience(patience()).with_seal(seal));
+    let engine = engine.with_patience(patience()).with_seal(seal).with_doctor(doctor);
+    let engine = Arc::new(engine);
     let environment = Arc::new(environment);
     let desk = Desk::new(Arc::clone(&engine), catalog, environment);
     let doors = Inbound::new(desk.clone(), Arc::clone(&slack), front.work.clone());
@@ -345,6 +373,11 @@ async fn begin(
     look_back(front, &desk).await?;
     let (homes, token) = (doors.clone(), front.work.token().clone());
     front.work.keep("homes", move || homes.clone().keep_homes(token.clone()));
+    if config.doctor != Schedule::Off {
+        let (rounds, token) = (desk.clone(), front.work.token().clone());
+        let make = move || rounds.clone().keep_rounds(config.doctor, token.clone());
+        front.work.keep("rounds", make);
+    }
     let sockets = sockets.map(|(sockets, doors)| sockets.open(doors, &front.work));
     let_in(front, &desk, routes, sockets);
     Ok((engine, config.grace))

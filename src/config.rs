@@ -11,6 +11,7 @@ use crate::actions::{
 };
 use crate::catalog::CatalogSources;
 use crate::domain::ids::{Digest, EnvironmentId, PersonId};
+use crate::domain::readiness::Schedule;
 use crate::domain::time::Span;
 use crate::slack::client::SlackSettings;
 use crate::web::access::holder;
@@ -41,6 +42,9 @@ pub struct Config {
     pub page_url: Option<String>,
     /// `DR_BUDDY_SEAL_KEY`, `DR_BUDDY_SEAL_KEY_FILE`: what seals the secrets of one-time codes; nobody has any without.
     pub seal_key: Option<SealKey>,
+    /// `DR_BUDDY_DOCTOR`: when the doctor makes its rounds, beside at a start: `06:00` of the environment's time zone
+    /// unless told; `4h`; `off`.
+    pub doctor: Schedule,
     /// `DR_BUDDY_GRACE`: how long running work may take to end when the process is told to; 25s unless told. Kubernetes
     /// kills 30 s after it told (`terminationGracePeriodSeconds`): keep it below that.
     pub grace: Duration,
@@ -63,6 +67,33 @@ pub struct Local {
     pub person: Option<PersonId>,
     /// As in [`Config`].
     pub seal_key: Option<SealKey>,
+}
+
+/// What a look at everything needs: neither Slack nor a database.
+#[derive(Debug, Clone)]
+pub struct Checkup {
+    /// As in [`Config`], unless the command line names one.
+    pub environment: EnvironmentId,
+    /// As in [`Config`].
+    pub sources: CatalogSources,
+    /// As in [`Config`].
+    pub actions: ActionSettings,
+}
+
+impl Checkup {
+    /// Reads what is needed, or says all that is wrong.
+    ///
+    /// # Errors
+    /// One line per problem, naming the variable and what to do.
+    pub fn read(read: Read<'_>, environment: Option<String>) -> Result<Self, Vec<String>> {
+        let mut wrong = Vec::new();
+        let environment = environment.or_else(|| read("DR_BUDDY_ENVIRONMENT")).unwrap_or_default();
+        let environment = EnvironmentId::parse(&environment)
+            .map_err(|error| wrong.push(format!("--env, or DR_BUDDY_ENVIRONMENT: {error}")));
+        let actions = actions(read, &mut wrong);
+        let (Ok(environment), true) = (environment, wrong.is_empty()) else { return Err(wrong) };
+        Ok(Self { environment, sources: sources(read), actions })
+    }
 }
 
 /// 32 bytes in hexadecimal. `Debug` shows no secret.
@@ -168,6 +199,11 @@ impl Config {
             wrong.push(format!("DR_BUDDY_GRACE: {error}: write `25s`"));
             Span(0)
         });
+        let doctor = read("DR_BUDDY_DOCTOR").map_or(Ok(Schedule::USUAL), |at| Schedule::parse(&at));
+        let doctor = doctor.unwrap_or_else(|error| {
+            wrong.push(format!("DR_BUDDY_DOCTOR: {error}"));
+            Schedule::Off
+        });
         let actions = actions(read, &mut wrong);
         let (log, log_json) = log(read, "info");
         let (Ok(environment), Ok(listen), true) = (environment, listen, wrong.is_empty()) else {
@@ -189,6 +225,7 @@ impl Config {
             web_tokens,
             page_url,
             seal_key,
+            doctor,
             grace: Duration::from_millis(grace.ms()),
             log,
             log_json,
@@ -357,6 +394,7 @@ mod tests {
             ("DR_BUDDY_WEB_TOKENS", "mia=short,antoine,Leo=0123456789abcdef"),
             ("DATABASE_URL", "mysql://bot:0123456789abcdef@db/bot"),
             ("DR_BUDDY_GRACE", "soon"),
+            ("DR_BUDDY_DOCTOR", "often"),
             ("DR_BUDDY_SEAL_KEY", "0123456789abcdef"),
             ("DR_BUDDY_PAGE_URL", "dr.example.com"),
             ("DR_BUDDY_CONNECTIONS", "orders=ORDERS_URL,cache=NOT_SET"),
@@ -367,7 +405,7 @@ mod tests {
             ("DR_BUDDY_PROGRAMS", "{sh: /bin/sh}"),
         ])
         .unwrap_err();
-        assert_eq!(wrong.len(), 17, "{wrong:#?}");
+        assert_eq!(wrong.len(), 18, "{wrong:#?}");
         assert!(!wrong.join("\n").contains("0123456789abcdef"));
     }
 

@@ -1,7 +1,9 @@
 //! The checks of readiness, one file per outside system, behind one trait. They only look, all at once, each for so long
 //! at the most; what does not answer is unknown.
 
+mod dark;
 mod identity;
+mod steps;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -11,7 +13,8 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 
 use super::aws::Aws;
-use super::registry::ActionSettings;
+use super::kube::KubeSettings;
+use super::registry::{ActionSettings, Actions};
 use super::{LookError, Permission};
 use crate::domain::environment::Environment;
 use crate::domain::readiness::{self, Finding, Seen, Severity};
@@ -84,13 +87,17 @@ pub(in crate::actions) trait Check: Debug + Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Doctor {
     checks: Vec<Arc<dyn Check>>,
+    /// What steps do, which is only asked to show it.
+    actions: Actions,
+    kube: KubeSettings,
 }
 
 impl Doctor {
     /// Connects to nothing: clients are made when they are needed.
     pub fn new(settings: &ActionSettings) -> Self {
         let aws = Arc::new(Aws::new(settings.aws.clone()));
-        Self { checks: vec![Arc::new(identity::Identity { aws })] }
+        let (actions, kube) = (Actions::new(settings.clone()), settings.kube.clone());
+        Self { checks: vec![Arc::new(identity::Identity { aws })], actions, kube }
     }
 
     /// Runs every check at once; in the order of the table. The runbooks are those that would be run there.

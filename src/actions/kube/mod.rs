@@ -4,6 +4,7 @@
 //! kubeconfig's credential plugin runs then (on a blocking thread, never asking questions), so tokens are fresh and a
 //! changed kubeconfig is seen. kube's own retries are off, because they cover PATCH too.
 
+mod access;
 mod cronjobs;
 mod diff;
 mod edit;
@@ -35,6 +36,7 @@ use crate::domain::text::told;
 
 use edit::{Owner, owners};
 
+pub(super) use access::{Right, denied};
 pub(super) use cronjobs::SuspendCronJobs;
 pub(super) use external_secrets::Sync;
 pub(super) use object::Object;

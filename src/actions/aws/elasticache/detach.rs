@@ -13,6 +13,7 @@ use crate::actions::aws::{ANYTHING, Aws, Failure, Purpose};
 use crate::actions::params::{text, unsafe_because};
 use crate::actions::{Call, LookError, Permission, Permissions};
 use crate::domain::run::preview::Remark;
+use crate::domain::text::told;
 
 /// Takes a group out of its Global Datastore.
 #[derive(Debug, Default)]
@@ -42,7 +43,7 @@ impl Setting for DetachGroup {
         let is =
             |fact: &str, value: &str| seen.facts.get(fact).and_then(Value::as_str) == Some(value);
         if is("primary_group", target) && is("primary_region", region) {
-            return Err(unsafe_because(format!("`{target}` is the primary: it writes already")));
+            return Err(unsafe_because(told("trouble.already_so", &[target])));
         }
         Ok(json!(false))
     }
