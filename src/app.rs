@@ -17,13 +17,14 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{debug, error, info, warn};
 
-use crate::actions::{ActionSettings, Actions};
+use crate::actions::{ActionSettings, Actions, Doctor};
 use crate::catalog::Catalog;
-use crate::config::{Config, Database, Local, SealKey};
+use crate::config::{Checkup, Config, Database, Local, SealKey};
 use crate::desk::Desk;
 use crate::domain::back_off::BackOff;
 use crate::domain::environment::Environment;
 use crate::domain::ids::EnvironmentId;
+use crate::domain::readiness::{Report, Schedule};
 use crate::domain::run::{Effect, Run};
 use crate::domain::text::Text;
 use crate::domain::time::Span;
@@ -207,6 +208,31 @@ impl App {
         Ok(Desk::new(Arc::new(engine), catalog, Arc::new(environment)))
     }
 
+    /// Looks whether the runbooks would work today; nothing is kept, and nobody told.
+    ///
+    /// # Errors
+    /// When the environment is not known.
+    pub async fn examine(
+        checkup: &Checkup,
+        catalog: &Catalog,
+        dark: Option<&str>,
+    ) -> anyhow::Result<Report> {
+        let environment = find(catalog, &checkup.environment)?;
+        let known = environment.document.get("regions").and_then(|all| all.as_object());
+        let known: Vec<&str> =
+            known.into_iter().flatten().filter_map(|(_, one)| one.as_str()).collect();
+        if let Some(dark) = dark.filter(|dark| !known.contains(dark)) {
+            bail!(
+                "--dark: there is no region `{dark}` in `{}`; there are: {}",
+                environment.id,
+                known.join(", ")
+            );
+        }
+        let runbooks: Vec<_> = catalog.runbooks.values().collect();
+        let doctor = Doctor::new(&with_connectors(checkup.actions.clone(), catalog));
+        Ok(Box::pin(doctor.report(&environment, &runbooks, dark, clock().now())).await)
+    }
+
     /// Runs until the process is told to end (SIGTERM, Ctrl-C), then drains. Told again, it ends at once.
     pub async fn until_told(self, mut told: Told) -> Stopped {
         tokio::select! {
@@ -308,10 +334,14 @@ fn seal(key: Option<&SealKey>) -> anyhow::Result<Option<Seal>> {
     seal.map(Some).context("the seal key is not 64 hexadecimal digits: `openssl rand -hex 32`")
 }
 
+/// With the catalog's connectors.
+fn with_connectors(settings: ActionSettings, catalog: &Catalog) -> ActionSettings {
+    ActionSettings { connectors: catalog.connectors.values().cloned().collect(), ..settings }
+}
+
 /// The actions of this build and of the catalog's connectors.
 fn actions(settings: ActionSettings, catalog: &Catalog) -> Actions {
-    let connectors = catalog.connectors.values().cloned().collect();
-    Actions::new(ActionSettings { connectors, ..settings })
+    Actions::new(with_connectors(settings, catalog))
 }
 
 /// Opens the database, builds what stands on it, and lets work and people in.
@@ -328,9 +358,11 @@ async fn begin(
     let slack = slack.context("could not make a Slack client")?.with_page(config.page_url);
     let slack = Arc::new(slack);
     let channel: Arc<dyn Channel> = Arc::clone(&slack) as Arc<dyn Channel>;
-    let actions = actions(config.actions, &catalog);
-    let engine = Engine::new(store, Arc::new(actions), channel, clock);
-    let engine = Arc::new(engine.with_patience(patience()).with_seal(seal));
+    let settings = with_connectors(config.actions, &catalog);
+    let doctor = Doctor::new(&settings);
+    let engine = Engine::new(store, Arc::new(Actions::new(settings)), channel, clock);
+    let engine = engine.with_patience(patience()).with_seal(seal).with_doctor(doctor);
+    let engine = Arc::new(engine);
     let environment = Arc::new(environment);
     let desk = Desk::new(Arc::clone(&engine), catalog, environment);
     let doors = Inbound::new(desk.clone(), Arc::clone(&slack), front.work.clone());
@@ -352,6 +384,11 @@ async fn begin(
     look_back(front, &desk).await?;
     let (homes, token) = (doors.clone(), front.work.token().clone());
     front.work.keep("homes", move || homes.clone().keep_homes(token.clone()));
+    if config.doctor != Schedule::Off {
+        let (rounds, token) = (desk.clone(), front.work.token().clone());
+        let make = move || rounds.clone().keep_rounds(config.doctor, token.clone());
+        front.work.keep("rounds", make);
+    }
     let sockets = sockets.map(|(sockets, doors)| sockets.open(doors, &front.work));
     let_in(front, &desk, routes, sockets);
     Ok((engine, config.grace))

@@ -34,7 +34,7 @@
 //! 6. A press alone passes no point of no return in the name of somebody who has one-time codes, on any surface.
 //! 7. A tabletop cannot reach anything outside: the run's kind alone chooses between real and simulated actions.
 //!
-//! # Six walks
+//! # Seven walks
 //! **A slash command.** [`slack::inbound`] checks the signature on the raw body, or [`slack::socket`] takes it out of
 //! its envelope; from there both doors are one: [`slack::handle`] asks whether runs are driven from that place,
 //! [`slack::payload`] reads it, [`slack::command`] understands it, [`desk::Desk::start`] gathers the frozen runbook and
@@ -63,6 +63,11 @@
 //! replica's attempt, found open when its lease ends, takes the same path. A message whose post had begun is looked for
 //! in the channel, and edited, or posted again with a word about it. Had the process been silent for minutes, a warning
 //! that it had left in the channel was posted without it (`engine::watch`).
+//!
+//! **A round of the doctor.** At a start and as scheduled, [`desk::Desk::keep_rounds`] takes the round before other
+//! replicas do, while no run is open. [`actions::Doctor`] runs the checks of the environment and looks at each step of
+//! each runbook as a run would, up to its preview; nothing is changed. The report is kept, what has turned since the one
+//! the room was told last ([`domain::readiness`]) is announced, and only then it counts as told.
 //!
 //! **An end.** At SIGTERM nothing more is taken, and no call is begun that may not be over within `DR_BUDDY_GRACE`: its
 //! effect is handed back, and the next process has it at once. A call that is out is waited for; what is out even then

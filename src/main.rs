@@ -1,6 +1,7 @@
 //! The `dr-buddy` command: parses arguments, chooses what to do, makes the exit code.
 //!
-//! Exit codes: 0 done, 1 failed, 2 refused, 3 in doubt, 64 wrong usage, settings or documents.
+//! Exit codes: 0 done, 1 failed, 2 refused, 3 in doubt, 64 wrong usage, settings or documents; of `doctor`: 0 green,
+//! 1 amber or unknown, 2 red.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -9,13 +10,15 @@ use clap::Parser;
 use dr_buddy::catalog::Catalog;
 use dr_buddy::cli::args::{Args, Command, Evidence, Runbook};
 use dr_buddy::cli::serve::Ended;
-use dr_buddy::cli::{demo, enrol, evidence, local, run, runbook, script, serve};
+use dr_buddy::cli::{demo, doctor, enrol, evidence, local, run, runbook, script, serve};
+use dr_buddy::domain::readiness::Light;
 use dr_buddy::domain::value::Language;
 use dr_buddy::{config, telemetry};
 
 const USAGE: u8 = 64;
 const REFUSED: u8 = 2;
 const IN_DOUBT: u8 = 3;
+const RED: u8 = 2;
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -35,11 +38,14 @@ fn main() -> ExitCode {
     let Ok(runtime) = runtime else { return ExitCode::FAILURE };
     let mut out = io::stdout();
     match runtime.block_on(run(args, &mut out)) {
-        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::Well | Ended::Found(Light::Green)) => ExitCode::SUCCESS,
+        Ok(Ended::Found(Light::Red)) => RED.into(),
         Ok(Ended::Misconfigured) => USAGE.into(),
         Ok(Ended::Refused) => REFUSED.into(),
         Ok(Ended::InDoubt) => IN_DOUBT.into(),
-        Ok(Ended::Badly) | Err(_) => ExitCode::FAILURE,
+        Ok(Ended::Badly | Ended::Found(Light::Amber | Light::Unknown)) | Err(_) => {
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -82,6 +88,12 @@ async fn run(args: Args, out: &mut dyn Write) -> io::Result<Ended> {
         Command::Evidence(Evidence::Verify { path }) => {
             let whole = evidence::report(&path, out)?;
             Ok(if whole { Ended::Well } else { Ended::Badly })
+        }
+        Command::Doctor { env, dark, json, lang } => {
+            at_terminal();
+            let Some(language) = language(&lang, out)? else { return Ok(Ended::Misconfigured) };
+            let wish = doctor::Wish { environment: env, dark, json, language };
+            doctor::doctor(&config::variable, wish, out).await
         }
         Command::Runbook(command) => about_runbooks(command, out),
     }

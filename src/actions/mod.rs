@@ -113,6 +113,11 @@ impl LookError {
             Self::Unsafe { detail } => detail.clone(),
         }
     }
+
+    /// Whether that is all: it is so already, and nothing would be called.
+    fn is_already_so(&self) -> bool {
+        matches!(self, Self::Unsafe { detail } if detail.starts_with("trouble.already_so"))
+    }
 }
 
 /// How a call that changes something ended.

@@ -67,6 +67,24 @@ pub enum Command {
         #[arg(long, conflicts_with = "person")]
         list: bool,
     },
+    /// Look whether every step of every runbook would work today; changes nothing
+    ///
+    /// Ends with 0 when all is green, 1 when something is amber or unknown, 2 when something is red; 64 when settings or
+    /// documents are wrong.
+    Doctor {
+        /// The environment; `DR_BUDDY_ENVIRONMENT` unless told
+        #[arg(long)]
+        env: Option<String>,
+        /// Take this region for dead: which steps would wait for its control planes?
+        #[arg(long, value_name = "REGION")]
+        dark: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// en or fr
+        #[arg(long, default_value = "en")]
+        lang: String,
+    },
     /// Take the evidence of a run away, and check it
     #[command(subcommand)]
     Evidence(Evidence),

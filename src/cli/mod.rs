@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod demo;
+pub mod doctor;
 pub mod enrol;
 pub mod evidence;
 pub mod local;

@@ -38,7 +38,7 @@ pub(super) fn verbs(message: &Message) -> Vec<&'static str> {
     buttons.flatten().map(|button| button.press.ask.name()).collect()
 }
 
-fn add(out: &mut String, text: &str) {
+pub(super) fn add(out: &mut String, text: &str) {
     for line in text.lines() {
         let mut column = 0;
         for word in line.split(' ') {

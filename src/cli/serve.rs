@@ -6,6 +6,7 @@ use crate::app::{App, Stopped};
 use crate::catalog::Catalog;
 use crate::cli::runbook;
 use crate::config::{Config, Read};
+use crate::domain::readiness::Light;
 use crate::telemetry;
 
 /// How it ended.
@@ -21,6 +22,8 @@ pub enum Ended {
     Refused,
     /// What was asked was done, and a step is in doubt. Of `serve`: a call was still out when it ended.
     InDoubt,
+    /// Of `doctor`: how the worst it found is shown.
+    Found(Light),
 }
 
 impl From<Stopped> for Ended {

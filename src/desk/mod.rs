@@ -3,9 +3,11 @@
 //! open, no runbook has that name, a button is not ours, nobody knows the person.
 
 mod language;
+mod rounds;
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
 use tracing::{error, info};
 
 use crate::catalog::{Catalog, Opening, Voice};
@@ -38,6 +40,8 @@ pub struct Desk {
     pub environment: Arc<Environment>,
     /// Who is answered in which language.
     pub languages: Languages,
+    /// Held while the doctor looks: one look at a time.
+    looking: Arc<Mutex<()>>,
 }
 
 /// What came of a request, for the asker.
@@ -86,7 +90,13 @@ impl Answer {
 impl Desk {
     /// A desk on these parts.
     pub fn new(engine: Arc<Engine>, catalog: Arc<Catalog>, environment: Arc<Environment>) -> Self {
-        Self { engine, catalog, environment, languages: Languages::default() }
+        Self {
+            engine,
+            catalog,
+            environment,
+            languages: Languages::default(),
+            looking: Arc::default(),
+        }
     }
 
     /// The voice in which cards are written.

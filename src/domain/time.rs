@@ -60,6 +60,19 @@ impl Timestamp {
         }
     }
 
+    /// The next time that clocks in the named zone show this; an unknown zone is UTC. `None` at the end of time.
+    pub fn next_at(self, hour: u8, minute: u8, zone: &str) -> Option<Self> {
+        let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
+        let now = self.jiff().to_zoned(zone);
+        let (hour, minute) = (i8::try_from(hour).ok()?, i8::try_from(minute).ok()?);
+        let day = |day: jiff::civil::Date| {
+            let at = day.at(hour, minute, 0, 0).to_zoned(now.time_zone().clone()).ok()?;
+            Some(Self(at.timestamp().as_millisecond()))
+        };
+        let today = day(now.date())?;
+        if today > self { Some(today) } else { day(now.date().tomorrow().ok()?) }
+    }
+
     /// `15:18` in the named zone (an IANA name such as `Europe/Paris`), or `None` if there is no such zone.
     pub fn minute_in(self, zone: &str) -> Option<String> {
         let zone = jiff::tz::TimeZone::get(zone).ok()?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::comms::Message;
-use crate::domain::environment::Group;
+use crate::domain::environment::{Environment, Group};
 use crate::domain::run::chat::{Source, Words};
 use crate::domain::run::{MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
@@ -102,6 +102,18 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
         _under: &Posted,
     ) -> Result<Option<Posted>, ChannelError> {
         self.show(run, key, message, None).await
+    }
+
+    /// Tells the war room of an environment something that belongs to no run. Should it be told twice, that is harmless.
+    ///
+    /// # Errors
+    /// When it was not, or perhaps not, told.
+    async fn announce(
+        &self,
+        _environment: &Environment,
+        _message: &Message,
+    ) -> Result<(), ChannelError> {
+        Ok(())
     }
 
     /// Keeps a message within reach of everybody, as far as the channel can.

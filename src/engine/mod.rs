@@ -33,7 +33,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Notify, broadcast};
 
-use crate::actions::Actions;
+use crate::actions::{Actions, Doctor};
 use crate::domain::ids::RunId;
 use crate::store::Store;
 use channel::Channel;
@@ -61,6 +61,8 @@ pub struct Engine {
     pub patience: Patience,
     /// Opens the secrets of one-time codes; without, nobody who has some can agree where they are asked for.
     pub seal: Option<Seal>,
+    /// Looks whether the runbooks would work today; without, nobody can tell.
+    pub doctor: Option<Doctor>,
     /// Names this process among all that ever work on the store: leases and the keys made from them carry it. A process
     /// id would not do: every container has a process 1, and has it again after a restart.
     name: String,
@@ -93,6 +95,7 @@ impl Engine {
             clock,
             patience: Patience::default(),
             seal: None,
+            doctor: None,
             name,
             claims: 0.into(),
             turns: Turns::default(),
@@ -112,6 +115,12 @@ impl Engine {
     #[must_use]
     pub fn with_seal(self, seal: Option<Seal>) -> Self {
         Self { seal, ..self }
+    }
+
+    /// The same with a doctor.
+    #[must_use]
+    pub fn with_doctor(self, doctor: Doctor) -> Self {
+        Self { doctor: Some(doctor), ..self }
     }
 
     /// A stream of runs that changed. A receiver that lags has missed some, and should look at everything.

@@ -46,6 +46,11 @@ pub enum Command {
     Attach(String),
     /// What can be started.
     Runbooks,
+    /// Whether the runbooks would work today.
+    Doctor {
+        /// Look again, instead of telling what was seen last.
+        now: bool,
+    },
     /// Be answered in this language.
     Lang(Language),
     /// List the commands.
@@ -117,6 +122,8 @@ pub enum Word {
     Close,
     /// [`Command::Runbooks`]
     Runbooks,
+    /// [`Command::Doctor`]
+    Doctor,
     /// [`Command::Lang`]
     Lang,
     /// [`Command::Help`]
@@ -125,7 +132,7 @@ pub enum Word {
 
 impl Word {
     /// All of them, as help lists them. What is not in here is not understood either.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Start,
         Self::Status,
         Self::Next,
@@ -139,6 +146,7 @@ impl Word {
         Self::Attach,
         Self::Close,
         Self::Runbooks,
+        Self::Doctor,
         Self::Lang,
         Self::Help,
     ];
@@ -159,6 +167,7 @@ impl Word {
             Self::Attach => ("attach <runbook>", "command.help.attach"),
             Self::Close => ("close [reason]", "command.help.close"),
             Self::Runbooks => ("runbooks", "command.help.runbooks"),
+            Self::Doctor => ("doctor [now]", "command.help.doctor"),
             Self::Lang => ("lang fr|en", "command.help.lang"),
             Self::Help => ("help", "command.help.help"),
         }
@@ -214,6 +223,7 @@ pub fn parse(text: &str) -> Result<Command, NotACommand> {
         Word::Attach => Command::Attach(words()?),
         Word::Close => Command::Close(rest.to_owned()),
         Word::Runbooks => Command::Runbooks,
+        Word::Doctor => Command::Doctor { now: rest.eq_ignore_ascii_case("now") },
         Word::Lang => {
             let words = words()?;
             let unknown = || NotACommand::UnknownLanguage { word: shortened(&words) };

@@ -14,7 +14,7 @@ use super::client::SlackClientHandle;
 use super::command::{self, Command};
 use super::homes::Homes;
 use super::menu::Menu;
-use super::obey::{ending, obey, timeline_of};
+use super::obey::{doctor, ending, obey, timeline_of};
 use super::payload::{self, Happening, Interaction, Kind, Slash, Unreadable};
 use super::render;
 use super::said::Said;
@@ -234,7 +234,30 @@ impl Inbound {
 
     /// Does what somebody typed, or a button in its place.
     async fn obey(&self, key: &str, by: &Actor, sender: &Sender, text: &str) -> Said {
+        if command::parse(text) == Ok(Command::Doctor { now: true })
+            && by.person().is_some()
+            && self.desk.engine.doctor.is_some()
+        {
+            return self.look_now(by, sender);
+        }
         obey(&self.desk, key, by, (sender, self.slack.page.as_deref()), text).await
+    }
+
+    /// The doctor looks, whether a run is open or not: somebody asked. What it saw is told to them afterwards.
+    fn look_now(&self, by: &Actor, sender: &Sender) -> Said {
+        if self.desk.is_looking() {
+            return self.say(by, &Text::key("doctor.busy"));
+        }
+        let (this, by, to) = (self.clone(), by.clone(), sender.clone());
+        let said = this.say(&by, &Text::key("doctor.looking"));
+        self.supervisor.once(async move {
+            let said = match this.desk.round().await {
+                Ok(_) => doctor(&this.desk, &by).await,
+                Err(error) => this.say(&by, &unread(&error)),
+            };
+            this.whisper(to, said);
+        });
+        said
     }
 
     /// The timeline of a run, for the eyes of whoever pressed its button.

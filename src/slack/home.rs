@@ -26,8 +26,8 @@ use crate::domain::value::Language;
 use crate::engine::channel::ChannelError;
 use crate::store::StoreError;
 
-/// Blocks of a home; Slack's limit is 100. The language and the button need three.
-const BLOCKS: usize = 96;
+/// Blocks of a home; Slack's limit is 100. The readiness, the language and the button need four.
+const BLOCKS: usize = 95;
 /// Before a home that could not be published is tried again.
 const AGAIN: Duration = Duration::from_secs(10);
 /// Another replica may have changed a run: how often that is looked at.
@@ -97,12 +97,13 @@ impl Inbound {
         let of: Vec<_> = runs.iter().map(|run| (run.id.as_str(), run.seq)).collect();
         // Its clocks move on with the minutes, while there are any.
         let minute = if runs.is_empty() { 0 } else { self.desk.engine.clock.now().0 / 60_000 };
-        let of = json!([language, of, minute, by.person().is_some()]);
+        let readiness = self.readiness_for(&by).await;
+        let of = json!([language, of, minute, by.person().is_some(), readiness]);
         let of = Digest::of(of.to_string().as_bytes());
         if !self.homes(|homes| homes.shows(viewer, of, Instant::now())) {
             return;
         }
-        let arguments = json!({ "user_id": user, "view": self.view(&runs, &by) });
+        let arguments = json!({ "user_id": user, "view": self.view(&runs, &by, readiness) });
         if let Err(error) = self.slack.write("views.publish", &arguments).await {
             warn!(error = %error, "Could not publish a home");
             let wait = match &error {
@@ -126,7 +127,19 @@ impl Inbound {
         Ok(runs)
     }
 
-    fn view(&self, runs: &[Run], by: &Actor) -> Value {
+    /// How ready everything was when it was looked at last; for who is not of the team, nothing.
+    async fn readiness_for(&self, by: &Actor) -> Option<String> {
+        by.person()?;
+        match self.desk.readiness().await {
+            Ok(text) => text.map(|text| self.desk.voice_of(by).mrkdwn(&text)),
+            Err(error) => {
+                warn!(error = %error, "Could not read the doctor's report for a home");
+                None
+            }
+        }
+    }
+
+    fn view(&self, runs: &[Run], by: &Actor, readiness: Option<String>) -> Value {
         let voice = self.desk.voice_of(by);
         let person = by.person().and_then(|id| self.desk.environment.person(id));
         let now = self.desk.engine.clock.now();
@@ -137,6 +150,10 @@ impl Inbound {
                 vec![section(&voice, &lines[0]), section(&voice, &lines[1])]
             }
         };
+        let readiness = readiness.map(
+            |text| json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": text }] }),
+        );
+        blocks.extend(readiness);
         if person.is_some() {
             blocks.push(language(&voice, self.desk.language_of(by)));
         }
@@ -224,7 +241,7 @@ mod tests {
         let cut = fitted(&voice, &vec![part; 10]);
         assert_eq!(cut.len(), 91);
         assert!(cut[90].to_string().contains("more than fits"), "{}", cut[90]);
-        // With the language and the button, below Slack's hundred.
-        const { assert!(BLOCKS + 3 < 100) };
+        // With the readiness, the language and the button, below Slack's hundred.
+        const { assert!(BLOCKS + 4 < 100) };
     }
 }

@@ -60,6 +60,7 @@ pub(super) async fn obey(
         Command::Attach(runbook) => attach(desk, key, by, &runbook).await,
         Command::Close(reason) => ask(desk, key, by, &Request::Close { reason }).await,
         Command::Runbooks => runbooks(desk, by),
+        Command::Doctor { .. } => doctor(desk, by).await,
         Command::Lang(language) => {
             let text = desk.speak(by, language).await;
             Said::new(desk, by, &text)
@@ -227,6 +228,24 @@ fn runbooks(desk: &Desk, by: &Actor) -> Said {
         Text::Key("command.runbooks.line", vec![("id", id), ("title", title)])
     }));
     Said::lines(&desk.voice_of(by), &lines)
+}
+
+/// What the doctor saw last, for people of the team.
+pub(super) async fn doctor(desk: &Desk, by: &Actor) -> Said {
+    if let Some(said) = stranger(desk, by) {
+        return said;
+    }
+    if desk.engine.doctor.is_none() {
+        return Said::new(desk, by, &Text::key("doctor.off"));
+    }
+    match desk.reports().await {
+        Ok(reports) => {
+            let (zone, now) = (&desk.environment.chat.time_zone, desk.engine.clock.now());
+            let lines = comms::readiness_lines(&reports, zone, now);
+            Said::list(&desk.voice_of(by), &lines)
+        }
+        Err(error) => Said::new(desk, by, &unread(&error)),
+    }
 }
 
 async fn help(desk: &Desk, by: &Actor) -> Said {

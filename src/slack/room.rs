@@ -1,5 +1,6 @@
 //! The war room as a place for messages: turns, cards posted and edited, cards looked for, warnings left.
 
+use std::collections::HashMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::client::{SlackClientHandle, content};
 use super::lane::{Errand, Lanes, Next, Ticket};
 use super::render;
 use crate::domain::comms::Message;
-use crate::domain::environment::Group;
+use crate::domain::environment::{Environment, Group};
 use crate::domain::ids::Digest;
 use crate::domain::run::chat::{Source, Words};
 use crate::domain::run::{MessageKey, Run};
@@ -30,6 +31,9 @@ const PAGE: &str = "200";
 const GROUP_PAGES: usize = 5;
 /// More than the cards of some runs. When there are more, all are forgotten: an edit too many each.
 const REMEMBERED: usize = 1000;
+
+/// Longest wait for a turn of what belongs to no run.
+const ANNOUNCED: Duration = Duration::from_secs(30);
 
 /// So long it is taken for granted that a message says what it was last told to: another replica may edit it too.
 const TRUSTED: Duration = Duration::from_secs(60);
@@ -55,9 +59,8 @@ impl SlackClientHandle {
     }
 
     /// What a message looks like there: the line for notifications, and the blocks.
-    fn written(&self, run: &Run, message: &Message) -> (String, Vec<Value>) {
-        let language = run.environment.chat.language;
-        let voice = self.catalog.texts.voice(language, Some(&run.environment));
+    fn written(&self, environment: &Environment, message: &Message) -> (String, Vec<Value>) {
+        let voice = self.catalog.texts.voice(environment.chat.language, Some(environment));
         let blocks = render::in_channel(&voice, message, self.page.as_deref());
         (render::summary(&voice, message), blocks)
     }
@@ -102,11 +105,22 @@ impl SlackClientHandle {
         message: &Message,
         under: Option<&Posted>,
     ) -> Result<Posted, ChannelError> {
-        let (text, blocks) = self.written(run, message);
-        let war_room = run.environment.chat.war_room.as_str();
-        let channel = under.map_or(war_room, |under| under.channel.as_str());
         let payload = [("run", run.id.to_string()), ("key", key.to_string())];
         let payload = payload.map(|(name, value)| (name.to_owned(), value)).into();
+        self.put(&run.environment, payload, message, under).await
+    }
+
+    /// Posts a message; by `payload` it is known again.
+    async fn put(
+        &self,
+        environment: &Environment,
+        payload: HashMap<String, String>,
+        message: &Message,
+        under: Option<&Posted>,
+    ) -> Result<Posted, ChannelError> {
+        let (text, blocks) = self.written(environment, message);
+        let war_room = environment.chat.war_room.as_str();
+        let channel = under.map_or(war_room, |under| under.channel.as_str());
         let metadata = SlackMessageMetadata::new(EVENT_TYPE.to_owned()).with_event_payload(payload);
         let content = content(&text, &blocks)?.with_metadata(metadata);
         let mut request = SlackApiChatPostMessageRequest::new(channel.into(), content);
@@ -124,7 +138,7 @@ impl SlackClientHandle {
 
     /// Edits a message; its metadata stay.
     async fn edit(&self, run: &Run, at: &Posted, message: &Message) -> Result<(), ChannelError> {
-        let (text, blocks) = self.written(run, message);
+        let (text, blocks) = self.written(&run.environment, message);
         let shown = digest(&text, &blocks);
         if self.shown_at(at).is_some_and(|(before, _)| before == shown) {
             return Ok(());
@@ -212,7 +226,7 @@ impl Channel for SlackClientHandle {
     ) -> Result<bool, ChannelError> {
         let shown = posted.map(|posted| self.shown_at(posted));
         if let Some(Some((before, _))) = &shown {
-            let (text, blocks) = self.written(run, message);
+            let (text, blocks) = self.written(&run.environment, message);
             if *before == digest(&text, &blocks) {
                 return Ok(false);
             }
@@ -244,6 +258,17 @@ impl Channel for SlackClientHandle {
         under: &Posted,
     ) -> Result<Option<Posted>, ChannelError> {
         self.post(run, key, message, Some(under)).await.map(Some)
+    }
+
+    async fn announce(
+        &self,
+        environment: &Environment,
+        message: &Message,
+    ) -> Result<(), ChannelError> {
+        let errand = Errand { urgency: Urgency::Tells, edit: None };
+        self.wait(&environment.chat.war_room, errand, ANNOUNCED).await?;
+        let payload = HashMap::from([("environment".to_owned(), environment.id.to_string())]);
+        self.put(environment, payload, message, None).await.map(drop)
     }
 
     async fn pin(&self, _run: &Run, posted: &Posted) -> Result<(), ChannelError> {
@@ -331,7 +356,7 @@ impl Channel for SlackClientHandle {
         message: &Message,
         due_at: Timestamp,
     ) -> Result<Option<Pending>, ChannelError> {
-        let (text, blocks) = self.written(run, message);
+        let (text, blocks) = self.written(&run.environment, message);
         // Without metadata: Slack takes a scheduled message that has some, and then never posts it.
         let arguments = json!({
             "channel": run.environment.chat.war_room,

@@ -12,6 +12,7 @@ pub mod codec;
 pub mod codes;
 mod frozen;
 pub mod postgres;
+pub mod reports;
 mod rows;
 mod sql;
 pub mod sqlite;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use codes::Codes;
+pub use reports::Reports;
 #[cfg(feature = "faults")]
 pub use watched::watch;
 
@@ -262,7 +264,7 @@ impl StoreError {
 /// Durable state. Every method is one transaction: after an error, nothing has changed. A caller that goes away while
 /// it waits leaves the whole of it or nothing.
 #[async_trait]
-pub trait Store: Codes + Send + Sync + std::fmt::Debug {
+pub trait Store: Codes + Reports + Send + Sync + std::fmt::Debug {
     /// Writes all of a commit, or nothing.
     async fn commit(&self, commit: &Commit<'_>) -> Result<Committed, StoreError>;
 

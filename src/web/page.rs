@@ -15,6 +15,8 @@ pub struct Start<'a> {
     pub frame: Frame<'a>,
     /// The scene, as somebody who is woken would hear it; absent where no run is offered.
     pub scene: Option<Scene<'a>>,
+    /// How ready everything was when it was looked at last (mrkdwn), where anything looks.
+    pub readiness: Option<&'a str>,
     /// Runs that are open, newest first.
     pub open: &'a [RunLine],
     /// Runs that are closed, newest first.
@@ -57,6 +59,9 @@ pub fn start(start: Start<'_>) -> Markup {
         main #main.narrow {
             @if let Some(scene) = start.scene { (the_scene(frame, scene)) }
             @else { h1 { ((frame.say)("page.runs")) } }
+            @if let Some(readiness) = start.readiness {
+                p.quiet { (mrkdwn::line(readiness, frame.names)) }
+            }
             (runs(frame, "page.open_runs", start.open))
             (runs(frame, "page.closed_runs", start.closed))
             @if start.scene.is_none() && start.open.is_empty() && start.closed.is_empty() {

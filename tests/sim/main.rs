@@ -20,6 +20,7 @@ mod fate;
 mod judge;
 mod memory;
 mod people;
+mod reports;
 mod scene;
 mod schedule;
 mod world;

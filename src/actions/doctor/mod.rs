@@ -8,6 +8,7 @@ mod aurora;
 mod backups;
 mod certificates;
 mod clock;
+mod dark;
 mod databases;
 mod dns;
 mod eks;
@@ -23,6 +24,7 @@ mod resources;
 mod rights;
 mod s3;
 mod secrets;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -208,6 +210,9 @@ impl Check for Asked {
 #[derive(Debug, Clone)]
 pub struct Doctor {
     checks: Vec<Arc<dyn Check>>,
+    /// What steps do, which is only asked to show it.
+    actions: Actions,
+    rights: Arc<Rights>,
 }
 
 impl Doctor {
@@ -215,21 +220,22 @@ impl Doctor {
     pub fn new(settings: &ActionSettings) -> Self {
         let aws = Arc::new(Aws::new(settings.aws.clone()));
         let tools = Arc::new(Tools { aws: Arc::clone(&aws), settings: settings.clone() });
+        let actions = Actions::new(settings.clone());
         let rights = Arc::new(Rights {
             aws: Arc::clone(&aws),
             kube: settings.kube.clone(),
-            actions: Actions::new(settings.clone()),
+            actions: actions.clone(),
         });
         let mut checks: Vec<Arc<dyn Check>> = vec![
             Arc::new(identity::Identity { aws: Arc::clone(&aws) }),
             Arc::new(rights::Permitted(Arc::clone(&rights))),
             Arc::new(excess::Excess { aws }),
-            Arc::new(access::Accessible(rights)),
+            Arc::new(access::Accessible(Arc::clone(&rights))),
         ];
         for row in TABLES.into_iter().flatten() {
             checks.push(Arc::new(Asked { row, tools: Arc::clone(&tools) }));
         }
-        Self { checks }
+        Self { checks, actions, rights }
     }
 
     /// Everything that the checks need to look.
@@ -246,7 +252,10 @@ impl Doctor {
         now: Timestamp,
     ) -> Vec<Finding> {
         let known = Known::default();
-        let place = Place { environment, runbooks, now, known: &known };
+        self.examine_at(Place { environment, runbooks, now, known: &known }).await
+    }
+
+    async fn examine_at(&self, place: Place<'_>) -> Vec<Finding> {
         let found = join_all(self.checks.iter().map(|check| examine(check.as_ref(), place))).await;
         let mut found: Vec<Finding> = found.into_iter().flatten().collect();
         found.sort_by_key(|one| readiness::ALL.iter().position(|spec| spec.name == one.check));

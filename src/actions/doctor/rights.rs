@@ -106,7 +106,6 @@ pub(super) struct Rights {
 impl Rights {
     /// What steps are not allowed, as far as it could be asked; what could not is told by the checks of this file and
     /// the next.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for what is said of each step"))]
     pub(super) async fn missing(&self, place: Place<'_>) -> Missing {
         let (aws, kube) = tokio::join!(self.at_aws(place), self.in_clusters(place));
         let mut missing = Missing::new();

@@ -13,6 +13,7 @@ mod home;
 mod notice;
 mod outcome;
 mod question;
+mod readiness;
 mod run_card;
 mod silence;
 mod step_card;
@@ -20,6 +21,7 @@ mod step_card;
 pub use button::{Ask, Press};
 pub use form::{Form, Written};
 pub use home::home;
+pub use readiness::{looked_at, readiness, readiness_lines, remark, sign, tallies, turned};
 pub use run_card::urgency;
 pub use silence::{back, silence};
 

@@ -3,12 +3,16 @@
 //! A check only looks. What it could not see is unknown, and unknown is never green.
 
 mod checks;
+mod report;
+mod schedule;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::checks::{ALL, find};
+pub use self::report::{KEPT, Report, STEP, Tally, history, since};
+pub use self::schedule::{BadSchedule, Schedule};
 
 use super::run::preview::Remark;
 use super::time::{Span, Timestamp};

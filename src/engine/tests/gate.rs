@@ -8,12 +8,15 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 
 use crate::domain::ids::{EnvironmentId, PersonId, RunId};
+use crate::domain::readiness::Report;
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::value::Language;
 use crate::store::codes::{Enrolled, Enrolment, Tried};
-use crate::store::{Claimed, Codes, Commit, Committed, Posted, Room, Store, StoreError, Stored};
+use crate::store::{
+    Claimed, Codes, Commit, Committed, Posted, Reports, Room, Store, StoreError, Stored,
+};
 
 /// What becomes of a commit that passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,5 +236,33 @@ impl Codes for Gate {
         key: &str,
     ) -> Result<bool, StoreError> {
         self.store.spend(environment, person, period, key).await
+    }
+}
+
+#[async_trait]
+impl Reports for Gate {
+    async fn keep_report(&self, report: &Report) -> Result<(), StoreError> {
+        self.store.keep_report(report).await
+    }
+
+    async fn reports(&self, of: &EnvironmentId, limit: u32) -> Result<Vec<Report>, StoreError> {
+        self.store.reports(of, limit).await
+    }
+
+    async fn told_report(&self, of: &EnvironmentId) -> Result<Option<Report>, StoreError> {
+        self.store.told_report(of).await
+    }
+
+    async fn report_told(&self, report: &Report) -> Result<(), StoreError> {
+        self.store.report_told(report).await
+    }
+
+    async fn begin_round(
+        &self,
+        of: &EnvironmentId,
+        now: Timestamp,
+        since: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.store.begin_round(of, now, since).await
     }
 }

@@ -7,6 +7,7 @@
 
 mod bell;
 mod codes;
+mod reports;
 mod session;
 mod write;
 mod writer;

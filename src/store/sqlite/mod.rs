@@ -4,6 +4,7 @@
 
 mod codes;
 mod lock;
+mod reports;
 mod write;
 mod writer;
 

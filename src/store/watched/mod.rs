@@ -2,6 +2,7 @@
 //! written and of which step, never an id or a number.
 
 mod codes;
+mod reports;
 
 use std::sync::Arc;
 

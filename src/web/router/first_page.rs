@@ -31,7 +31,12 @@ pub(super) async fn first_page(
         Ok(runs) => runs,
         Err(error) => return web.failed(&guest, &error),
     };
+    let readiness = match web.desk.readiness().await {
+        Ok(readiness) => readiness,
+        Err(error) => return web.failed(&guest, &error),
+    };
     let voice = web.voice(&guest);
+    let readiness = readiness.map(|text| voice.mrkdwn(&text));
     let line = |run: &Run| RunLine {
         href: format!("/runs/{}", run.id),
         kind: run.kind,
@@ -52,7 +57,13 @@ pub(super) async fn first_page(
         let scene =
             Scene { kind: Kind::Tabletop, headline: &headline, facts: &facts, button: &button };
         let scene = web.access.is_demo().then_some(scene);
-        page::start(Start { frame, scene, open: &open, closed: &closed })
+        page::start(Start {
+            frame,
+            scene,
+            readiness: readiness.as_deref(),
+            open: &open,
+            closed: &closed,
+        })
     });
     keep_language(&web, &query, Html(page.into_string()).into_response())
 }

@@ -4,6 +4,7 @@ mod changed_world;
 mod chat;
 mod codes;
 mod commands;
+mod doctor;
 mod doubt;
 mod ends;
 mod failover;

@@ -38,6 +38,8 @@ impl Child {
             .args(["--pdeathsig", "KILL", "--"])
             .arg(program)
             .args(arguments)
+            // Its rounds would speak up in the middle of what a test is about.
+            .env("DR_BUDDY_DOCTOR", "off")
             .envs(environment.iter().copied())
             .current_dir(folder)
             .stdin(Stdio::null())

@@ -166,6 +166,13 @@ impl Kube {
         self.client(context).await.request(http_get(path)).await.ok()
     }
 
+    /// Deletes one object of a server.
+    pub(crate) async fn delete(&self, context: &str, path: &str) {
+        let request = axum::http::Request::delete(path).body(Vec::new()).expect("well formed");
+        let done = self.client(context).await.request::<serde_json::Value>(request).await;
+        done.unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+
     /// A merge patch of one object of `eu`, as another manager.
     pub(crate) async fn merge(&self, path: &str, patch: &serde_json::Value) {
         let request = axum::http::Request::patch(format!("{path}?fieldManager=argocd-controller"))

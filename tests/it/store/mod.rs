@@ -6,6 +6,7 @@ mod doubt;
 pub(crate) mod draft;
 mod outbox;
 mod record;
+mod reports;
 mod schema;
 mod second_process;
 mod server;

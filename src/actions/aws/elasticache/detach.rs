@@ -12,6 +12,7 @@ use crate::actions::aws::{ANYTHING, Aws, Failure};
 use crate::actions::params::{text, unsafe_because};
 use crate::actions::{Call, LookError, Permission, Permissions};
 use crate::domain::run::preview::Remark;
+use crate::domain::text::told;
 
 /// Takes a group out of its Global Datastore.
 #[derive(Debug, Default)]
@@ -41,7 +42,7 @@ impl Setting for DetachGroup {
         let is =
             |fact: &str, value: &str| seen.facts.get(fact).and_then(Value::as_str) == Some(value);
         if is("primary_group", target) && is("primary_region", region) {
-            return Err(unsafe_because(format!("`{target}` is the primary: it writes already")));
+            return Err(unsafe_because(told("trouble.already_so", &[target])));
         }
         Ok(json!(false))
     }

@@ -15,6 +15,7 @@ use crate::actions::aws::{ANYTHING, Aws, Failure};
 use crate::actions::params::{text, unsafe_because};
 use crate::actions::{Call, Happened, LookError, Permission, Permissions};
 use crate::domain::run::preview::{Change, Direction, Remark};
+use crate::domain::text::told;
 
 /// Makes another member the primary.
 #[derive(Debug)]
@@ -82,8 +83,7 @@ impl Lever for FailoverGlobal {
             return Err(unsafe_because(detail));
         };
         if target.is_primary() {
-            let detail = format!("`{}` already is the primary: nothing is sent", to.group);
-            return Err(unsafe_because(detail));
+            return Err(unsafe_because(told("trouble.already_so", &[&to.group])));
         }
         state.must_be_settled(global)?;
         let joined = target.status.as_deref().unwrap_or("unknown");

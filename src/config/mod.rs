@@ -1,5 +1,8 @@
 //! The only reader of the environment's variables. Parsing has no side effects and reports everything at once.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +15,7 @@ use crate::actions::{
 };
 use crate::catalog::CatalogSources;
 use crate::domain::ids::{Digest, EnvironmentId, PersonId};
+use crate::domain::readiness::Schedule;
 use crate::domain::time::Span;
 use crate::slack::client::SlackSettings;
 use crate::web::access::holder;
@@ -42,6 +46,9 @@ pub struct Config {
     pub page_url: Option<String>,
     /// `DR_BUDDY_SEAL_KEY`, `DR_BUDDY_SEAL_KEY_FILE`: what seals the secrets of one-time codes; nobody has any without.
     pub seal_key: Option<SealKey>,
+    /// `DR_BUDDY_DOCTOR`: when the doctor makes its rounds, beside at a start: `06:00` of the environment's time zone
+    /// unless told; `4h`; `off`.
+    pub doctor: Schedule,
     /// `DR_BUDDY_GRACE`: how long running work may take to end when the process is told to; 25s unless told. Kubernetes
     /// kills 30 s after it told (`terminationGracePeriodSeconds`): keep it below that.
     pub grace: Duration,
@@ -64,6 +71,33 @@ pub struct Local {
     pub person: Option<PersonId>,
     /// As in [`Config`].
     pub seal_key: Option<SealKey>,
+}
+
+/// What a look at everything needs: neither Slack nor a database.
+#[derive(Debug, Clone)]
+pub struct Checkup {
+    /// As in [`Config`], unless the command line names one.
+    pub environment: EnvironmentId,
+    /// As in [`Config`].
+    pub sources: CatalogSources,
+    /// As in [`Config`].
+    pub actions: ActionSettings,
+}
+
+impl Checkup {
+    /// Reads what is needed, or says all that is wrong.
+    ///
+    /// # Errors
+    /// One line per problem, naming the variable and what to do.
+    pub fn read(read: Read<'_>, environment: Option<String>) -> Result<Self, Vec<String>> {
+        let mut wrong = Vec::new();
+        let environment = environment.or_else(|| read("DR_BUDDY_ENVIRONMENT")).unwrap_or_default();
+        let environment = EnvironmentId::parse(&environment)
+            .map_err(|error| wrong.push(format!("--env, or DR_BUDDY_ENVIRONMENT: {error}")));
+        let actions = actions(read, &mut wrong);
+        let (Ok(environment), true) = (environment, wrong.is_empty()) else { return Err(wrong) };
+        Ok(Self { environment, sources: sources(read), actions })
+    }
 }
 
 /// 32 bytes in hexadecimal. `Debug` shows no secret.
@@ -169,6 +203,11 @@ impl Config {
             wrong.push(format!("DR_BUDDY_GRACE: {error}: write `25s`"));
             Span(0)
         });
+        let doctor = read("DR_BUDDY_DOCTOR").map_or(Ok(Schedule::USUAL), |at| Schedule::parse(&at));
+        let doctor = doctor.unwrap_or_else(|error| {
+            wrong.push(format!("DR_BUDDY_DOCTOR: {error}"));
+            Schedule::Off
+        });
         let actions = actions(read, &mut wrong);
         let (log, log_json) = log(read, "info");
         let (Ok(environment), Ok(listen), true) = (environment, listen, wrong.is_empty()) else {
@@ -190,6 +229,7 @@ impl Config {
             web_tokens,
             page_url,
             seal_key,
+            doctor,
             grace: Duration::from_millis(grace.ms()),
             log,
             log_json,
@@ -344,122 +384,4 @@ fn tokens(text: &str, wrong: &mut Vec<String>) -> Vec<(PersonId, Digest)> {
         }
     }
     tokens
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(pairs: &[(&str, &str)]) -> Result<Config, Vec<String>> {
-        let pairs: Vec<(String, String)> =
-            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Config::read(&|name| pairs.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone()))
-    }
-
-    #[test]
-    fn everything_that_is_wrong_is_said_at_once() {
-        let wrong = read(&[
-            ("DR_BUDDY_LISTEN", "here"),
-            ("DR_BUDDY_WEB_TOKENS", "mia=short,antoine,Leo=0123456789abcdef"),
-            ("DATABASE_URL", "mysql://bot:0123456789abcdef@db/bot"),
-            ("DR_BUDDY_GRACE", "soon"),
-            ("DR_BUDDY_SEAL_KEY", "0123456789abcdef"),
-            ("DR_BUDDY_PAGE_URL", "dr.example.com"),
-            ("DR_BUDDY_CONNECTIONS", "orders=ORDERS_URL,cache=NOT_SET"),
-            ("ORDERS_URL", "oracle://bot:0123456789abcdef@db/bot"),
-            ("DR_BUDDY_HTTP_HOSTS", "api.example.com/path"),
-            ("DR_BUDDY_HTTP_SECRETS", "status=0123456789abcdef"),
-            ("DR_BUDDY_DNS_RESOLVERS", "one.one.one.one"),
-            ("DR_BUDDY_PROGRAMS", "{sh: /bin/sh}"),
-        ])
-        .unwrap_err();
-        assert_eq!(wrong.len(), 17, "{wrong:#?}");
-        assert!(!wrong.join("\n").contains("0123456789abcdef"));
-    }
-
-    #[test]
-    fn debug_shows_no_secret() {
-        let config = read(&[
-            ("SLACK_BOT_TOKEN", "xoxb-secret-1"),
-            ("SLACK_SIGNING_SECRET", "secret-2"),
-            ("SLACK_APP_TOKEN", "xapp-secret-5"),
-            ("DR_BUDDY_ENVIRONMENT", "prod"),
-            ("DR_BUDDY_WEB_TOKENS", "mia=secret-3-0123456789"),
-            ("DATABASE_URL", "postgres://bot:secret-4@db/bot"),
-            ("DR_BUDDY_SEAL_KEY", &"5ec2e7".repeat(11)[..64]),
-            ("DR_BUDDY_CONNECTIONS", "orders=ORDERS_URL"),
-            ("ORDERS_URL", "mysql://bot:secret-6@db/orders"),
-            ("DR_BUDDY_HTTP_SECRETS", "status=STATUS_TOKEN@api.example.com"),
-            ("STATUS_TOKEN", "OAuth secret-7"),
-        ])
-        .unwrap();
-        let shown = format!("{config:?}");
-        assert!(!shown.contains("secret-") && !shown.contains("5ec2e7"));
-    }
-
-    #[test]
-    fn slack_comes_in_by_one_door_at_least_and_each_token_has_its_place() {
-        let must = [("SLACK_BOT_TOKEN", "xoxb-1"), ("DR_BUDDY_ENVIRONMENT", "prod")];
-        let with = |more: &[(&str, &str)]| read(&[&must[..], more].concat());
-        let wrong = with(&[]).unwrap_err().join("\n");
-        assert!(wrong.contains("SLACK_SIGNING_SECRET") && wrong.contains("SLACK_APP_TOKEN"));
-        for doors in [
-            &[("SLACK_SIGNING_SECRET", "2")][..],
-            &[("SLACK_APP_TOKEN", "xapp-1")],
-            &[("SLACK_SIGNING_SECRET", "2"), ("SLACK_APP_TOKEN", "xapp-1")],
-        ] {
-            let slack = with(doors).unwrap().slack;
-            let found = [slack.signing_secret.is_some(), slack.app_token.is_some()];
-            let named = ["SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN"];
-            assert_eq!(found, named.map(|name| doors.iter().any(|(door, _)| *door == name)));
-        }
-        let swapped = read(&[
-            ("SLACK_BOT_TOKEN", "xapp-1"),
-            ("SLACK_APP_TOKEN", "xoxb-1"),
-            ("DR_BUDDY_ENVIRONMENT", "prod"),
-        ]);
-        assert_eq!(swapped.unwrap_err().len(), 2);
-    }
-
-    #[test]
-    fn the_page_has_an_address_people_can_open_and_only_where_it_is_on() {
-        let with = |url: &str, tokens: &str| {
-            read(&[
-                ("SLACK_BOT_TOKEN", "xoxb-1"),
-                ("SLACK_SIGNING_SECRET", "2"),
-                ("DR_BUDDY_ENVIRONMENT", "prod"),
-                ("DR_BUDDY_PAGE_URL", url),
-                ("DR_BUDDY_WEB_TOKENS", tokens),
-            ])
-            .map(|config| config.page_url)
-        };
-        let on = "mia=0123456789abcdef";
-        let page = Some("https://dr.example.com".to_owned());
-        assert_eq!(with("https://dr.example.com/", on), Ok(page));
-        for bad in ["dr.example.com", "javascript:alert(1)", "https://", "https://a.example/?x=1"] {
-            assert_eq!(with(bad, on).unwrap_err().len(), 1, "{bad}");
-        }
-        assert!(with("https://dr.example.com", "").unwrap_err()[0].contains("WEB_TOKENS"));
-    }
-
-    #[test]
-    fn the_url_chooses_the_engine() {
-        let must = [
-            ("SLACK_BOT_TOKEN", "xoxb-1"),
-            ("SLACK_SIGNING_SECRET", "2"),
-            ("DR_BUDDY_ENVIRONMENT", "prod"),
-        ];
-        let with = |more: &[(&str, &str)]| read(&[&must[..], more].concat()).unwrap().database;
-        let Database::File(file) = with(&[]) else { panic!("no file") };
-        assert_eq!(file, PathBuf::from("dr-buddy.db"));
-        let Database::File(file) = with(&[("DR_BUDDY_DATABASE", "/data/runs.db")]) else {
-            panic!("no file")
-        };
-        assert_eq!(file, PathBuf::from("/data/runs.db"));
-        for scheme in ["postgres", "postgresql"] {
-            let url = format!("{scheme}://bot@db/bot");
-            let with = with(&[("DATABASE_URL", &url), ("DR_BUDDY_DATABASE", "/data/runs.db")]);
-            assert!(matches!(with, Database::Postgres(_)));
-        }
-    }
 }
