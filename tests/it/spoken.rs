@@ -18,7 +18,7 @@ const OTHERS: [(&str, &str); 28] = [
     ("src/actions/sql/", "databases: what they are asked"),
     ("src/actions/policy.rs", "operators: the policies to apply"),
     ("src/app.rs", "operators: why it does not start"),
-    ("src/config.rs", "operators: what is set wrongly"),
+    ("src/config/", "operators: what is set wrongly"),
     ("src/main.rs", "operators: what is typed wrongly"),
     ("src/catalog/", "authors: what is wrong in a document"),
     ("src/cli/demo.rs", "operators: where the demo is"),
