@@ -43,6 +43,8 @@ async fn watch() -> Watch {
         format!("--config.file={}", path("prometheus.yaml").display()),
         format!("--storage.tsdb.path={}", path("data").display()),
         format!("--web.listen-address={prometheus}"),
+        // The first time it rings, Alertmanager is not known yet.
+        "--rules.alert.resend-delay=1s".to_owned(),
     ];
     let second = Child::start("prometheus", folder.path(), &debian("prometheus"), arguments, &[]);
     let (alertmanager, prometheus) =
