@@ -57,7 +57,7 @@ pub(super) use secret_replica::PromoteSecret;
 pub(super) use secrets::ReplaceHost;
 pub(super) use security_group::CloseGroup;
 pub(super) use setting::Setting;
-pub(super) use simulate::{Decision, Question, principal};
+pub(super) use simulate::{Decision, Question, principal, unbound};
 
 pub(super) use error::Failure;
 pub(super) use wire::Ask;

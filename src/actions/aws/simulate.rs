@@ -54,6 +54,15 @@ pub(in crate::actions) fn principal(caller: &str, named: Option<&str>) -> String
     named.filter(same).map_or_else(own, ToOwned::to_owned)
 }
 
+/// Why IAM cannot be asked about this caller: the account's root user has no policies, and may everything.
+pub(in crate::actions) fn unbound(caller: &str) -> Option<LookError> {
+    caller.ends_with(":root").then(|| LookError::Refused {
+        system: SYSTEM.into(),
+        detail: "these are credentials of the account's root user, whom no policy limits: give dr-buddy a role"
+            .into(),
+    })
+}
+
 impl Aws {
     /// What IAM says of these calls of `principal`; a call it says nothing of is not in the answer.
     pub(in crate::actions) async fn simulate(

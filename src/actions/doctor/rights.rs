@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use super::resources::{KEY, REPLICATION_ROLE, SECRET, bare, filled};
 use super::uses::{Missing, StepKey, Use, names, uses};
 use super::{Check, Look, Place};
-use crate::actions::aws::{Aws, Decision, Question, principal, replication_role};
+use crate::actions::aws::{Aws, Decision, Question, principal, replication_role, unbound};
 use crate::actions::registry::{Actions, Purpose};
 use crate::actions::{LookError, Permission};
 use crate::domain::environment::Environment;
@@ -139,6 +139,9 @@ impl Rights {
             Ok(caller) => caller,
             Err(error) => return Verdicts { all: vec![], blind: Some((error, IDENTITY)) },
         };
+        if let Some(error) = unbound(&caller) {
+            return Verdicts { all: vec![], blind: Some((error, IDENTITY)) };
+        }
         let principal = principal(&caller, own_role(environment));
         let known = join_all(uses.into_iter().map(|one| self.known(environment, one))).await;
         let mut needs = Needs::default();

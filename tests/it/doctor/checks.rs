@@ -312,7 +312,10 @@ async fn each_of_the_seeded_faults_is_found_and_its_remedy_named() {
     let absent: Vec<_> = before.iter().filter(|one| one.seen == Seen::Absent).collect();
     assert!(absent.is_empty(), "{absent:#?}");
     let checks: BTreeSet<_> = before.iter().map(|one| one.check.as_str()).collect();
-    assert_eq!(checks, readiness::ALL.iter().map(|spec| spec.name).collect());
+    // What steps may do is asked of the steps of runbooks, of which there are none here.
+    let of_steps = ["permissions", "cluster_permissions"];
+    let rows = readiness::ALL.iter().map(|spec| spec.name);
+    assert_eq!(checks, rows.filter(|name| !of_steps.contains(name)).collect());
 
     let mut wrong = vec![];
     let mut judge = |what: &str, findings: &[Finding], expected: &[(&str, Light)]| {
@@ -341,7 +344,8 @@ async fn each_of_the_seeded_faults_is_found_and_its_remedy_named() {
         model,
         "<Account>999999999999</Account><Arn>arn:aws:iam::999999999999:user/x</Arn>",
     );
-    judge("another account", &world.examine(&good, now()).await, &[("identity", Red)]);
+    let both = [("identity", Red), ("excess_permissions", Red)];
+    judge("another account", &world.examine(&good, now()).await, &both);
     world.canned.restore(&copy);
     for (what, change, expected) in FILES {
         let environment = world.environment(change);

@@ -10,6 +10,9 @@ use super::{eventually, tools};
 /// The password of all of them.
 pub(crate) const PASSWORD: &str = "s3cr3t-of-redis";
 
+/// Longest that the tests' own connections wait.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
 /// A running server; gone when dropped.
 #[derive(Debug)]
 pub(crate) struct Redis {
@@ -88,7 +91,12 @@ impl Redis {
     /// A connection of the test's own.
     pub(crate) async fn direct(&self) -> redis::aio::MultiplexedConnection {
         let client = redis::Client::open(self.url()).expect("a URL");
-        client.get_multiplexed_async_connection().await.expect("it answers")
+        // The library waits for a second, and half a one: too little where every processor is busy.
+        let patient = redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        let connected = client.get_multiplexed_async_connection_with_config(&patient);
+        connected.await.expect("it answers")
     }
 
     /// Stops it where it is: connections stay open, nothing answers.

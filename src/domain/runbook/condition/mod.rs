@@ -182,7 +182,6 @@ fn declared(read: &References, root: &str, value: &Value) -> Option<cel::Value> 
     }
 }
 
-/// These entries without nulls.
 fn object<'a>(entries: impl IntoIterator<Item = (&'a String, &'a Value)>) -> cel::Value {
     let known = entries.into_iter().filter_map(|(key, value)| Some((key.clone(), known(value)?)));
     cel::Value::Map(known.collect::<HashMap<String, cel::Value>>().into())
