@@ -80,7 +80,11 @@ impl Scope {
     fn text(&self, text: &str) -> Result<String, Vec<Missing>> {
         match template::fill(&Value::String(text.to_owned()), &self.values)? {
             Value::String(text) => Ok(text),
-            other => Ok(other.to_string()),
+            other @ (Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_)) => Ok(other.to_string()),
         }
     }
 }

@@ -289,7 +289,9 @@ fn dark(findings: &[Finding]) -> BTreeMap<&str, Light> {
 /// What is said of it in both languages, whole.
 fn must_have_a_remedy(catalog: &Catalog, finding: &Finding) {
     for language in Language::ALL {
-        for remark in [&finding.saw, &finding.remedy] {
+        // Where all is well, nobody is told what to do.
+        let remedy = (finding.light() != Light::Green).then_some(&finding.remedy);
+        for remark in [Some(&finding.saw), remedy].into_iter().flatten() {
             let wanted = catalog.texts.placeholders(language, &remark.key);
             let missing: Vec<_> =
                 wanted.into_iter().filter(|name| !remark.args.contains_key(name)).collect();

@@ -274,7 +274,7 @@ fn custom(namespace: &str) -> BTreeMap<String, Value> {
     ])
 }
 
-/// The path of the ExternalSecret.
+/// The path of the `ExternalSecret`.
 pub(super) fn external_secret(namespace: &str) -> String {
     format!("/apis/external-secrets.io/v1beta1/namespaces/{namespace}/externalsecrets/shop-env")
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dr_buddy::actions::Actions;
+use dr_buddy::actions::{ActionSettings, Actions};
 use dr_buddy::catalog::{Catalog, CatalogSources};
 use dr_buddy::desk::{Answer, Desk};
 use dr_buddy::domain::actor::{Actor, Surface};
@@ -70,7 +70,9 @@ impl Team {
         let id = EnvironmentId::parse("shop").expect("an id");
         catalog.environments.insert(id, environment.clone());
         let store = SqliteStore::open(&world.folder.path().join("dr.db")).await.expect("a file");
-        let (actions, clock) = (Actions::new(world.settings()), SystemClock::default());
+        let connectors = catalog.connectors.values().cloned().collect();
+        let settings = ActionSettings { connectors, ..world.settings() };
+        let (actions, clock) = (Actions::new(settings), SystemClock::default());
         let engine =
             Engine::new(Arc::new(store), Arc::new(actions), Arc::new(Silent), Arc::new(clock));
         let desk = Desk::new(Arc::new(engine), Arc::new(catalog), Arc::new(environment));

@@ -239,7 +239,7 @@ impl World {
                 "DR_BUDDY_HTTP_SECRETS",
                 format!("github=GITHUB_TOKEN@{github},operations=OPERATIONS@{public}"),
             ),
-            ("GITHUB_TOKEN", GITHUB.to_owned()),
+            ("GITHUB_TOKEN", GITHUB.trim_start_matches("Bearer ").to_owned()),
             ("OPERATIONS", OPERATIONS.to_owned()),
         ]);
         let read = Config::read(&|name| variables.get(name).cloned());

@@ -60,14 +60,16 @@ async fn comes_to(answer: fn() -> axum::response::Response) -> Outcome {
 fn failed(outcome: &Outcome) -> &str {
     match outcome {
         Outcome::Failed { error: LookError::Refused { detail, .. } } => detail,
-        other => panic!("{other:?}"),
+        Outcome::Accepted { .. } | Outcome::Failed { .. } | Outcome::Unknown { .. } => {
+            panic!("{outcome:?}")
+        }
     }
 }
 
 fn unknown(outcome: &Outcome) -> &str {
     match outcome {
         Outcome::Unknown { error, .. } => error,
-        other => panic!("{other:?}"),
+        Outcome::Accepted { .. } | Outcome::Failed { .. } => panic!("{outcome:?}"),
     }
 }
 

@@ -91,7 +91,7 @@ async fn all_of(step: &mut Step) -> String {
     };
     match step.action.preview(&step.call()).await {
         Err(error) => {
-            keep(format!("{error:?} {error} {} {:?}", error.said(), Text::seen(&error.said())))
+            keep(format!("{error:?} {error} {} {:?}", error.said(), Text::seen(&error.said())));
         }
         Ok(preview) => {
             keep(serde_json::to_string(&preview).unwrap());
