@@ -360,7 +360,7 @@ async fn each_of_the_seeded_faults_is_found_and_its_remedy_named() {
 
     judge_aws(&world.stand_in.replies());
     let reads = |call: &String| {
-        ["Describe", "List", "Get", "GET "].iter().any(|verb| call.starts_with(verb))
+        ["Describe", "List", "Get", "GET ", "Simulate"].iter().any(|verb| call.starts_with(verb))
     };
     let calls = world.calls();
     let writes: Vec<_> = calls.iter().filter(|call| !reads(call)).collect();

@@ -12,7 +12,9 @@ use super::gate::Change;
 /// The ids in one piece of evidence: what AWS gave, what a cluster was given, what an endpoint was given.
 fn ids(evidence: &Value, found: &mut BTreeSet<String>) {
     let many = evidence["request_ids"].as_array().into_iter().flatten();
-    let one = [&evidence["request_id"], &evidence["key"], &evidence["put"]["canary"]];
+    // Where the server gives an id of its own, our key is not what it is known by.
+    let key = Some(&evidence["key"]).filter(|_| !evidence["request_id"].is_string());
+    let one = [&evidence["request_id"], key.unwrap_or(&Value::Null), &evidence["put"]["canary"]];
     found.extend(one.into_iter().chain(many).filter_map(Value::as_str).map(ToOwned::to_owned));
 }
 

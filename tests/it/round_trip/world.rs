@@ -88,7 +88,7 @@ async fn turn_workflow(
     State((all, book)): State<Workflows>,
     Path((file, what)): Path<(String, String)>,
     headers: HeaderMap,
-) -> StatusCode {
+) -> (StatusCode, [(&'static str, String); 1]) {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let status = match header("authorization") == Some(GITHUB) {
         true => StatusCode::NO_CONTENT,
@@ -98,9 +98,9 @@ async fn turn_workflow(
         let state = if what == "enable" { "active" } else { "disabled_manually" };
         all.lock().expect("nobody panics while holding it").insert(file.clone(), state);
     }
-    let id = header("idempotency-key").unwrap_or_default();
-    book.note("github", format!("PUT {file}/{what}"), id, status);
-    status
+    let id = uuid::Uuid::new_v4().to_string();
+    book.note("github", format!("PUT {file}/{what}"), &id, status);
+    (status, [("x-github-request-id", id)])
 }
 
 /// Two regions.
