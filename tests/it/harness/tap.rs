@@ -122,7 +122,14 @@ pub(crate) fn cut() -> Response<Body> {
         .expect("it is well formed")
 }
 
+/// What has arrived goes on to the server, even where its sender dies meanwhile and nobody waits for the answer: a network
+/// does not take back what was sent.
 async fn pass(State(shared): State<Shared>, request: Request<Body>) -> Response<Body> {
+    let passed = tokio::spawn(pass_on(shared, request)).await;
+    passed.unwrap_or_else(|_| StatusCode::BAD_GATEWAY.into_response())
+}
+
+async fn pass_on(shared: Shared, request: Request<Body>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, 4 << 20).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
