@@ -103,7 +103,7 @@ impl Desk {
             self.sleep_until(at).await;
             self.make_one(since).await;
             let next = schedule.after(self.engine.clock.now(), zone);
-            due = next.map(|next| (next, next));
+            due = next.map(|next| (next, schedule.since(next)));
         }
         std::future::pending::<()>().await;
     }
@@ -136,7 +136,9 @@ impl Desk {
         }
         let (store, now) = (&self.engine.store, self.engine.clock.now());
         if !*is_ours && !store.begin_round(&self.environment.id, now, since).await? {
-            return Ok(true);
+            // Whoever began it may have died over it: then it is begun again.
+            let kept = self.last_report().await?;
+            return Ok(kept.is_some_and(|report| report.at >= since));
         }
         *is_ours = true;
         if let Some(report) = self.round().await? {

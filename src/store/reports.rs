@@ -1,11 +1,13 @@
 //! What the doctor found, kept over time, and who makes the next round.
 
 use async_trait::async_trait;
+use tracing::warn;
 
 use super::StoreError;
 use crate::domain::ids::EnvironmentId;
 use crate::domain::readiness::{KEPT, Report};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
+use crate::telemetry::Chain;
 
 /// Version of a report's text. One of another version is passed over: the next round writes a new one.
 const VERSION: i64 = 1;
@@ -29,7 +31,8 @@ pub trait Reports: Send + Sync {
     /// The war room knows of this report now.
     async fn report_told(&self, report: &Report) -> Result<(), StoreError>;
 
-    /// Begins a round, unless somebody has begun one at `since` or later: then false.
+    /// Begins a round, unless somebody has begun one at `since` or later: then false. One that kept no report after two
+    /// minutes does not count.
     async fn begin_round(
         &self,
         environment: &EnvironmentId,
@@ -51,7 +54,16 @@ pub(super) const TOLD: &str = "select body from reports \
 pub(super) const TELL: &str = "update reports set told = 1 where environment = $1 and at = $2";
 pub(super) const BEGIN: &str = "insert into rounds (environment, begun_at) values ($1, $2) \
      on conflict (environment) do update set begun_at = excluded.begun_at \
-     where rounds.begun_at < $3 returning environment";
+     where rounds.begun_at < $3 or (rounds.begun_at < $4 and not exists (select 1 from reports \
+     where reports.environment = $1 and reports.at >= rounds.begun_at)) returning environment";
+
+/// A round that has kept no report after this long was cut short.
+const CUT_SHORT: Span = Span::minutes(2);
+
+/// Before when a round was begun that will keep no report any more.
+pub(super) fn cut_short(now: Timestamp) -> Timestamp {
+    now.minus(CUT_SHORT)
+}
 
 /// A report as a row.
 #[derive(Debug)]
@@ -77,10 +89,14 @@ pub(super) fn version() -> i64 {
     VERSION
 }
 
-pub(super) fn read(bodies: Vec<(String,)>) -> Result<Vec<Report>, StoreError> {
+/// What another version of the product wrote and this one cannot read is passed over.
+pub(super) fn read(bodies: Vec<(String,)>) -> Vec<Report> {
     let report = |(body,): (String,)| {
         serde_json::from_str(&body)
             .map_err(|source| StoreError::Unreadable { what: "report", source })
     };
-    bodies.into_iter().map(report).collect()
+    let readable = |report: Result<Report, StoreError>| {
+        report.inspect_err(|error| warn!(error = %Chain(error), "A report is passed over")).ok()
+    };
+    bodies.into_iter().map(report).filter_map(readable).collect()
 }

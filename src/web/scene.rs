@@ -120,6 +120,7 @@ pub fn split(
     voice: &Voice<'_>,
     now: Timestamp,
 ) -> Option<(Vec<[String; 4]>, [String; 4])> {
+    run.restored_at?;
     let measures = measures::measure(record, now)?;
     let rto = measures.rto?;
     let say = |key| voice.plain(&Text::key(key));

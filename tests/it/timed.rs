@@ -79,6 +79,7 @@ async fn the_forecast_and_the_critical_path_of_a_timed_tabletop_are_what_happens
         round(&mut table, &run, now).await;
         tokio::time::sleep(Duration::from_millis(30)).await;
     };
+    let back_at = clock.now();
     let record =
         table.desk.engine.store.record(&run.id, 0, u32::MAX).await.expect("it can be read");
     app.stop().await;
@@ -101,7 +102,14 @@ async fn the_forecast_and_the_critical_path_of_a_timed_tabletop_are_what_happens
     let sum: u64 = legs.iter().map(|leg| leg.took().ms()).sum();
     // What is not in the chain went before its first step.
     assert_eq!(sum + legs[0].from.since(impact).ms(), rto, "{legs:#?}");
-    assert!(legs[0].from.since(impact).ms() - DETECTED.ms() < 10_000, "{legs:#?}");
+    // A minute of this clock is three seconds of ours, on a machine that does other things beside.
+    assert!(legs[0].from.since(impact).ms() - DETECTED.ms() < 60_000, "{legs:#?}");
+    assert!(back_at.since(impact).ms().abs_diff(rto) < 60_000, "{rto} ms, seen after {back_at:?}");
+    // As `domain.md` has it: the database takes four minutes, and the whole some twenty.
+    let database = legs.iter().find(|leg| leg.step.as_str() == "promote-database");
+    let database = database.expect("it is on the way").took().ms();
+    assert!((216_000..300_000).contains(&database), "{database} ms");
+    assert!((14 * 60_000..26 * 60_000).contains(&rto), "{rto} ms");
     let found: Vec<_> = legs.iter().map(|leg| &leg.step).filter(|step| !is_at_once(step)).collect();
     let foretold = foretold.expect("there was a forecast");
     let foretold: Vec<_> =

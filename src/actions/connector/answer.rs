@@ -87,6 +87,9 @@ impl System {
             ..Sending::new(sent.verb(), &sent.url, sent.timeout_ms)
         };
         let answered = sending.within(&self.keys.settings).await;
+        if answered.as_ref().is_ok_and(|answer| answer.status == Some(401)) {
+            self.keys.forget(sent).await;
+        }
         Ok(match answered {
             Ok(answer) => Ok(Said::of(answer, &proof.hidden)),
             Err(Trouble::NotConnected(text)) => {

@@ -33,8 +33,11 @@ const GOOGLE: &str = "https://oauth2.googleapis.com";
 pub(super) struct Keys {
     pub(super) settings: HttpSettings,
     aws: Arc<Aws>,
-    bought: Mutex<BTreeMap<String, Bought>>,
+    /// By what is bought: of two who need the same at once, one buys, and nobody waits for another's seller.
+    bought: Mutex<BTreeMap<String, Kept>>,
 }
+
+type Kept = Arc<Mutex<Option<Bought>>>;
 
 #[derive(Debug)]
 struct Bought {
@@ -153,9 +156,9 @@ impl Keys {
         auth: &Auth,
         with: impl FnOnce() -> Result<Buying, LookError>,
     ) -> Result<SecretString, LookError> {
-        let name = json!(auth).to_string();
-        let mut bought = self.bought.lock().await;
-        if let Some(one) = bought.get(&name).filter(|one| one.at.elapsed() < KEPT) {
+        let kept = self.kept(auth).await;
+        let mut kept = kept.lock().await;
+        if let Some(one) = kept.as_ref().filter(|one| one.at.elapsed() < KEPT) {
             return Ok(one.token.clone());
         }
         let Buying { to, claims, key, form } = with()?;
@@ -188,8 +191,20 @@ impl Keys {
                 }
             });
         };
-        bought.insert(name, Bought { token: token.clone(), at: Instant::now() });
+        *kept = Some(Bought { token: token.clone(), at: Instant::now() });
         Ok(token)
+    }
+
+    async fn kept(&self, auth: &Auth) -> Kept {
+        let mut bought = self.bought.lock().await;
+        Arc::clone(bought.entry(json!(auth).to_string()).or_default())
+    }
+
+    /// What was bought is not taken any more: the next call buys anew.
+    pub(super) async fn forget(&self, sent: &Sent) {
+        if let Some(auth) = &sent.auth {
+            *self.kept(auth).await.lock().await = None;
+        }
     }
 
     async fn sign(

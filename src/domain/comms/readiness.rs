@@ -50,6 +50,7 @@ fn counted(key: &'static str, tally: Tally) -> Text {
     let args = vec![
         ("all", Text::raw(tally.all())),
         ("green", count(tally.green)),
+        ("absent", count(tally.absent)),
         ("amber", count(tally.amber)),
         ("unknown", count(tally.unknown)),
         ("red", count(tally.red)),

@@ -112,15 +112,30 @@ pub struct Turned<'a> {
     pub now: &'a Finding,
 }
 
-/// What is shown otherwise than before, worst first. What was never looked at before is told only where it is not green.
+/// What is shown otherwise than before, worst first. What was never looked at before is told only where it is not green,
+/// or where its check is green now and was not before, of something that is not found any more.
 pub fn turned<'a>(before: &[Finding], now: &'a [Finding]) -> Vec<Turned<'a>> {
-    let before: BTreeMap<_, Light> = before.iter().map(|one| (one.key(), one.light())).collect();
+    let was: BTreeMap<_, Light> = before.iter().map(|one| (one.key(), one.light())).collect();
+    let is: BTreeMap<_, Light> = now.iter().map(|one| (one.key(), one.light())).collect();
     let turned = now.iter().filter_map(|one| {
-        let was = before.get(&one.key()).copied();
+        let was = was.get(&one.key()).copied();
         let is_news = was.unwrap_or(Light::Green) != one.light();
         is_news.then_some(Turned { was, now: one })
     });
     let mut turned: Vec<_> = turned.collect();
+    let mut gone: BTreeMap<&str, Light> = BTreeMap::new();
+    for one in before.iter().filter(|one| !is.contains_key(&one.key())) {
+        let worst = gone.entry(&one.check).or_insert(Light::Green);
+        *worst = one.light().max(*worst);
+    }
+    for (check, light) in gone.into_iter().filter(|(_, light)| *light != Light::Green) {
+        let of_it = now.iter().filter(|one| one.check == check);
+        let is_green = of_it.clone().all(|one| one.light() == Light::Green);
+        let is_told = turned.iter().any(|one| one.now.check == check);
+        if let Some(first) = of_it.clone().next().filter(|_| is_green && !is_told) {
+            turned.push(Turned { was: Some(light), now: first });
+        }
+    }
     turned.sort_by_key(|one| std::cmp::Reverse(one.now.light()));
     turned
 }
@@ -174,5 +189,21 @@ mod tests {
         let told: Vec<_> = turned.iter().map(|one| (one.now.check.as_str(), one.was)).collect();
         let expected = [("d", None), ("c", Some(Light::Green)), ("b", Some(Light::Amber))];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn what_was_bad_and_is_not_found_any_more_is_told_once_its_check_is_green() {
+        use Severity::Block;
+        let of = |subject: &str, seen| Finding {
+            subject: subject.to_owned(),
+            ..finding("excess", seen, Block)
+        };
+        let before = [of("rds:Delete", Seen::Bad), of("s3:Delete", Seen::Unknown)];
+        let good = [of("", Seen::Good)];
+        let told = turned(&before, &good);
+        assert_eq!(told, [Turned { was: Some(Light::Red), now: &good[0] }]);
+        assert_eq!(turned(&before, &[of("kms:Delete", Seen::Bad)]).len(), 1, "still red");
+        assert_eq!(turned(&before, &[]), [], "not looked at is no news");
+        assert_eq!(turned(&good, &[of("b", Seen::Good)]), []);
     }
 }

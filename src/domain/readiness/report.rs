@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Finding, Light, worst};
+use super::{Finding, Light, Seen, worst};
 use crate::domain::ids::EnvironmentId;
 use crate::domain::time::{Span, Timestamp};
 
@@ -61,6 +61,8 @@ impl Report {
 pub struct Tally {
     /// Proven.
     pub green: usize,
+    /// The environment has no such thing: nothing was proven.
+    pub absent: usize,
     /// Worse than promised.
     pub amber: usize,
     /// Not known.
@@ -74,6 +76,7 @@ impl Tally {
         let mut tally = Self::default();
         for one in findings {
             let count = match one.light() {
+                Light::Green if one.seen == Seen::Absent => &mut tally.absent,
                 Light::Green => &mut tally.green,
                 Light::Amber => &mut tally.amber,
                 Light::Unknown => &mut tally.unknown,
@@ -86,7 +89,7 @@ impl Tally {
 
     /// All of them.
     pub fn all(&self) -> usize {
-        self.green + self.amber + self.unknown + self.red
+        self.green + self.absent + self.amber + self.unknown + self.red
     }
 }
 
@@ -109,7 +112,7 @@ pub fn since(reports: &[Report], key: (&str, &str)) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Seen, Severity};
+    use super::super::Severity;
     use super::*;
     use crate::domain::run::preview::Remark;
 
@@ -141,11 +144,13 @@ mod tests {
             (STEP, Seen::Bad, Warn),
             ("aurora_lag", Seen::Unknown, Block),
             ("identity", Seen::Bad, Block),
+            ("keys", Seen::Absent, Block),
         ];
         let report = report(1, &all);
         let (steps, checks) = report.tallies();
         assert_eq!(steps, Tally { green: 1, amber: 1, ..Tally::default() });
-        assert_eq!((checks.red, checks.unknown, checks.all()), (1, 1, 2));
+        assert_eq!((checks.red, checks.unknown, checks.green, checks.absent), (1, 1, 0, 1));
+        assert_eq!(checks.all(), 3);
         let troubles: Vec<_> = report.troubles().iter().map(|one| one.light()).collect();
         assert_eq!(troubles, [Light::Red, Light::Unknown, Light::Amber]);
         assert_eq!(report.light(), Light::Red);

@@ -53,6 +53,14 @@ impl Schedule {
         Span::parse(text).ok().filter(|span| *span >= SHORTEST).map(Self::Every).ok_or_else(bad)
     }
 
+    /// What makes the round that is due at `at` superfluous: another that was begun since then.
+    pub fn since(self, at: Timestamp) -> Timestamp {
+        match self {
+            Self::Every(span) => at.minus(span),
+            Self::Off | Self::Daily { .. } => at,
+        }
+    }
+
     /// The first round after `now`, in the named zone; an unknown zone is UTC. `None`: never.
     pub fn after(self, now: Timestamp, zone: &str) -> Option<Timestamp> {
         match self {

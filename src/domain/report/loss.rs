@@ -3,7 +3,8 @@
 //!
 //! By *metric*: the lag in the last point that is not newer than the impact, and what was written from then until the
 //! impact: an upper bound. By *heartbeat*: how much older than the impact the newest row is that was copied; what the old
-//! region wrote after the impact, if it did, comes on top.
+//! region wrote after the impact, if it did, comes on top. A row that is newer than the promotion may be the new writer's
+//! and says nothing of what was copied.
 
 use serde_json::Value;
 
@@ -100,6 +101,10 @@ fn measured_by(step: &Step) -> Option<(Store, Method)> {
 fn figures(run: &Run, record: &[Recorded], step: &Step, method: Method) -> Vec<Figure> {
     let until = run.restored_at.unwrap_or(run.seen_at);
     let entries = record.iter().map(|recorded| &recorded.entry);
+    let promoted_at = promoted_at(run, record);
+    let is_copied = |figure: &Figure| {
+        method == Method::Metric || promoted_at.is_none_or(|promoted_at| figure.of < promoted_at)
+    };
     entries
         .filter(|entry| entry.at <= until)
         .filter_map(|entry| {
@@ -107,7 +112,18 @@ fn figures(run: &Run, record: &[Recorded], step: &Step, method: Method) -> Vec<F
             let of_it = *done == step.id;
             of_it.then(|| figure(run.impact_at, step, facts, method, entry.at)).flatten()
         })
+        .filter(is_copied)
         .collect()
+}
+
+/// When it was first asked for that the database of the other region takes writes.
+fn promoted_at(run: &Run, record: &[Recorded]) -> Option<Timestamp> {
+    record.iter().find_map(|recorded| {
+        let Event::AttemptStarted { step, .. } = &recorded.entry.event else { return None };
+        let (step, _) = run.each_step().find(|(one, _)| one.id == *step)?;
+        let action = step.action.name.as_str();
+        (action.starts_with("aurora.") || action.starts_with("rds.")).then_some(recorded.entry.at)
+    })
 }
 
 fn figure(

@@ -43,14 +43,14 @@ impl Reports for PostgresStore {
             .bind(environment.as_str())
             .bind(reports::version())
             .bind(i64::from(limit));
-        reports::read(self.fetch("read reports", query).await?)
+        Ok(reports::read(self.fetch("read reports", query).await?))
     }
 
     async fn told_report(&self, environment: &EnvironmentId) -> Result<Option<Report>, StoreError> {
         let query = sqlx::query_as::<_, (String,)>(reports::TOLD)
             .bind(environment.as_str())
             .bind(reports::version());
-        Ok(reports::read(self.fetch("read reports", query).await?)?.pop())
+        Ok(reports::read(self.fetch("read reports", query).await?).pop())
     }
 
     async fn report_told(&self, report: &Report) -> Result<(), StoreError> {
@@ -67,7 +67,8 @@ impl Reports for PostgresStore {
         let query = sqlx::query_as::<_, (String,)>(reports::BEGIN)
             .bind(environment.as_str())
             .bind(now.0)
-            .bind(since.0);
+            .bind(since.0)
+            .bind(reports::cut_short(now).0);
         Ok(!self.fetch("begin a round", query).await?.is_empty())
     }
 }

@@ -28,7 +28,7 @@ impl Reports for SqliteStore {
             .bind(i64::from(limit))
             .fetch_all(&self.reader)
             .await;
-        reports::read(bodies.map_err(failed("read reports"))?)
+        Ok(reports::read(bodies.map_err(failed("read reports"))?))
     }
 
     async fn told_report(&self, environment: &EnvironmentId) -> Result<Option<Report>, StoreError> {
@@ -37,7 +37,7 @@ impl Reports for SqliteStore {
             .bind(reports::version())
             .fetch_all(&self.reader)
             .await;
-        Ok(reports::read(bodies.map_err(failed("read reports"))?)?.pop())
+        Ok(reports::read(bodies.map_err(failed("read reports"))?).pop())
     }
 
     async fn report_told(&self, report: &Report) -> Result<(), StoreError> {
@@ -106,6 +106,7 @@ impl Write for Begin {
             .bind(&self.environment)
             .bind(self.now.0)
             .bind(self.since.0)
+            .bind(reports::cut_short(self.now).0)
             .fetch_optional(db)
             .await;
         Ok(begun.map_err(failed("begin a round"))?.is_some())

@@ -4,6 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Response};
+use tracing::warn;
 
 use super::Web;
 use super::guest::{Fields, by, key, see};
@@ -13,6 +14,7 @@ use crate::desk::Answer;
 use crate::domain::run::{Kind, Run, Status};
 use crate::domain::text::Text;
 use crate::domain::time::{Span, Timestamp};
+use crate::telemetry::Chain;
 use crate::web::page::{self, RunLine, Scene, Start};
 
 /// How long before "now" the demo's impact began.
@@ -31,10 +33,10 @@ pub(super) async fn first_page(
         Ok(runs) => runs,
         Err(error) => return web.failed(&guest, &error),
     };
-    let readiness = match web.desk.readiness().await {
-        Ok(readiness) => readiness,
-        Err(error) => return web.failed(&guest, &error),
-    };
+    let readiness = web.desk.readiness().await.unwrap_or_else(|error| {
+        warn!(error = %Chain(&error), "The first page does not say how ready everything is");
+        None
+    });
     let voice = web.voice(&guest);
     let readiness = readiness.map(|text| voice.mrkdwn(&text));
     let line = |run: &Run| RunLine {

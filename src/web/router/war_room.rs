@@ -72,7 +72,10 @@ async fn draw(
     let (open, stream) = scene::sort(&cards);
     let entries = scene::entries(&run, &record, &voice, filter);
     let split = scene::split(&run, &record, &voice, now);
-    let (path, losses) = (scene::path(&run, &record, &voice), scene::losses(&record, &voice));
+    let (path, losses) = match split {
+        Some(_) => (scene::path(&run, &record, &voice), scene::losses(&record, &voice)),
+        None => (vec![], vec![]),
+    };
     let split =
         split.as_ref().map(|(rows, total)| Split { rows, total, path: &path, losses: &losses });
     let kind = voice.plain(&Text::key(comms::serves(&run)));

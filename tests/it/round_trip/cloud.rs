@@ -206,6 +206,19 @@ impl Cloud {
         stores.caches[0].thaw();
     }
 
+    /// Whether the queues of a region are paused, as BullMQ keeps it: mail, pdf.
+    pub(super) async fn paused(&self, region: usize) -> [bool; 2] {
+        let stores = self.stores.lock().await;
+        let mut paused = [false; 2];
+        for (queue, is) in ["mail", "pdf"].into_iter().zip(&mut paused) {
+            let mut direct = stores.caches[region].direct().await;
+            let mut asking = redis::cmd("HEXISTS");
+            asking.arg(format!("bull:{queue}:meta")).arg("paused");
+            *is = asking.query_async(&mut direct).await.expect("it answers");
+        }
+        paused
+    }
+
     /// What the servers themselves say that they are.
     pub(super) async fn roles(&self, region: usize) -> [String; 2] {
         let stores = self.stores.lock().await;

@@ -18,15 +18,26 @@ fn ids(evidence: &Value, found: &mut BTreeSet<String>) {
     found.extend(one.into_iter().chain(many).filter_map(Value::as_str).map(ToOwned::to_owned));
 }
 
-/// Each change that a server made is in the evidence by its request id, and each id there is that of a request a server
-/// has seen.
+/// Each change that a server made is in the evidence of one attempt of one step by its request id, and each id there is
+/// that of a request a server has seen. What only reads has no place there.
 pub(super) fn assert_complete(name: &str, changes: &[Change], record: &[Recorded]) {
     let mut known = BTreeSet::new();
     for recorded in record {
-        if let Event::CallAccepted { evidence, .. } = &recorded.entry.event {
-            ids(evidence, &mut known);
+        if let Event::CallAccepted { evidence, step, .. } = &recorded.entry.event {
+            let mut own = BTreeSet::new();
+            ids(evidence, &mut own);
+            for id in own {
+                assert!(
+                    known.insert(id.clone()),
+                    "{name}: {id} of `{step}` is another call's, too"
+                );
+            }
         }
     }
+    let mut made = BTreeSet::new();
+    let twice = changes.iter().filter(|change| change.done && !made.insert(&change.id));
+    let twice: Vec<&Change> = twice.collect();
+    assert!(twice.is_empty(), "{name}: done twice under one id: {twice:#?}");
     // What people did by hand is theirs.
     let ours = changes.iter().filter(|change| change.done);
     let missing: Vec<&Change> = ours.filter(|change| !known.contains(&change.id)).collect();
@@ -51,9 +62,11 @@ fn ends(record: &[Recorded]) -> BTreeMap<String, Timestamp> {
     ended
 }
 
-/// From the GO until the public saw the other region, by the product's own record; and where that time went.
-pub(super) fn critical_path(record: &[Recorded]) -> (Span, String) {
+/// From the start and from the GO until the public saw the other region, by the product's own record; and where the time
+/// since the GO went.
+pub(super) fn critical_path(record: &[Recorded]) -> ([Span; 2], String) {
     let ends = ends(record);
+    let start = record.first().expect("it was started").entry.at;
     let go = ends["decide-go"];
     let told = [
         "fence-primary",
@@ -67,7 +80,7 @@ pub(super) fn critical_path(record: &[Recorded]) -> (Span, String) {
         "verify-public",
     ];
     let told = told.map(|step| format!("{step} {:.1}", seconds(ends[step].since(go))));
-    (ends["verify-public"].since(go), told.join(", "))
+    ([start, go].map(|from| ends["verify-public"].since(from)), told.join(", "))
 }
 
 /// In seconds.

@@ -12,6 +12,7 @@ on_both!(
     reports_are_kept_newest_first_by_environment_and_not_for_ever,
     the_room_knows_of_the_report_it_was_told_and_of_no_later_one,
     of_many_replicas_one_makes_the_round,
+    a_round_that_kept_no_report_is_begun_again,
 );
 
 fn environment(name: &str) -> EnvironmentId {
@@ -83,4 +84,17 @@ async fn of_many_replicas_one_makes_the_round(bed: Bed) {
     assert_eq!(round(NOW).await, 0, "a replica that is late finds it made");
     assert_eq!(round(NOW.plus(Span::minutes(60))).await, 1);
     assert!(store.begin_round(&environment("staging"), NOW, NOW).await.unwrap());
+}
+
+async fn a_round_that_kept_no_report_is_begun_again(bed: Bed) {
+    let store = bed.open().await;
+    let prod = environment("prod");
+    let later = |minutes| NOW.plus(Span::minutes(minutes));
+    let begin = |at| store.begin_round(&prod, at, NOW);
+    assert!(begin(NOW).await.unwrap());
+    assert!(!begin(later(1)).await.unwrap(), "it may still be looking");
+    assert!(begin(later(3)).await.unwrap(), "it died over it");
+    let kept = Report { at: later(4), ..report("prod", 0, Seen::Good) };
+    store.keep_report(&kept).await.unwrap();
+    assert!(!begin(later(9)).await.unwrap(), "it was made");
 }

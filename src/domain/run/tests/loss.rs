@@ -24,6 +24,8 @@ steps:
      action: {cloudwatch.check: {namespace: AWS/ElastiCache, metric: GlobalDatastoreReplicationLag, unit: s}}}
   - {id: rows, title: {en: A, fr: A}, phase: p, owner: db, typical: 5s, worst: 30s, needs: [lag], on_failure: continue,
      action: {sql.check: {connection: dr, probe: heartbeat}}}
+  - {id: promote, title: {en: A, fr: A}, phase: p, owner: db, typical: 5s, worst: 30s, needs: [lag],
+     action: {aurora.failover: {global: g, target: t}}}
   - {id: live, title: {en: A, fr: A}, phase: p, owner: db, typical: 5s, worst: 30s, needs: [rows],
      action: {http.check: {url: "https://a.example/"}}}
 "#;
@@ -85,6 +87,26 @@ fn by_the_heartbeat_it_is_how_much_older_than_the_impact_the_newest_copied_row_i
     saw(&mut world, "rows", &seen(880.0));
     let all = losses(&world.record);
     assert_eq!(figures(&all, Store::Database, Method::Heartbeat).unwrap()[1].0, 0);
+}
+
+#[test]
+fn a_row_that_is_newer_than_the_promotion_says_nothing_of_what_was_copied() {
+    let mut world = world(true);
+    world.wait(Span::minutes(10));
+    let seen = |world: &World, age: u32| json!({"value": age, "unit": "s", "source": "dr_buddy_heartbeat", "at": world.now.rfc3339()});
+    let before = seen(&world, 890);
+    saw(&mut world, "rows", &before);
+    let event =
+        Event::AttemptStarted { step: id("promote"), attempt: 1, digest: world.digest("promote") };
+    world.take(&[event], &who("engine"));
+    world.wait(Span::seconds(30));
+    for age in [29, 30] {
+        let after = seen(&world, age);
+        saw(&mut world, "rows", &after);
+    }
+    let all = losses(&world.record);
+    let figures = figures(&all, Store::Database, Method::Heartbeat).unwrap();
+    assert_eq!(figures.len(), 1, "only what was read before is known: {figures:?}");
 }
 
 #[test]
