@@ -104,9 +104,21 @@ impl Failure {
         }
     }
 
+    /// "Not now": nothing was done, and nothing was said of what was asked.
+    pub(super) fn is_throttled(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => THROTTLED.contains(&code.as_str()),
+            Self::NotConnected(_) | Self::Unclear(_) => false,
+        }
+    }
+
     /// For a call that only reads.
     pub(in crate::actions) fn look(self, system: String) -> LookError {
+        let is_throttled = self.is_throttled();
         match self {
+            Self::Refused { code, message } if is_throttled => {
+                LookError::Unreachable { system, detail: format!("{code}: {message}") }
+            }
             Self::NotConnected(detail) | Self::Unclear(detail) => {
                 LookError::Unreachable { system, detail }
             }
@@ -179,6 +191,15 @@ mod tests {
         assert!(!refused(503, Some("ServiceUnavailable")));
         assert!(!refused(400, Some("RequestTimeoutException")));
         assert!(!refused(407, None), "a proxy answered, not the service");
+    }
+
+    #[test]
+    fn who_is_told_to_wait_has_seen_nothing_and_who_is_refused_has() {
+        let looked = |code| Failure::of_answer(400, Some(code), None).look("iam".into());
+        assert!(matches!(looked("Throttling"), LookError::Unreachable { .. }));
+        assert!(matches!(looked("AccessDenied"), LookError::Refused { .. }));
+        let acted = Failure::of_answer(400, Some("Throttling"), None).outcome("iam".into());
+        assert!(matches!(acted, Outcome::Failed { .. }), "it certainly did nothing");
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub(super) use elasticache::{DetachGroup, FailoverGlobal, Promote};
 pub(super) use job::Job;
 pub(super) use jobs::{SetAlarm, StartAutomation, StartExperiment};
 pub(super) use load_balancer::ReserveCapacity;
-pub(super) use looks::{CheckMetric, CheckTargets};
+pub(super) use looks::{CheckMetric, CheckTargets, Metric, Sample, Window};
 pub(super) use nodes::ScaleNodes;
 pub(super) use replica::PromoteReplica;
 pub(super) use route53::{Pin, SetTtl, SwapRoles};

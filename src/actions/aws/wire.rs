@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::time::Duration;
 
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sigv4::http_request::{
@@ -27,6 +28,9 @@ use crate::actions::params::clip;
 
 /// Longest answer that is read, in bytes.
 const LONGEST: usize = 4 << 20;
+
+/// Before what was throttled is asked again.
+const THROTTLED_FOR: Duration = Duration::from_millis(700);
 
 /// A request that is not signed yet.
 #[derive(Debug, Clone)]
@@ -217,7 +221,7 @@ impl Aws {
         Ok(self.web.get_or_init(|| client).clone())
     }
 
-    /// Asks; a reading call once more when nobody answered.
+    /// Asks; a reading call once more when nobody answered, or after a moment when it was told to wait.
     pub(in crate::actions) async fn ask(
         &self,
         purpose: Purpose,
@@ -226,6 +230,10 @@ impl Aws {
         let first = self.ask_once(purpose, ask).await;
         match (purpose, &first) {
             (Purpose::Look, Err(Failure::NotConnected(_) | Failure::Unclear(_))) => {
+                self.ask_once(purpose, ask).await
+            }
+            (Purpose::Look, Err(failure)) if failure.is_throttled() => {
+                tokio::time::sleep(THROTTLED_FOR).await;
                 self.ask_once(purpose, ask).await
             }
             (Purpose::Look | Purpose::Act, _) => first,

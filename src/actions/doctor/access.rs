@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde_json::{Map, Value};
 
-use super::rights::{Rights, Verdict, Verdicts};
-use super::uses::{StepKey, uses};
+use super::rights::{REACH, Rights, Verdict, Verdicts};
+use super::uses::{StepKey, Use, uses};
 use super::{Check, Look, Place};
-use crate::actions::kube::{Access, may};
+use crate::actions::kube::{Access, may, plural_of};
 use crate::actions::registry::Purpose;
 use crate::actions::{LookError, Permission};
 
@@ -29,15 +29,24 @@ type Held = (BTreeSet<StepKey>, &'static str);
 impl Rights {
     pub(super) async fn ask_clusters(&self, place: Place<'_>) -> Verdicts {
         let mut contexts: BTreeMap<String, BTreeMap<Access, Held>> = BTreeMap::new();
-        for one in uses(place) {
+        let mut all = vec![];
+        for (one, plural) in join_all(uses(place).into_iter().map(|one| self.named(one))).await {
             let text = |name: &str| one.with.get(name).and_then(Value::as_str);
             let (Some(context), Some(namespace)) = (text("context"), text("namespace")) else {
                 continue;
             };
             let Some(action) = self.actions.real(one.action) else { continue };
             let needs = action.permissions();
+            let plural = match plural {
+                Ok(plural) => plural,
+                Err(error) => {
+                    let held = (BTreeSet::from([one.step]), role(Purpose::Look));
+                    all.push(untold(context, namespace, &held, error));
+                    continue;
+                }
+            };
             for (needs, purpose) in [(needs.look, Purpose::Look), (needs.act, Purpose::Act)] {
-                for rule in rules(needs, &one.with) {
+                for rule in rules(needs, plural.as_deref(), &one.with) {
                     let Some(access) = Access::of(&rule, namespace) else { continue };
                     let asked = contexts.entry(context.to_owned()).or_default();
                     let held =
@@ -56,14 +65,29 @@ impl Rights {
             };
             asked.iter().enumerate().map(answer).collect::<Vec<Verdict>>()
         });
-        let all = join_all(asked).await.concat();
+        all.extend(join_all(asked).await.concat());
         Verdicts { all: once_each(all), blind: None }
+    }
+
+    /// The step with what its cluster calls the objects of its kind, if it is of a kind of its own.
+    async fn named<'a>(&self, one: Use<'a>) -> (Use<'a>, Result<Option<String>, LookError>) {
+        let context = one.with.get("context").and_then(Value::as_str);
+        let plural = match context.zip(kind_in(&one.with)) {
+            Some((context, kind)) => plural_of(&self.kube, context, kind).await.map(Some),
+            None => Ok(None),
+        };
+        (one, plural)
     }
 }
 
 fn no_answer(context: &str) -> LookError {
     let system = format!("cluster {context}");
     LookError::Unreachable { system, detail: "no answer".to_owned() }
+}
+
+fn untold(context: &str, namespace: &str, held: &Held, error: LookError) -> Verdict {
+    let (name, on) = (String::new(), format!("{namespace} {context}"));
+    Verdict { name, on, steps: held.0.clone(), holder: held.1, denied: Err(error) }
 }
 
 fn verdict(
@@ -81,18 +105,19 @@ fn verdict(
     }
 }
 
-/// A cluster of which nothing could be asked is one finding, and not one for every verb.
+/// A cluster of which nothing could be asked is one finding, of all its steps, and not one for every verb.
 fn once_each(all: Vec<Verdict>) -> Vec<Verdict> {
-    let mut said = BTreeSet::new();
-    let is_first = |verdict: &Verdict| match &verdict.denied {
-        Ok(_) => true,
-        Err(error) => said.insert(error.said()),
-    };
-    let whole = |verdict: Verdict| match &verdict.denied {
-        Ok(_) => verdict,
-        Err(_) => Verdict { name: String::new(), ..verdict },
-    };
-    all.into_iter().filter(is_first).map(whole).collect()
+    let mut once: Vec<Verdict> = vec![];
+    for verdict in all {
+        if verdict.denied.is_ok() {
+            once.push(verdict);
+        } else if let Some(same) = once.iter_mut().find(|one| one.denied == verdict.denied) {
+            same.steps.extend(verdict.steps);
+        } else {
+            once.push(Verdict { name: String::new(), ..verdict });
+        }
+    }
+    once
 }
 
 fn role(purpose: Purpose) -> &'static str {
@@ -103,13 +128,13 @@ fn role(purpose: Purpose) -> &'static str {
 }
 
 /// Of what an action needs, what a step with these parameters does: `patch deployments.apps/scale`. An object of a kind
-/// that the action does not know beforehand needs the same verbs as one it knows.
-fn rules(needs: &[Permission], with: &Map<String, Value>) -> BTreeSet<String> {
+/// that the action does not know beforehand (`kind`) needs the same verbs as one it knows.
+fn rules(needs: &[Permission], kind: Option<&str>, with: &Map<String, Value>) -> BTreeSet<String> {
     let rules = needs.iter().filter_map(|need| match need {
         Permission::Kube(rule) => rule.split_once(' '),
         Permission::Aws(..) | Permission::Records(_) => None,
     });
-    if let Some(kind) = object_kind(with) {
+    if let Some(kind) = kind {
         return rules.map(|(verb, _)| format!("{verb} {kind}")).collect();
     }
     let named = with
@@ -132,19 +157,11 @@ fn kind_of(workload: &str) -> &str {
     workload.split_once('/').map_or("deployment", |(kind, _)| kind)
 }
 
-/// `appprojects.argoproj.io`, of a step that names the kind of its object.
-fn object_kind(with: &Map<String, Value>) -> Option<String> {
+/// API version and kind, of a step that names them for its object.
+fn kind_in(with: &Map<String, Value>) -> Option<(&str, &str)> {
     let manifest = with.get("manifest").and_then(Value::as_object);
     let (map, version) = manifest.map_or((with, "api_version"), |map| (map, "apiVersion"));
-    let kind = map.get("kind")?.as_str()?.to_ascii_lowercase();
-    let version = map.get(version)?.as_str()?;
-    let plural = match kind.as_str() {
-        kind if kind.ends_with('s') => format!("{kind}es"),
-        kind if kind.ends_with('y') => format!("{}ies", kind.trim_end_matches('y')),
-        kind => format!("{kind}s"),
-    };
-    let group = version.split_once('/').map(|(group, _)| group);
-    Some(group.map_or_else(|| plural.clone(), |group| format!("{plural}.{group}")))
+    Some((map.get(version)?.as_str()?, map.get("kind")?.as_str()?))
 }
 
 /// The steps may do what they do in the clusters.
@@ -158,7 +175,7 @@ impl Check for Accessible {
     }
 
     async fn look(&self, place: Place<'_>) -> Vec<Look> {
-        self.0.in_clusters(place).await.looks("doctor.cluster_permissions.ask")
+        self.0.in_clusters(place).await.looks(REACH)
     }
 
     /// Everybody may ask what they may.
@@ -173,9 +190,9 @@ mod tests {
 
     use super::*;
 
-    fn of(needs: &[&'static str], with: Value) -> Vec<String> {
+    fn of(needs: &[&'static str], kind: Option<&str>, with: Value) -> Vec<String> {
         let needs: Vec<Permission> = needs.iter().copied().map(Permission::Kube).collect();
-        rules(&needs, with.as_object().unwrap()).into_iter().collect()
+        rules(&needs, kind, with.as_object().unwrap()).into_iter().collect()
     }
 
     #[test]
@@ -186,24 +203,28 @@ mod tests {
             "patch rollouts.argoproj.io/scale",
             "list pods",
         ];
-        let found = of(&scale, json!({"workloads": ["rollout/api"]}));
+        let found = of(&scale, None, json!({"workloads": ["rollout/api"]}));
         assert_eq!(found, ["list pods", "patch rollouts.argoproj.io/scale"]);
-        let found = of(&scale, json!({"workloads": ["api"]}));
+        let found = of(&scale, None, json!({"workloads": ["api"]}));
         assert_eq!(found, ["get deployments.apps", "list pods", "patch deployments.apps/scale"]);
         let ready = ["get deployments.apps", "list deployments.apps"];
-        assert_eq!(of(&ready, json!({"workloads": ["api"]})), ["get deployments.apps"]);
-        assert_eq!(of(&ready, json!({"selector": "app=a"})).len(), 2);
+        assert_eq!(of(&ready, None, json!({"workloads": ["api"]})), ["get deployments.apps"]);
+        assert_eq!(of(&ready, None, json!({"selector": "app=a"})).len(), 2);
     }
 
     #[test]
     fn an_object_is_asked_about_by_its_own_kind() {
         let object = ["get configmaps", "patch configmaps"];
         let project = json!({"api_version": "argoproj.io/v1alpha1", "kind": "AppProject"});
-        let found = of(&object, project);
+        assert_eq!(
+            kind_in(project.as_object().unwrap()),
+            Some(("argoproj.io/v1alpha1", "AppProject"))
+        );
+        let found = of(&object, Some("appprojects.argoproj.io"), project);
         assert_eq!(found, ["get appprojects.argoproj.io", "patch appprojects.argoproj.io"]);
         let manifest = json!({"manifest": {"apiVersion": "v1", "kind": "ConfigMap"}});
-        assert_eq!(of(&object, manifest), object);
-        let ingress = json!({"api_version": "networking.k8s.io/v1", "kind": "Ingress"});
-        assert_eq!(of(&object[..1], ingress), ["get ingresses.networking.k8s.io"]);
+        assert_eq!(kind_in(manifest.as_object().unwrap()), Some(("v1", "ConfigMap")));
+        assert_eq!(of(&object, Some("configmaps"), manifest), object);
+        assert_eq!(kind_in(&Map::new()), None);
     }
 }

@@ -8,7 +8,7 @@ use crate::actions::aws::ANYTHING;
 use crate::actions::fence::arn_inside;
 use crate::actions::{LookError, Permission};
 
-const ELB: (&str, &str) = ("elasticloadbalancing", "2015-12-01");
+pub(super) const ELB: (&str, &str) = ("elasticloadbalancing", "2015-12-01");
 
 pub(super) const ALL: &[Row] = &[
     Row {

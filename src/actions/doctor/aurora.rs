@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::tools::{Looks, Must, Row, Tools, each, instant, said};
+use super::tools::{Looks, Must, Row, Tools, each, instant, or_absent, said};
 use super::{Look, Place};
 use crate::actions::aws::ANYTHING;
 use crate::actions::fence::arn_inside;
@@ -83,7 +83,7 @@ async fn members(tools: &Tools, place: Place<'_>) -> Looks {
         Must::of("")
             .there(primary, has(primary))
             .there(dr, has(dr))
-            .be("writer", writer, primary)
+            .be("writer", or_absent(writer), primary)
             .hold("FailoverState", operation.or_else(|| Some("-".into())), "-", is_idle)
             .be("status", said(found, "/Status"), "available")
             .look(),
@@ -108,8 +108,9 @@ async fn versions(tools: &Tools, place: Place<'_>) -> Looks {
     let Some(Pair { primary, dr }) = pair(place) else { return Ok(vec![]) };
     let (primary, dr) =
         tokio::try_join!(cluster(tools, place, primary), cluster(tools, place, dr))?;
-    let wanted = said(&primary, "/EngineVersion").unwrap_or_else(|| "?".into());
-    Ok(vec![Must::of("").be("EngineVersion", said(&dr, "/EngineVersion"), &wanted).look()])
+    let wanted = said(&primary, "/EngineVersion");
+    let is = said(&dr, "/EngineVersion").filter(|_| wanted.is_some());
+    Ok(vec![Must::of("").be("EngineVersion", is, wanted.as_deref().unwrap_or("?")).look()])
 }
 
 /// D06: as many and as large instances as production has.
@@ -118,8 +119,9 @@ async fn size(tools: &Tools, place: Place<'_>) -> Looks {
     let (primary, dr) =
         tokio::try_join!(classes(tools, place, primary), classes(tools, place, dr))?;
     let (wanted, is) = (primary.join(" "), dr.join(" "));
-    let holds = primary == dr;
-    Ok(vec![Must::of("").hold("DBInstanceClass", Some(is), &wanted, holds).look()])
+    let holds = primary == dr && !dr.is_empty();
+    let is = or_absent(Some(is).filter(|is| !is.is_empty()));
+    Ok(vec![Must::of("").hold("DBInstanceClass", is, &wanted, holds).look()])
 }
 
 /// The classes of a cluster's instances, sorted.

@@ -1,7 +1,7 @@
 //! Backups that were tried.
 
 use super::Place;
-use super::tools::{Looks, Must, Row, Tools, each, instant};
+use super::tools::{Looks, Must, Row, Tools, each, instant, or_absent};
 use crate::actions::Permission;
 use crate::actions::aws::ANYTHING;
 use crate::domain::time::Span;
@@ -25,5 +25,5 @@ async fn restores(tools: &Tools, place: Place<'_>) -> Looks {
     let age = newest.map(|at| place.now.since(at));
     let holds = age.is_some_and(|age| age <= EIGHT_DAYS);
     let age = age.map(|age| format!("-{}", age.spoken()));
-    Ok(vec![Must::of("").hold("CompletionDate", age, "≥ -192\u{a0}h", holds).look()])
+    Ok(vec![Must::of("").hold("CompletionDate", or_absent(age), "≥ -192\u{a0}h", holds).look()])
 }

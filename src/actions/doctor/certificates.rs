@@ -1,5 +1,6 @@
 //! Certificates of the load balancer that would answer: as it is told to use them, and as it shows them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::alb::listeners;
+use super::alb::{ELB, listeners};
 use super::tools::{Looks, Must, Row, Tools, each, instant, said};
 use super::{Look, Place};
 use crate::actions::params::{clip, crypto, unsafe_because};
@@ -32,23 +33,32 @@ pub(super) const ALL: &[Row] = &[
         look: |tools, place| Box::pin(certificate(tools, place)),
         needs: &[
             Permission::Aws("elasticloadbalancing:DescribeListeners", &["*"]),
+            Permission::Aws("elasticloadbalancing:DescribeListenerCertificates", &["*"]),
             Permission::Aws("acm:DescribeCertificate", &["arn:aws:acm:*:ACCOUNT_ID:certificate/*"]),
         ],
     },
     Row { name: "tls", look: |tools, place| Box::pin(handshake(tools, place)), needs: &[] },
 ];
 
-/// D29: those that its listeners have are issued, for our name, for three weeks at least.
+/// D29: each that its listeners have is issued, for three weeks at least, and one of them is for our name.
 async fn certificate(tools: &Tools, place: Place<'_>) -> Looks {
     let Some(found) = listeners(tools, place).await else { return Ok(vec![]) };
     let (region, found) = found?;
-    let arns = each(&found, "/Listeners/member").into_iter();
-    let arns = arns.flat_map(|one| each(one, "/Certificates/member"));
-    let arns: Vec<String> = arns.filter_map(|one| said(one, "/CertificateArn")).collect();
+    let mut arns = BTreeSet::new();
+    for listener in each(&found, "/Listeners/member") {
+        // It is shown with its default certificate alone; one that shows none speaks no TLS.
+        let own = said(listener, "/ListenerArn")
+            .filter(|_| !each(listener, "/Certificates/member").is_empty());
+        let Some(arn) = own else { continue };
+        let with = [("ListenerArn", arn.as_str()), ("PageSize", "400")];
+        let all = tools.form(ELB, &region, "DescribeListenerCertificates", &with).await?;
+        let all = each(&all, "/Certificates/member").into_iter();
+        arns.extend(all.filter_map(|one| said(one, "/CertificateArn")));
+    }
     if arns.is_empty() {
         return Ok(vec![Look::bad("", "doctor.saw.missing", &[("what", "CertificateArn")])]);
     }
-    let mut looks = vec![];
+    let (mut looks, mut names, mut is_whole) = (vec![], vec![], true);
     for arn in arns {
         let (with, target) =
             (json!({"CertificateArn": arn}), "CertificateManager.DescribeCertificate");
@@ -56,25 +66,28 @@ async fn certificate(tools: &Tools, place: Place<'_>) -> Looks {
         let found = match tools.json("acm", "1.1", &region, target, &with).await {
             Ok(found) => found,
             Err(error) => {
+                is_whole = false;
                 looks.push(Look::blind(id, &error));
                 continue;
             }
         };
         let until = instant(&found, "/Certificate/NotAfter");
         let is_long = until.is_some_and(|until| until >= place.now.plus(AHEAD));
-        let names = each(&found, "/Certificate/SubjectAlternativeNames").into_iter();
-        let names: Vec<String> = names.filter_map(|one| said(one, "")).collect();
-        let wanted = place.text("/dns/name").unwrap_or_default();
-        let is_ours = names.iter().any(|name| covers(name, wanted));
         let after = format!("≥ {}", place.now.plus(AHEAD).date());
+        let own = each(&found, "/Certificate/SubjectAlternativeNames").into_iter();
+        names.extend(own.filter_map(|one| said(one, "")));
         looks.push(
             Must::of(id)
                 .be("Status", said(&found, "/Certificate/Status"), "ISSUED")
                 .hold("NotAfter", until.map(|until| until.date()), &after, is_long)
-                .hold("SubjectAlternativeNames", Some(names.join(" ")), wanted, is_ours)
                 .look(),
         );
     }
+    let wanted = place.text("/dns/name").unwrap_or_default();
+    let is_ours = names.iter().any(|name| covers(name, wanted));
+    // One that could not be seen may be it.
+    let is = Some(names.join(" ")).filter(|_| is_ours || is_whole);
+    looks.push(Must::of("").hold("SubjectAlternativeNames", is, wanted, is_ours).look());
     Ok(looks)
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::tools::{Looks, Must, Row, Tools, number, said};
+use super::tools::{Looks, Must, Row, Tools, number, or_absent, said};
 use super::{Look, Place};
 use crate::actions::{LookError, http, sql};
 
@@ -47,7 +47,7 @@ async fn heartbeat(tools: &Tools, place: Place<'_>) -> Looks {
     let age = number(&facts, "/lag_s");
     let holds = age.is_some_and(|age| age < 10.0);
     let age = age.map(|age| format!("{age:.0} s"));
-    Ok(vec![Must::of("").hold("dr_buddy_heartbeat", age, "< 10 s", holds).look()])
+    Ok(vec![Must::of("").hold("dr_buddy_heartbeat", or_absent(age), "< 10 s", holds).look()])
 }
 
 /// D47: asked directly, the application there says that it only reads.
@@ -66,11 +66,11 @@ async fn health(tools: &Tools, place: Place<'_>) -> Looks {
     let is_replica = matches!(role.as_deref(), Some("replica" | "slave"));
     let mut must = Must::of("").be("HTTP", said(&facts, "/status"), "200").be(
         "db.writable",
-        said(&facts, "/body/db/writable"),
+        or_absent(said(&facts, "/body/db/writable")),
         "false",
     );
     if place.value("/redis").is_some() {
-        must = must.hold("redis.role", role, "replica", is_replica);
+        must = must.hold("redis.role", or_absent(role), "replica", is_replica);
     }
     Ok(vec![must.look()])
 }

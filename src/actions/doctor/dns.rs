@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use super::tools::{Looks, Must, Row, Tools, each, number, said};
+use super::tools::{Looks, Must, Row, Tools, each, number, or_absent, said};
 use super::{Look, Place};
 use crate::actions::aws::{Ask, ROUTE53_REGION};
 use crate::actions::params::unsafe_because;
@@ -84,22 +84,22 @@ async fn records(tools: &Tools, place: Place<'_>) -> Looks {
         let mut must = Must::of(role).hold(role, Some(count.to_string()), "1", count == 1);
         if let Some(one) = found.first() {
             if let Some(set) = place.text(&format!("/dns/{set}")) {
-                must = must.be("SetIdentifier", said(one, "/SetIdentifier"), set);
+                must = must.be("SetIdentifier", or_absent(said(one, "/SetIdentifier")), set);
             }
             if let Some(zone) = place.text(&format!("/alb/{side}/zone")) {
                 must = must.be(
                     "AliasTarget HostedZoneId",
-                    said(one, "/AliasTarget/HostedZoneId"),
+                    or_absent(said(one, "/AliasTarget/HostedZoneId")),
                     zone,
                 );
             }
             if let Some(dns) = place.text(&format!("/alb/{side}/dns")) {
                 let is = said(one, "/AliasTarget/DNSName");
                 let holds = is.as_deref().is_some_and(|is| same(is, dns));
-                must = must.hold("AliasTarget DNSName", is, dns, holds);
+                must = must.hold("AliasTarget DNSName", or_absent(is), dns, holds);
             }
             let healthy = said(one, "/AliasTarget/EvaluateTargetHealth");
-            must = must.be("EvaluateTargetHealth", healthy, "true");
+            must = must.be("EvaluateTargetHealth", or_absent(healthy), "true");
         }
         looks.push(must.look());
     }
@@ -122,22 +122,22 @@ async fn health_check(tools: &Tools, place: Place<'_>) -> Looks {
     let of = |what: &str| said(&found, &format!("/HealthCheck/HealthCheckConfig/{what}"));
     let most = |what: &str, most: f64| {
         let is = number(&found, &format!("/HealthCheck/HealthCheckConfig/{what}"));
-        (of(what), is.is_some_and(|is| is <= most))
+        (or_absent(of(what)), is.is_some_and(|is| is <= most))
     };
     let (host, path) = (of("FullyQualifiedDomainName"), of("ResourcePath"));
     let is_latch = host.as_deref().is_some_and(|host| host.starts_with(&format!("{bucket}.")))
         && path.as_deref().is_some_and(|path| path.trim_start_matches('/') == key);
     let place_of =
         |host: Option<String>, path: Option<String>| Some(host? + &path.unwrap_or_default());
-    let flag = |what: &str| of(what).map(|is| is.to_ascii_lowercase());
-    let disabled = flag("Disabled").or_else(|| Some("false".into()));
+    // What is not said is not so.
+    let flag = |what: &str| Some(of(what).map_or("false".into(), |is| is.to_ascii_lowercase()));
     let (interval, is_often) = most("RequestInterval", 10.0);
     let (threshold, is_soon) = most("FailureThreshold", 3.0);
     Ok(vec![
         Must::of("")
             .be("Inverted", flag("Inverted"), "true")
-            .be("Disabled", disabled, "false")
-            .hold("URL", place_of(host, path), &format!("{bucket}…/{key}"), is_latch)
+            .be("Disabled", flag("Disabled"), "false")
+            .hold("URL", or_absent(place_of(host, path)), &format!("{bucket}…/{key}"), is_latch)
             .hold("RequestInterval", interval, "≤ 10 s", is_often)
             .hold("FailureThreshold", threshold, "≤ 3", is_soon)
             .look(),

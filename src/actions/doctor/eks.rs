@@ -99,5 +99,6 @@ async fn versions(tools: &Tools, place: Place<'_>) -> Looks {
     let apart = minor(&one).zip(minor(&other)).map(|(one, other)| one.abs_diff(other));
     let wanted = format!("{} ± 0.1", version(&one).unwrap_or_else(|| "?".into()));
     let holds = apart.is_some_and(|apart| apart <= 1);
-    Ok(vec![Must::of("").hold("version", version(&other), &wanted, holds).look()])
+    let is = version(&other).filter(|_| apart.is_some());
+    Ok(vec![Must::of("").hold("version", is, &wanted, holds).look()])
 }

@@ -47,9 +47,10 @@ impl Check for Excess {
         let own = principal(&caller, own_role(environment));
         let questions = questions(&environment.document, &own);
         let count: usize = questions.iter().map(|(_, calls)| calls.len()).sum();
-        let asked = questions.iter().map(|(on, calls)| self.aws.simulate(&own, on, calls));
+        let asked =
+            questions.iter().map(|(on, calls)| place.known.simulate(&self.aws, (&own, on, calls)));
         let answers = join_all(asked).await;
-        let mut looks = vec![];
+        let (mut looks, mut said) = (vec![], BTreeSet::new());
         for ((question, _), answer) in questions.iter().zip(answers) {
             match answer {
                 Ok(said) => {
@@ -59,7 +60,11 @@ impl Check for Excess {
                         Look::bad(&format!("{call} {}", question.on), "doctor.saw.excess", &args)
                     }));
                 }
-                Err(error) => return vec![Look::blind("", &error).mended_by(ASK)],
+                // The same refusal for many things is said once.
+                Err(error) if said.insert(error.said()) => {
+                    looks.push(Look::blind(&question.on, &error).mended_by(ASK));
+                }
+                Err(_) => {}
             }
         }
         if looks.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::tools::{Looks, Must, Row, Tools, each, instant, said};
+use super::tools::{Looks, Must, Row, Tools, each, instant, or_absent, said};
 use super::{Look, Place};
 use crate::actions::aws::ANYTHING;
 use crate::actions::fence::context_inside;
@@ -124,6 +124,34 @@ async fn all_of(
     Ok(names.into_iter().map(ToOwned::to_owned).zip(found).collect())
 }
 
+/// The same, each with the images that it would start; where it is not known which, none. A Rollout may lead to a
+/// Deployment that holds its template.
+async fn with_images(
+    tools: &Tools,
+    place: Place<'_>,
+    context: &str,
+) -> Result<Vec<(String, Option<Vec<String>>)>, LookError> {
+    let all = all_of(tools, place, context).await?;
+    let mut found = vec![];
+    for (name, workload) in all {
+        let led = workload.as_ref().and_then(|one| leads_to(place, one)).transpose()?;
+        let template = match led {
+            None => None,
+            Some(path) => ask(tools, place, context, &[path]).await?.unwrap_or_default().pop(),
+        };
+        let workload = template.flatten().or(workload);
+        found.push((name, workload.as_ref().map(images_of)));
+    }
+    Ok(found)
+}
+
+/// The path of what holds a workload's template, where that is not the workload itself.
+fn leads_to(place: Place<'_>, workload: &Value) -> Option<Result<String, LookError>> {
+    let name = said(workload, "/spec/workloadRef/name")?;
+    let kind = said(workload, "/spec/workloadRef/kind")?.to_ascii_lowercase();
+    Some(workload_path(place.text("/k8s/ns")?, &format!("{kind}/{name}")))
+}
+
 /// D19: everything that would have to start is there.
 async fn workloads(tools: &Tools, place: Place<'_>) -> Looks {
     let all = all_of(tools, place, DR).await?;
@@ -133,9 +161,10 @@ async fn workloads(tools: &Tools, place: Place<'_>) -> Looks {
     Ok(all.iter().map(look).collect())
 }
 
-/// The images of a workload. A Rollout may lead to a Deployment instead: then there are none.
+/// The images of a workload, of what it starts with too.
 fn images_of(workload: &Value) -> Vec<String> {
-    let containers = each(workload, "/spec/template/spec/containers").into_iter();
+    let kinds = ["/spec/template/spec/initContainers", "/spec/template/spec/containers"];
+    let containers = kinds.into_iter().flat_map(|kind| each(workload, kind));
     containers.filter_map(|one| said(one, "/image")).collect()
 }
 
@@ -144,28 +173,30 @@ async fn images(tools: &Tools, place: Place<'_>) -> Looks {
     if place.text(PRIMARY).is_none() {
         return Ok(vec![]);
     }
-    let (here, there) = tokio::try_join!(all_of(tools, place, PRIMARY), all_of(tools, place, DR))?;
-    let short = |workload: &Value| {
-        let images = images_of(workload);
-        let short: Vec<&str> =
-            images.iter().map(|image| image.rsplit('/').next().unwrap_or(image)).collect();
-        short.join(" ")
-    };
+    let (here, there) =
+        tokio::try_join!(with_images(tools, place, PRIMARY), with_images(tools, place, DR))?;
     let pairs = here.iter().zip(&there).filter_map(|((name, here), (_, there))| {
         // What is missing is said by another check.
         Some((name, here.as_ref()?, there.as_ref()?))
     });
-    let look = |(name, here, there): (&String, &Value, &Value)| {
-        Must::of(name).be("image", Some(short(there)), &short(here)).look()
+    Ok(pairs.map(|(name, here, there)| same_images(name, here, there)).collect())
+}
+
+fn same_images(name: &str, here: &[String], there: &[String]) -> Look {
+    let short = |images: &[String]| {
+        let short = images.iter().map(|image| image.rsplit('/').next().unwrap_or(image));
+        let short: Vec<&str> = short.collect();
+        (!short.is_empty()).then(|| short.join(" "))
     };
-    Ok(pairs.map(look).collect())
+    let wanted = short(here);
+    let is = short(there).filter(|_| wanted.is_some());
+    Must::of(name).be("image", is, wanted.as_deref().unwrap_or("?")).look()
 }
 
 /// D19: and can be pulled there: the region's own registry has it.
 async fn stored(tools: &Tools, place: Place<'_>) -> Looks {
-    let all = all_of(tools, place, DR).await?;
-    let images: BTreeSet<String> =
-        all.iter().filter_map(|(_, one)| one.as_ref()).flat_map(images_of).collect();
+    let all = with_images(tools, place, DR).await?;
+    let images: BTreeSet<String> = all.into_iter().filter_map(|(_, one)| one).flatten().collect();
     let mut looks = vec![];
     for image in images {
         // `111111111111.dkr.ecr.us-east-1.amazonaws.com/shop:1`; other registries are not ours to ask.
@@ -218,7 +249,7 @@ fn refreshed(place: Place<'_>, name: &str, found: &Value) -> Look {
     let conditions = each(found, "/status/conditions").into_iter();
     let mut ready = conditions.filter(|one| said(one, "/type").as_deref() == Some("Ready"));
     let ready = ready.next().and_then(|one| said(one, "/status"));
-    let must = Must::of(name).be("Ready", ready, "True");
+    let must = Must::of(name).be("Ready", or_absent(ready), "True");
     let interval = said(found, "/spec/refreshInterval").unwrap_or_else(|| "1h".into());
     let interval: Option<jiff::SignedDuration> = interval.parse().ok();
     let interval = interval.and_then(|one| u64::try_from(one.as_millis()).ok()).unwrap_or(0);
@@ -230,7 +261,7 @@ fn refreshed(place: Place<'_>, name: &str, found: &Value) -> Look {
     let most = crate::domain::time::Span(interval.saturating_mul(2));
     let holds = age.is_some_and(|age| age <= most);
     let is = age.map(|age| format!("-{}", age.spoken()));
-    must.hold("refreshTime", is, &format!("≥ -{}", most.spoken()), holds).look()
+    must.hold("refreshTime", or_absent(is), &format!("≥ -{}", most.spoken()), holds).look()
 }
 
 /// D44: the project whose windows are closed meanwhile is there.
@@ -244,4 +275,26 @@ async fn argocd(tools: &Tools, place: Place<'_>) -> Looks {
     let Some(found) = ask(tools, place, DR, &[path]).await? else { return Ok(vec![]) };
     let is_there = found.into_iter().flatten().next().is_some();
     Ok(vec![Must::of("").there(project, is_there).look()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::readiness::Seen;
+
+    #[test]
+    fn images_are_the_same_by_name_and_tag_and_none_are_not_the_same_as_none() {
+        let workload = json!({"spec": {"template": {"spec": {
+            "initContainers": [{"image": "eu.test/migrate:1"}], "containers": [{"image": "eu.test/api:1"}],
+        }}}});
+        let eu = images_of(&workload);
+        assert_eq!(eu, ["eu.test/migrate:1", "eu.test/api:1"]);
+        let us = |tag: &str| vec![format!("us.test/migrate:{tag}"), "us.test/api:1".to_owned()];
+        let seen = |here: &[String], there: &[String]| same_images("api", here, there).seen;
+        assert_eq!((seen(&eu, &us("1")), seen(&eu, &us("2"))), (Seen::Good, Seen::Bad));
+        assert_eq!((seen(&[], &[]), seen(&[], &eu), seen(&eu, &[])), {
+            let unknown = Seen::Unknown;
+            (unknown, unknown, unknown)
+        });
+    }
 }

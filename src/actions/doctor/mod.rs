@@ -125,16 +125,24 @@ pub(in crate::actions) struct Look {
     saw: Remark,
     /// What to do about it, where that is not the check's usual remedy: a key.
     remedy: Option<&'static str>,
+    /// What it means, where that is not the check's usual severity.
+    severity: Option<Severity>,
 }
 
 impl Look {
     fn new(subject: &str, seen: Seen, saw: &str, args: &[(&str, &str)]) -> Self {
-        Self { subject: subject.to_owned(), seen, saw: Remark::new(saw, args), remedy: None }
+        let (subject, saw) = (subject.to_owned(), Remark::new(saw, args));
+        Self { subject, seen, saw, remedy: None, severity: None }
     }
 
     /// With another remedy than the check's usual one.
     fn mended_by(self, remedy: &'static str) -> Self {
         Self { remedy: Some(remedy), ..self }
+    }
+
+    /// Worse than promised, whatever it means to fail this check.
+    fn only_warns(self) -> Self {
+        Self { severity: Some(Severity::Warn), ..self }
     }
 
     /// As it must be.
@@ -284,7 +292,7 @@ async fn examine(check: &dyn Check, place: Place<'_>) -> Vec<Finding> {
         check: name.to_owned(),
         remedy: remedy(&look),
         subject: look.subject,
-        severity,
+        severity: look.severity.unwrap_or(severity),
         seen: look.seen,
         saw: look.saw,
         at: place.now,

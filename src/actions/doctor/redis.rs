@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::tools::{Looks, Must, Row, Tools, each, instant, said};
+use super::tools::{Looks, Must, Row, Tools, each, instant, or_absent, said};
 use super::{Look, Place};
 use crate::actions::aws::ANYTHING;
 use crate::actions::{Permission, redis};
@@ -55,7 +55,9 @@ async fn members(tools: &Tools, place: Place<'_>) -> Looks {
     ];
     for (key, region, role) in sides {
         let Some(group) = place.text(key) else { continue };
-        must = must.be(&format!("{group} ({region})"), of(group, region, "/Role"), role).be(
+        let what = format!("{group} ({region})");
+        let is_member = of(group, region, "/ReplicationGroupId").is_some();
+        must = must.there(&what, is_member).be(&what, of(group, region, "/Role"), role).be(
             group,
             of(group, region, "/Status"),
             "associated",
@@ -102,5 +104,5 @@ async fn snapshots(tools: &Tools, place: Place<'_>) -> Looks {
     let age = newest.map(|at| place.now.since(at));
     let holds = age.is_some_and(|age| age <= DAY);
     let age = age.map(|age| format!("-{}", age.spoken()));
-    Ok(vec![Must::of("").hold("SnapshotCreateTime", age, "≥ -24\u{a0}h", holds).look()])
+    Ok(vec![Must::of("").hold("SnapshotCreateTime", or_absent(age), "≥ -24\u{a0}h", holds).look()])
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::timeout;
 
 use super::resources::{KEY, REPLICATION_ROLE, SECRET, bare, filled};
 use super::uses::{Missing, StepKey, Use, names, uses};
-use super::{Check, Look, Place};
+use super::{Check, LONGEST, Look, Place};
 use crate::actions::aws::{Aws, Decision, Question, principal, replication_role, unbound};
 use crate::actions::registry::{Actions, Purpose};
 use crate::actions::{LookError, Permission};
@@ -20,6 +21,8 @@ use crate::domain::text::told;
 
 /// What to do where IAM does not say: a key.
 pub(super) const ASK: &str = "doctor.permissions.ask";
+/// What to do where an API server does not say: a key.
+pub(super) const REACH: &str = "doctor.cluster_permissions.ask";
 /// What to do where it is not known who we are, or we are somebody else.
 pub(super) const IDENTITY: &str = "doctor.identity.remedy";
 
@@ -27,18 +30,48 @@ pub(super) const IDENTITY: &str = "doctor.identity.remedy";
 const AT_ONCE: usize = 4;
 
 /// What one examination has found out about permissions, for every check that asks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Known {
     pub(super) aws: OnceCell<Verdicts>,
     pub(super) kube: OnceCell<Verdicts>,
+    /// Of all checks that ask IAM.
+    room: Semaphore,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self { aws: OnceCell::new(), kube: OnceCell::new(), room: Semaphore::new(AT_ONCE) }
+    }
+}
+
+impl Known {
+    /// Asks IAM about calls of a principal on a thing, when there is room.
+    pub(super) async fn simulate(
+        &self,
+        aws: &Aws,
+        (principal, on, calls): (&str, &Question, &[&str]),
+    ) -> Result<BTreeMap<String, Decision>, LookError> {
+        let _room = self.room.acquire().await;
+        aws.simulate(principal, on, calls).await
+    }
 }
 
 /// What was found of every permission.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
     pub(super) all: Vec<Verdict>,
-    /// Nothing could be asked, and what to do about that.
-    pub(super) blind: Option<(LookError, &'static str)>,
+    /// Nothing could be asked.
+    pub(super) blind: Option<Blind>,
+}
+
+/// Why nothing could be asked.
+#[derive(Debug)]
+pub(super) struct Blind {
+    pub(super) error: LookError,
+    /// What to do about that: a key.
+    pub(super) remedy: &'static str,
+    /// Of which steps it is not known whether they are allowed.
+    pub(super) steps: BTreeSet<StepKey>,
 }
 
 /// What was found of one permission on one thing.
@@ -59,7 +92,7 @@ impl Verdicts {
     /// As findings: what is missing, what could not be asked; where all is well, how much.
     /// `ask` is what to do where one thing could not be asked.
     pub(super) fn looks(&self, ask: &'static str) -> Vec<Look> {
-        if let Some((error, remedy)) = &self.blind {
+        if let Some(Blind { error, remedy, .. }) = &self.blind {
             return vec![Look::blind("", error).mended_by(remedy)];
         }
         let look = |verdict: &Verdict| {
@@ -87,11 +120,26 @@ impl Verdicts {
         looks
     }
 
-    fn missing(&self) -> impl Iterator<Item = (&StepKey, String)> {
-        let denied = self.all.iter().filter(|one| matches!(one.denied, Ok(Some(_))));
-        denied.flat_map(|one| {
-            one.steps.iter().map(move |step| (step, format!("{} {}", one.name, one.on)))
-        })
+    /// Adds what the steps lack.
+    fn lacks(&self, ask: &'static str, missing: &mut Missing) {
+        let mut unasked = |step: &StepKey, error: &LookError, remedy| {
+            let lack = missing.entry(step.clone()).or_default();
+            lack.unasked.get_or_insert_with(|| (error.said(), remedy));
+        };
+        if let Some(Blind { error, remedy, steps }) = &self.blind {
+            steps.iter().for_each(|step| unasked(step, error, remedy));
+        }
+        for one in &self.all {
+            if let Err(error) = &one.denied {
+                one.steps.iter().for_each(|step| unasked(step, error, ask));
+            }
+        }
+        for one in self.all.iter().filter(|one| matches!(one.denied, Ok(Some(_)))) {
+            for step in &one.steps {
+                let lack = missing.entry(step.clone()).or_default();
+                lack.denied.push(format!("{} {}", one.name, one.on));
+            }
+        }
     }
 }
 
@@ -104,15 +152,38 @@ pub(super) struct Rights {
 }
 
 impl Rights {
-    /// What steps are not allowed, as far as it could be asked; what could not is told by the checks of this file and
-    /// the next.
+    /// What steps are not allowed, and of which it could not be asked.
     pub(super) async fn missing(&self, place: Place<'_>) -> Missing {
-        let (aws, kube) = tokio::join!(self.at_aws(place), self.in_clusters(place));
+        let (aws, kube) = tokio::join!(
+            timeout(LONGEST, Box::pin(self.at_aws(place))),
+            timeout(LONGEST, Box::pin(self.in_clusters(place))),
+        );
+        let late = |system: &str, remedy, need: fn(&Permission) -> bool| {
+            let detail = told("told.no_time", &[&LONGEST.as_secs().to_string()]);
+            let error = LookError::Unreachable { system: system.to_owned(), detail };
+            let steps = self.in_need(place, need).into_iter().map(|one| one.step).collect();
+            Verdicts { all: vec![], blind: Some(Blind { error, remedy, steps }) }
+        };
         let mut missing = Missing::new();
-        for (step, what) in aws.missing().chain(kube.missing()) {
-            missing.entry(step.clone()).or_default().push(what);
+        match aws {
+            Ok(aws) => aws.lacks(ASK, &mut missing),
+            Err(_) => late("iam", ASK, is_of_aws).lacks(ASK, &mut missing),
+        }
+        match kube {
+            Ok(kube) => kube.lacks(REACH, &mut missing),
+            Err(_) => late("kubernetes", REACH, is_of_kube).lacks(REACH, &mut missing),
         }
         missing
+    }
+
+    /// The steps whose actions need something of the kind.
+    fn in_need<'a>(&self, place: Place<'a>, kind: fn(&Permission) -> bool) -> Vec<Use<'a>> {
+        let is_in_need = |one: &Use<'_>| {
+            let Some(action) = self.actions.real(one.action) else { return false };
+            let needs = action.permissions();
+            needs.look.iter().chain(needs.act).any(kind)
+        };
+        uses(place).into_iter().filter(is_in_need).collect()
     }
 
     pub(super) async fn at_aws<'a>(&self, place: Place<'a>) -> &'a Verdicts {
@@ -124,23 +195,23 @@ impl Rights {
     }
 
     async fn ask_iam(&self, place: Place<'_>) -> Verdicts {
-        let uses = uses(place);
-        let read = |one: &Use<'_>| {
-            let Some(action) = self.actions.real(one.action) else { return false };
-            let needs = action.permissions();
-            needs.look.iter().chain(needs.act).any(|need| !matches!(need, Permission::Kube(_)))
-        };
-        let uses: Vec<Use<'_>> = uses.into_iter().filter(read).collect();
+        let uses = self.in_need(place, is_of_aws);
         if uses.is_empty() {
             return Verdicts::default();
         }
         let environment = place.environment;
         let caller = match self.aws.caller_matches(environment, &environment.regions.dr).await {
             Ok(caller) => caller,
-            Err(error) => return Verdicts { all: vec![], blind: Some((error, IDENTITY)) },
+            Err(error) => {
+                let steps = uses.into_iter().map(|one| one.step).collect();
+                let blind = Some(Blind { error, remedy: IDENTITY, steps });
+                return Verdicts { all: vec![], blind };
+            }
         };
         if let Some(error) = unbound(&caller) {
-            return Verdicts { all: vec![], blind: Some((error, IDENTITY)) };
+            // Not for a program, but no step fails for it: whoever it is may everything.
+            let blind = Some(Blind { error, remedy: IDENTITY, steps: BTreeSet::new() });
+            return Verdicts { all: vec![], blind };
         }
         let principal = principal(&caller, own_role(environment));
         let known = join_all(uses.into_iter().map(|one| self.known(environment, one))).await;
@@ -148,7 +219,7 @@ impl Rights {
         for (one, error) in &known {
             self.needs(one, error.as_ref(), environment, &mut needs);
         }
-        needs.ask(&self.aws, &principal).await
+        needs.ask(place.known, &self.aws, &principal).await
     }
 
     /// The step with what no parameter says of the things it works on, and why that could not be read.
@@ -246,6 +317,14 @@ impl Rights {
     }
 }
 
+fn is_of_kube(need: &Permission) -> bool {
+    matches!(need, Permission::Kube(_))
+}
+
+fn is_of_aws(need: &Permission) -> bool {
+    !is_of_kube(need)
+}
+
 fn untold(name: &str) -> LookError {
     LookError::Refused { system: name.to_owned(), detail: told("told.unknown", &[]) }
 }
@@ -287,24 +366,26 @@ struct Needs {
 
 impl Needs {
     /// One question to IAM for each thing.
-    async fn ask(self, aws: &Aws, principal: &str) -> Verdicts {
+    async fn ask(self, known: &Known, aws: &Aws, principal: &str) -> Verdicts {
         let mut questions: BTreeMap<&Question, Vec<&str>> = BTreeMap::new();
         for (question, name) in self.asked.keys() {
             questions.entry(question).or_default().push(name);
         }
         let questions: Vec<(&Question, Vec<&str>)> = questions.into_iter().collect();
-        let mut answers = BTreeMap::new();
-        for some in questions.chunks(AT_ONCE) {
-            let asked = some.iter().map(|(on, names)| aws.simulate(principal, on, names));
-            let said = join_all(asked).await;
-            answers.extend(some.iter().map(|(question, _)| *question).zip(said));
-        }
+        let asked = questions.iter().map(|(on, names)| known.simulate(aws, (principal, on, names)));
+        let said = join_all(asked).await;
+        let answers: BTreeMap<_, _> =
+            questions.iter().map(|(question, _)| *question).zip(said).collect();
         // The same refusal for everything is said once.
         let mut errors = answers.values().map(|answer| answer.as_ref().err());
         if let Some(Some(first)) = errors.next()
             && errors.all(|error| error.is_some())
         {
-            return Verdicts { all: vec![], blind: Some((first.clone(), ASK)) };
+            let held = self.asked.values().map(|held| &held.steps);
+            let untold = self.untold.iter().map(|one| &one.steps);
+            let steps = held.chain(untold).flatten().cloned().collect();
+            let blind = Some(Blind { error: first.clone(), remedy: ASK, steps });
+            return Verdicts { all: vec![], blind };
         }
         let verdict = |((question, name), held): (&(Question, &'static str), &Held)| Verdict {
             name: (*name).to_owned(),

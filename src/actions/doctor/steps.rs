@@ -10,9 +10,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::rights::Known;
+use super::uses::Missing;
 use super::{Doctor, LONGEST, Place, dark};
 use crate::actions::{Action, Call, LookError};
 use crate::domain::action::Danger;
@@ -63,19 +64,9 @@ impl Doctor {
         let place = Place { environment, runbooks, now, known: &known };
         let checks = Box::pin(self.examine_at(place));
         let steps = Box::pin(examine(self, today, runbooks));
-        let missing = timeout(LONGEST, Box::pin(self.rights.missing(place)));
+        let missing = Box::pin(self.rights.missing(place));
         let (mut findings, mut steps, missing) = tokio::join!(checks, steps, missing);
-        // What could not be asked is told by the checks of permissions.
-        for ((runbook, step), what) in missing.unwrap_or_default() {
-            let subject = format!("{runbook}/{step}");
-            let found = steps.iter_mut().find(|one| one.subject == subject);
-            if let Some(found) = found.filter(|one| one.seen != Seen::Absent) {
-                let what = what.join(", ");
-                found.seen = Seen::Bad;
-                found.saw = Remark::new("doctor.saw.step.forbidden", &[("what", &what)]);
-                found.remedy = Remark::new("doctor.step.remedy.forbidden", &[("what", &what)]);
-            }
-        }
+        limit(&mut steps, &missing);
         findings.extend(steps);
         Report {
             environment: environment.id.clone(),
@@ -84,6 +75,29 @@ impl Doctor {
             dark: dark.map(ToOwned::to_owned),
             findings,
         }
+    }
+}
+
+/// What is not allowed does not work, and what nobody could ask about is not proven to.
+pub(super) fn limit(steps: &mut [Finding], missing: &Missing) {
+    for ((runbook, step), lack) in missing {
+        let subject = format!("{runbook}/{step}");
+        let Some(found) = steps.iter_mut().find(|one| one.subject == subject) else { continue };
+        let what = lack.denied.join(", ");
+        let (seen, saw, arg, remedy) = match (&lack.unasked, found.seen) {
+            (_, Seen::Absent) => continue,
+            _ if !what.is_empty() => {
+                let (saw, remedy) = ("doctor.saw.step.forbidden", "doctor.step.remedy.forbidden");
+                (Seen::Bad, saw, ("what", what.as_str()), remedy)
+            }
+            (Some((why, remedy)), Seen::Good) => {
+                (Seen::Unknown, "doctor.saw.step.unasked", ("why", why.as_str()), *remedy)
+            }
+            (None, _) | (Some(_), Seen::Unknown | Seen::Bad) => continue,
+        };
+        found.seen = seen;
+        found.saw = Remark::new(saw, &[arg]);
+        found.remedy = Remark::new(remedy, &[arg]);
     }
 }
 
@@ -274,10 +288,9 @@ impl Work<'_> {
             return self.nothing_to_do();
         }
         if let Some(guard) = &self.step.guard
-            && condition::evaluate(guard, &self.scope(preview)) == Verdict::False
+            && let Some(opinion) = stopped(guard, &self.scope(preview))
         {
-            let remedy = "doctor.step.remedy.guard";
-            return Opinion::new(Seen::Bad, "doctor.saw.step.guard", &[("guard", guard)], remedy);
+            return opinion;
         }
         Opinion::new(Seen::Good, "doctor.saw.step.works", &[("call", call)], remedy(self.step))
     }
@@ -290,7 +303,7 @@ impl Work<'_> {
         !reads && (is_same || preview.remarks.iter().any(says_so))
     }
 
-    /// What a guard sees before anything was done. What it asks of other steps is unknown then, and forbids nothing.
+    /// What a guard sees before anything was done.
     fn scope(&self, preview: &Preview) -> Scope {
         let environment = self.today.environment;
         Scope {
@@ -322,6 +335,27 @@ impl Work<'_> {
     }
 }
 
+/// What a guard says against a step. A run refuses what cannot be told, too; what it asks of other steps and of the run is
+/// not there before anything was done, and forbids nothing.
+fn stopped(guard: &str, scope: &Scope) -> Option<Opinion> {
+    let remedy = "doctor.step.remedy.guard";
+    match condition::evaluate(guard, scope) {
+        Verdict::True => None,
+        Verdict::False => {
+            Some(Opinion::new(Seen::Bad, "doctor.saw.step.guard", &[("guard", guard)], remedy))
+        }
+        Verdict::Unknown(why) => {
+            let waits = condition::references(guard).is_ok_and(|read| {
+                let mut roots = read.values.iter().filter_map(|one| one.path.first());
+                roots.any(|root| root == "steps" || root == "run")
+            });
+            let args = [("guard", guard), ("why", why.as_str())];
+            let saw = "doctor.saw.step.guard_unknown";
+            (!waits).then(|| Opinion::new(Seen::Unknown, saw, &args, remedy))
+        }
+    }
+}
+
 /// What to do about a step that does not work, by the system it calls.
 fn remedy(step: &Step) -> &'static str {
     match step.action.name.split('.').next().unwrap_or_default() {
@@ -331,5 +365,25 @@ fn remedy(step: &Step) -> &'static str {
         "exec" => "doctor.step.remedy.exec",
         "dns" => "doctor.step.remedy.dns",
         _ => "doctor.step.remedy.aws",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_guard_that_cannot_be_told_is_not_green_unless_it_waits_for_other_steps() {
+        let scope = Scope { facts: json!({"writer": "eu"}), ..Scope::default() };
+        let seen = |guard| stopped(guard, &scope).map(|opinion| opinion.seen);
+        assert_eq!(seen("facts.writer == 'eu'"), None);
+        assert_eq!(seen("facts.writer == 'us'"), Some(Seen::Bad));
+        assert_eq!(seen("facts.lag < 5"), Some(Seen::Unknown));
+        assert_eq!(seen("facts.writer =="), Some(Seen::Unknown));
+        assert_eq!(seen("steps.fence.state == 'done' && facts.lag < 5"), None);
+        assert_eq!(seen("run.kind == 'incident'"), None);
+        assert_eq!(seen("facts.writer == 'us' && steps.fence.state == 'done'"), Some(Seen::Bad));
     }
 }

@@ -13,6 +13,7 @@ use crate::actions::params::unsafe_because;
 use crate::actions::registry::ActionSettings;
 use crate::actions::{Action, Call, LookError, Permission};
 use crate::domain::ids::{RunId, StepId};
+use crate::domain::readiness::Seen;
 use crate::domain::run::preview::Direction;
 use crate::domain::time::{Span, Timestamp};
 
@@ -62,7 +63,7 @@ impl Tools {
         let ask = Ask::form(service, version, region, action, &with);
         let (body, _) = self.ask(system.clone(), &ask).await?;
         let answer = tree(&body).ok_or_else(|| unclear(&system))?;
-        Ok(answer.get(format!("{action}Result")).cloned().unwrap_or_default())
+        answer.get(format!("{action}Result")).cloned().ok_or_else(|| unclear(&system))
     }
 
     /// A call of the JSON protocol.
@@ -227,17 +228,22 @@ pub(super) fn instant(of: &Value, pointer: &str) -> Option<Timestamp> {
     }
 }
 
-/// What must be so of one thing. The first that is not is told.
+/// Where it is the finding that there is none; else what is not known is not known.
+pub(super) fn or_absent(is: Option<String>) -> Option<String> {
+    is.or_else(|| Some("told.absent".to_owned()))
+}
+
+/// What must be so of one thing. The first that is not is told; what is not known, where all else is as it must be.
 #[derive(Debug)]
 pub(super) struct Must {
     subject: String,
     good: Vec<String>,
-    bad: Option<Look>,
+    worst: Option<Look>,
 }
 
 impl Must {
     pub(super) fn of(subject: &str) -> Self {
-        Self { subject: subject.to_owned(), good: vec![], bad: None }
+        Self { subject: subject.to_owned(), good: vec![], worst: None }
     }
 
     /// `what` must be `wanted`.
@@ -254,31 +260,40 @@ impl Must {
         wanted: &str,
         holds: bool,
     ) -> Self {
-        let is = is.unwrap_or_else(|| "told.unknown".to_owned());
-        if holds {
-            self.good.push(format!("{what} {is}"));
-        } else if self.bad.is_none() {
-            let args = [("what", what), ("is", &is), ("wanted", wanted)];
-            self.bad = Some(Look::bad(&self.subject, "doctor.saw.other", &args));
+        let (seen, is) = match is {
+            Some(is) if holds => {
+                self.good.push(format!("{what} {is}"));
+                return self;
+            }
+            Some(is) => (Seen::Bad, is),
+            None => (Seen::Unknown, "told.unknown".to_owned()),
+        };
+        let args = [("what", what), ("is", &is), ("wanted", wanted)];
+        let look = Look::new(&self.subject, seen, "doctor.saw.other", &args);
+        self.but(look)
+    }
+
+    /// Must be there.
+    pub(super) fn there(mut self, what: &str, is_there: bool) -> Self {
+        if is_there {
+            self.good.push(what.to_owned());
+            return self;
+        }
+        let look = Look::bad(&self.subject, "doctor.saw.missing", &[("what", what)]);
+        self.but(look)
+    }
+
+    fn but(mut self, look: Look) -> Self {
+        if self.worst.as_ref().is_none_or(|worst| worst.seen < look.seen) {
+            self.worst = Some(look);
         }
         self
     }
 
-    /// Must be there.
-    pub(super) fn there(self, what: &str, is_there: bool) -> Self {
-        match (is_there, &self.bad) {
-            (true, _) => Self { good: [self.good, vec![what.to_owned()]].concat(), ..self },
-            (false, None) => {
-                let bad = Look::bad(&self.subject, "doctor.saw.missing", &[("what", what)]);
-                Self { bad: Some(bad), ..self }
-            }
-            (false, Some(_)) => self,
-        }
-    }
-
     pub(super) fn look(self) -> Look {
         let good = self.good.join(", ");
-        self.bad.unwrap_or_else(|| Look::good(&self.subject, "doctor.saw.fine", &[("what", &good)]))
+        self.worst
+            .unwrap_or_else(|| Look::good(&self.subject, "doctor.saw.fine", &[("what", &good)]))
     }
 }
 
@@ -287,7 +302,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::readiness::Seen;
 
     #[test]
     fn xml_is_read_by_its_names_and_one_is_a_list_of_one() {
@@ -308,10 +322,18 @@ mod tests {
     }
 
     #[test]
-    fn the_first_that_is_not_so_is_told_and_what_is_not_known_is_not_so() {
+    fn the_first_that_is_not_so_is_told_and_what_is_not_known_is_neither_good_nor_bad() {
         let good = Must::of("x").be("status", Some("available".into()), "available").look();
         assert_eq!(good.seen, Seen::Good);
-        let bad = Must::of("x").be("status", None, "available").there("y", false).look();
-        assert_eq!((bad.seen, bad.saw.args["is"].as_str()), (Seen::Bad, "told.unknown"));
+        let unknown = Must::of("x").be("status", None, "available").there("y", true).look();
+        assert_eq!(
+            (unknown.seen, unknown.saw.args["is"].as_str()),
+            (Seen::Unknown, "told.unknown")
+        );
+        let bad = Must::of("x").be("status", None, "available").there("y", false).there("z", false);
+        let bad = bad.look();
+        assert_eq!((bad.seen, bad.saw.args["what"].as_str()), (Seen::Bad, "y"));
+        let absent = Must::of("x").be("writer", or_absent(None), "eu").look();
+        assert_eq!((absent.seen, absent.saw.args["is"].as_str()), (Seen::Bad, "told.absent"));
     }
 }

@@ -11,8 +11,17 @@ use crate::domain::runbook::{condition, template};
 /// A step, by its runbook and its id.
 pub(super) type StepKey = (RunbookId, StepId);
 
-/// What steps are not allowed, by step: `rds:FailoverGlobalCluster` and the ARN it is not allowed on.
-pub(super) type Missing = BTreeMap<StepKey, Vec<String>>;
+/// What keeps a step from being allowed, or from being known to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Lack {
+    /// `rds:FailoverGlobalCluster` and the ARN it is not allowed on.
+    pub(super) denied: Vec<String>,
+    /// Why something could not be asked, and what to do about that: a key.
+    pub(super) unasked: Option<(String, &'static str)>,
+}
+
+/// What steps lack; a step that is surely allowed is not in it.
+pub(super) type Missing = BTreeMap<StepKey, Lack>;
 
 /// A step as it would be done.
 #[derive(Debug, Clone)]

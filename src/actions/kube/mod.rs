@@ -42,7 +42,7 @@ pub(super) use access::{Access, may};
 pub(super) use cronjobs::SuspendCronJobs;
 pub(super) use external_secrets::Sync;
 pub(super) use object::Object;
-pub(super) use peek::{object_path, peek, workload_path};
+pub(super) use peek::{object_path, peek, plural_of, workload_path};
 pub(super) use ready::WaitReady;
 pub(super) use restart::Restart;
 pub(super) use scale::Scale;

@@ -33,6 +33,18 @@ pub(in crate::actions) async fn peek(
     try_join_all(paths.iter().map(read)).await.map_err(|trouble: Trouble| trouble.look(&cluster))
 }
 
+/// `appprojects.argoproj.io`, as the API server calls the objects of a kind.
+pub(in crate::actions) async fn plural_of(
+    settings: &KubeSettings,
+    context: &str,
+    (api_version, kind): (&str, &str),
+) -> Result<String, LookError> {
+    let cluster = Cluster::connect(settings, context).await?;
+    let plural = cluster.served(&[api_version], kind).await?.plural;
+    let group = api_version.split_once('/').map(|(group, _)| group);
+    Ok(group.map_or_else(|| plural.clone(), |group| format!("{plural}.{group}")))
+}
+
 /// The path of `deployment/x` or `rollout/x`.
 pub(in crate::actions) fn workload_path(
     namespace: &str,

@@ -3,4 +3,5 @@
 mod checks;
 mod faults;
 mod sites;
+mod turns;
 mod world;

@@ -44,6 +44,8 @@ pub(super) struct World {
     pub(super) database: String,
     pub(super) health_check: String,
     doctor: Doctor,
+    /// One that does not wait long for clusters.
+    hasty: Doctor,
     document: Value,
     _folder: tempfile::TempDir,
 }
@@ -109,6 +111,8 @@ impl World {
         };
         let document = document(&shop, &namespace, site.port);
         let doctor = Doctor::new(&settings);
+        let kube_settings = KubeSettings { whole: Duration::from_secs(4), ..settings.kube.clone() };
+        let hasty = Doctor::new(&ActionSettings { kube: kube_settings, ..settings });
         Self {
             server,
             shop,
@@ -124,6 +128,7 @@ impl World {
             database,
             health_check,
             doctor,
+            hasty,
             document,
             _folder: folder,
         }
@@ -138,6 +143,11 @@ impl World {
 
     pub(super) async fn examine(&self, environment: &Environment, now: Timestamp) -> Vec<Finding> {
         self.doctor.examine(environment, &[], now).await
+    }
+
+    /// The same, waiting seconds for clusters where the other waits half a minute.
+    pub(super) async fn glance(&self, environment: &Environment, now: Timestamp) -> Vec<Finding> {
+        self.hasty.examine(environment, &[], now).await
     }
 
     /// A call to the emulator that goes round the product.
@@ -223,6 +233,8 @@ async fn aws(server: &Ministack, shop: &AwsWorld) -> String {
     let made = seeds::ask(direct, "route53", us, Method::POST, path, config.into()).await;
     let id = made.split_once("<Id>").unwrap().1.split_once("</Id>").unwrap().0.to_owned();
     shop.upsert([primary("eu", &id), secondary(US_LB)]).await;
+    let policy = opened("failover-active");
+    seeds::ask(direct, "s3", us, Method::PUT, "/shop-latch?policy", policy).await;
     for (service, body) in [
         ("sns", "Action=CreateTopic&Version=2010-03-31&Name=drill".to_owned()),
         ("sns", subscribe()),
@@ -231,6 +243,15 @@ async fn aws(server: &Ministack, shop: &AwsWorld) -> String {
         seeds::ask(&server.direct, service, "us-east-1", Method::POST, "/", body).await;
     }
     id
+}
+
+/// Everybody may read this of the latch's bucket.
+pub(super) fn opened(key: &str) -> String {
+    let resource = format!("arn:aws:s3:::shop-latch/{key}");
+    let statement = json!({
+        "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": resource,
+    });
+    json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
 }
 
 /// Somebody hears the alarms.

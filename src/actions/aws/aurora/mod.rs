@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 pub(in crate::actions) use self::detach::Detach;
 use self::world::{Target, World, facts, happened, place, region_of};
 use super::{ANYTHING, Aws, Failure, Purpose};
-use crate::actions::aws::looks::{Metric, Point};
+use crate::actions::aws::looks::{Metric, Point, Window};
 use crate::actions::fence::{Arn, arn_inside, region_inside};
 use crate::actions::params::{failed, flag, json_of, put, request, text, unsafe_because};
 use crate::actions::{Action, Call, LookError, Outcome, Permission, Permissions, Probe};
@@ -151,7 +151,7 @@ impl Aurora {
         };
         let regions = &call.environment.regions;
         let regions = [target.region.clone(), regions.primary.clone()];
-        let looking = metric.sample(&self.aws, &regions, call.impact_at);
+        let looking = metric.sample(&self.aws, &regions, Window::RECENT, call.impact_at);
         let sample = tokio::time::timeout(LOSS_WITHIN, looking).await.ok()?.ok()??;
         let Point { at, value } = sample.before?;
         let (lag, age) = (Span::of_seconds(value / 1000.0)?, call.impact_at.since(at));

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::metric::{Metric, Point, Sample};
+use super::metric::{Metric, Point, Sample, Window};
 use crate::actions::aws::{ANYTHING, Aws};
 use crate::actions::fence::region_inside;
 use crate::actions::params::{optional_text, put, text, texts, unsafe_because};
@@ -126,7 +126,8 @@ impl Look for CheckMetric {
 
     async fn look(&self, asked: &Asked) -> Result<Seen, LookError> {
         let now = self.aws.now().await.unwrap_or(asked.impact_at);
-        match asked.metric.sample(&self.aws, &asked.regions, asked.impact_at).await {
+        let recent = Window::RECENT;
+        match asked.metric.sample(&self.aws, &asked.regions, recent, asked.impact_at).await {
             Ok(sample) => Ok(Seen {
                 facts: asked.facts(sample.as_ref(), now),
                 saw: asked.saw(sample.as_ref(), now),
@@ -174,6 +175,7 @@ mod tests {
             region: "us-east-1".into(),
             last: Some(Point { at: Timestamp(at), value: 900.0 }),
             before: None,
+            largest: Some(900.0),
         };
         let now = Timestamp(1_000_000);
         let facts = |at| asked().facts(Some(&sample(at)), now);
@@ -189,7 +191,7 @@ mod tests {
         let nothing = asked().facts(None, Timestamp(0));
         let known: Vec<&str> = nothing.keys().map(String::as_str).collect();
         assert_eq!(known, ["reachable", "source", "unit"]);
-        let silent = Sample { region: "us-east-1".into(), last: None, before: None };
+        let silent = Sample { region: "us-east-1".into(), last: None, before: None, largest: None };
         assert!(!asked().facts(Some(&silent), Timestamp(0)).contains_key("value"));
     }
 }

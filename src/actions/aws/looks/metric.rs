@@ -11,10 +11,21 @@ use crate::actions::params::unsafe_because;
 use crate::domain::text::told;
 use crate::domain::time::{Span, Timestamp};
 
-/// Length of the pieces of time that a point stands for.
-const PERIOD: Span = Span::minutes(1);
-/// How far back points are looked for.
-const BACK: Span = Span::minutes(15);
+/// Which points are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::actions) struct Window {
+    /// Length of the pieces of time that a point stands for.
+    pub(in crate::actions) period: Span,
+    /// How far back points are looked for.
+    pub(in crate::actions) back: Span,
+}
+
+impl Window {
+    /// What is so now.
+    pub(in crate::actions) const RECENT: Self =
+        Self { period: Span::minutes(1), back: Span::minutes(15) };
+}
+
 /// Most series that are read for one value.
 const MOST: usize = 20;
 
@@ -24,7 +35,8 @@ const MOST: usize = 20;
 pub(in crate::actions) struct Metric {
     pub(in crate::actions) namespace: String,
     pub(in crate::actions) name: String,
-    /// Name and value; a value that ends in `*` is how it begins.
+    /// Name and value; a value that ends in `*` is how it begins, one that ends in `#` is the nodes of a group of
+    /// ElastiCache.
     pub(in crate::actions) dimensions: Vec<(String, String)>,
     /// `Maximum`.
     pub(in crate::actions) statistic: String,
@@ -46,6 +58,8 @@ pub(in crate::actions) struct Sample {
     pub(in crate::actions) last: Option<Point>,
     /// The same of the points that are not newer than a moment: after an outage began, a series is no evidence of it.
     pub(in crate::actions) before: Option<Point>,
+    /// The largest value of all points that were read.
+    pub(in crate::actions) largest: Option<f64>,
 }
 
 /// One series in one region, by all its dimensions.
@@ -63,13 +77,16 @@ impl Metric {
         &self,
         aws: &Aws,
         regions: &[String],
+        window: Window,
         before: Timestamp,
     ) -> Result<Option<Sample>, LookError> {
         let mut trouble = None;
         for region in regions {
             match self.series(aws, region).await {
                 Ok(series) if series.is_empty() => {}
-                Ok(series) => return self.read(aws, region, &series, before).await.map(Some),
+                Ok(series) => {
+                    return self.read(aws, region, &series, window, before).await.map(Some);
+                }
                 Err(error) => trouble = Some(error),
             }
         }
@@ -85,7 +102,7 @@ impl Metric {
         for (n, (name, value)) in self.dimensions.iter().enumerate() {
             let n = n.saturating_add(1);
             with.push((format!("Dimensions.member.{n}.Name"), name.clone()));
-            if !value.ends_with('*') {
+            if !value.ends_with(['*', '#']) {
                 with.push((format!("Dimensions.member.{n}.Value"), value.clone()));
             }
         }
@@ -108,9 +125,10 @@ impl Metric {
     fn fits(&self, series: &Series) -> bool {
         self.dimensions.iter().all(|(name, wanted)| {
             let value = series.iter().find(|(known, _)| known == name).map(|(_, value)| value);
-            value.is_some_and(|value| match wanted.strip_suffix('*') {
-                Some(start) => value.starts_with(start),
-                None => value == wanted,
+            value.is_some_and(|value| match (wanted.strip_suffix('*'), wanted.strip_suffix('#')) {
+                (Some(start), _) => value.starts_with(start),
+                (None, Some(group)) => value.strip_prefix(group).is_some_and(is_node),
+                (None, None) => value == wanted,
             })
         })
     }
@@ -120,13 +138,15 @@ impl Metric {
         aws: &Aws,
         region: &str,
         series: &[Series],
+        window: Window,
         before: Timestamp,
     ) -> Result<Sample, LookError> {
         let now = aws.now().await.unwrap_or(before);
-        // Points are of whole minutes.
-        let from = before.min(now).minus(BACK);
-        let from = Timestamp(from.0 - from.0.rem_euclid(60_000));
-        let until = now.plus(PERIOD);
+        // Points are of whole periods.
+        let from = before.min(now).minus(window.back);
+        let period = i64::try_from(window.period.ms()).unwrap_or(i64::MAX);
+        let from = Timestamp(from.0 - from.0.rem_euclid(period));
+        let until = now.plus(window.period);
         let mut with = vec![
             ("StartTime".to_owned(), from.rfc3339()),
             // Its end is not part of it.
@@ -134,23 +154,24 @@ impl Metric {
             ("ScanBy".to_owned(), "TimestampDescending".to_owned()),
         ];
         for (n, one) in series.iter().enumerate() {
-            with.extend(self.query(n.saturating_add(1), one));
+            with.extend(self.query(n.saturating_add(1), one, window));
         }
         let answer = ask(aws, region, "GetMetricData", &with).await?;
         let xml = parsed(&answer, region)?;
         let all: Vec<Vec<Point>> = members(xml.root(), "MetricDataResults").map(points).collect();
         let of = |latest: Timestamp| worst(all.iter().filter_map(|points| last(points, latest)));
-        Ok(Sample { region: region.to_owned(), last: of(until), before: of(before) })
+        let largest = all.iter().flatten().map(|point| point.value).max_by(f64::total_cmp);
+        Ok(Sample { region: region.to_owned(), last: of(until), before: of(before), largest })
     }
 
-    fn query(&self, n: usize, series: &Series) -> Vec<(String, String)> {
+    fn query(&self, n: usize, series: &Series, window: Window) -> Vec<(String, String)> {
         let prefix = format!("MetricDataQueries.member.{n}");
         let stat = format!("{prefix}.MetricStat");
         let mut with = vec![
             (format!("{prefix}.Id"), format!("m{n}")),
             (format!("{stat}.Metric.Namespace"), self.namespace.clone()),
             (format!("{stat}.Metric.MetricName"), self.name.clone()),
-            (format!("{stat}.Period"), (PERIOD.ms() / 1000).to_string()),
+            (format!("{stat}.Period"), (window.period.ms() / 1000).to_string()),
             (format!("{stat}.Stat"), self.statistic.clone()),
         ];
         for (d, (name, value)) in series.iter().enumerate() {
@@ -160,6 +181,17 @@ impl Metric {
         }
         with
     }
+}
+
+/// What ElastiCache puts behind the id of a group for a node: `-001`, or `-0001-001` where it has shards.
+fn is_node(rest: &str) -> bool {
+    let mut parts = rest.split('-');
+    let lengths = match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(""), Some(node), None, None) => [4, node.len()],
+        (Some(""), Some(shard), Some(node), None) => [shard.len(), node.len()],
+        _ => return false,
+    };
+    lengths == [4, 3] && rest.chars().all(|c| c == '-' || c.is_ascii_digit())
 }
 
 async fn ask(
@@ -237,6 +269,15 @@ mod tests {
     }
 
     #[test]
+    fn nodes_are_of_their_group_and_of_no_other_whose_name_begins_the_same() {
+        assert!(is_node("-001") && is_node("-0001-002"));
+        for other in ["", "-", "001", "-2-001", "-2-0001-001", "-old", "-0a01-001", "-01", "-0001"]
+        {
+            assert!(!is_node(other), "{other}");
+        }
+    }
+
+    #[test]
     fn points_are_read_in_any_order_and_what_is_no_point_is_left_out() {
         let xml = "<R><MetricDataResults><member><Id>m1</Id><Timestamps>\
             <member>2026-12-01T00:01:00Z</member><member>2026-12-01T00:00:00+00:00</member>\
@@ -262,6 +303,7 @@ mod tests {
         ];
         assert!(metric("shop-us-001").fits(&series));
         assert!(metric("shop-us-*").fits(&series));
+        assert!(metric("shop-us#").fits(&series) && !metric("shop#").fits(&series));
         assert!(!metric("shop-us").fits(&series));
         assert!(!metric("shop-eu-*").fits(&series));
         assert!(!metric("*").fits(&vec![]));

@@ -6,4 +6,4 @@ mod metric;
 
 pub(in crate::actions) use check_metric::CheckMetric;
 pub(in crate::actions) use check_targets::CheckTargets;
-pub(in crate::actions) use metric::{Metric, Point};
+pub(in crate::actions) use metric::{Metric, Point, Sample, Window};

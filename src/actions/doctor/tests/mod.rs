@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::rights::{Known, Rights, Verdict, Verdicts};
-use super::uses::{StepKey, uses};
+use super::rights::{ASK, Blind, Known, Rights, Verdict, Verdicts};
+use super::steps::limit;
+use super::uses::{Lack, StepKey, uses};
 use super::{Doctor, Place};
 use crate::actions::aws::Aws;
 use crate::actions::{ActionSettings, Actions, LookError};
 use crate::domain::action;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{RunbookId, StepId};
-use crate::domain::readiness;
+use crate::domain::readiness::{self, Finding, Seen, Severity};
+use crate::domain::run::preview::Remark;
 use crate::domain::runbook::Runbook;
 use crate::domain::runbook::check::check;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 
 /// Two regions, and little else.
 pub(super) fn environment() -> Environment {
@@ -76,32 +78,77 @@ fn verdict(name: &str, steps: &[&StepKey], denied: Option<&'static str>) -> Verd
     }
 }
 
+fn unseen() -> LookError {
+    LookError::Unreachable { system: "iam".into(), detail: "Throttling".into() }
+}
+
+fn rights() -> Rights {
+    let settings = ActionSettings::default();
+    Rights {
+        aws: Arc::new(Aws::new(settings.aws.clone())),
+        kube: settings.kube.clone(),
+        actions: Actions::new(settings),
+    }
+}
+
 #[tokio::test]
 async fn each_step_is_told_what_it_lacks() {
     let step = |id| (RunbookId::parse("failover").unwrap(), StepId::parse(id).unwrap());
     let (one, two) = (step("one"), step("two"));
     let known = Known::default();
     let no = Some("doctor.saw.not_allowed");
-    let unseen = LookError::Refused { system: "iam".into(), detail: "Throttling".into() };
     let aws = vec![
         verdict("rds:A", &[&one, &two], no),
         verdict("rds:B", &[&one], None),
-        Verdict { denied: Err(unseen), ..verdict("rds:C", &[&two], None) },
+        Verdict { denied: Err(unseen()), ..verdict("rds:C", &[&two], None) },
     ];
     known.aws.set(Verdicts { all: aws, blind: None }).unwrap();
     let kube = vec![verdict("patch deployments.apps", &[&two], no)];
     known.kube.set(Verdicts { all: kube, blind: None }).unwrap();
-    let settings = ActionSettings::default();
-    let rights = Rights {
-        aws: Arc::new(Aws::new(settings.aws.clone())),
-        kube: settings.kube.clone(),
-        actions: Actions::new(settings),
-    };
+    let rights = rights();
     let environment = environment();
     let place =
         Place { environment: &environment, runbooks: &[], now: Timestamp(0), known: &known };
     let missing = rights.missing(place).await;
-    assert_eq!(missing[&one], ["rds:A it"]);
-    assert_eq!(missing[&two], ["rds:A it", "patch deployments.apps it"]);
+    assert_eq!(missing[&one], Lack { denied: vec!["rds:A it".into()], unasked: None });
+    assert_eq!(missing[&two].denied, ["rds:A it", "patch deployments.apps it"]);
+    assert_eq!(missing[&two].unasked, Some((unseen().said(), ASK)));
     assert_eq!(missing.len(), 2);
+}
+
+fn found(subject: &str, seen: Seen) -> Finding {
+    let (saw, remedy) = (Remark::new("doctor.saw.x", &[]), Remark::new("doctor.x", &[]));
+    let (check, subject) = (readiness::STEP.to_owned(), subject.to_owned());
+    let (at, took) = (Timestamp(0), Span(0));
+    Finding { check, subject, severity: Severity::Block, seen, saw, remedy, at, took }
+}
+
+#[tokio::test]
+async fn a_step_that_nobody_could_ask_about_is_not_green() {
+    let step = |id| (RunbookId::parse("failover").unwrap(), StepId::parse(id).unwrap());
+    let ids = ["good", "bad", "absent", "denied", "free"];
+    let mut steps = ids.map(|id| {
+        let seen = match id {
+            "bad" => Seen::Bad,
+            "absent" => Seen::Absent,
+            _ => Seen::Good,
+        };
+        found(&format!("failover/{id}"), seen)
+    });
+    let known = Known::default();
+    let blind = ["good", "bad", "absent", "denied"].map(step).into_iter().collect();
+    let blind = Some(Blind { error: unseen(), remedy: ASK, steps: blind });
+    known.aws.set(Verdicts { all: vec![], blind }).unwrap();
+    let kube = vec![verdict("get pods", &[&step("denied")], Some("doctor.saw.not_allowed"))];
+    known.kube.set(Verdicts { all: kube, blind: None }).unwrap();
+    let environment = environment();
+    let place =
+        Place { environment: &environment, runbooks: &[], now: Timestamp(0), known: &known };
+    limit(&mut steps, &rights().missing(place).await);
+    use Seen::{Absent, Bad, Good, Unknown};
+    assert_eq!(steps.each_ref().map(|one| one.seen), [Unknown, Bad, Absent, Bad, Good]);
+    let [good, bad, _, denied, _] = &steps;
+    assert_eq!(good.saw, Remark::new("doctor.saw.step.unasked", &[("why", &unseen().said())]));
+    assert_eq!((good.remedy.key.as_str(), bad.saw.key.as_str()), (ASK, "doctor.saw.x"));
+    assert_eq!(denied.saw.args["what"], "get pods it");
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use axum::http::StatusCode;
 use serde_json::Value;
 
 use super::{Asked, Reply, Service, done, said};
@@ -14,7 +15,7 @@ struct Entry {
     at: At,
     /// botocore's names of the service and the operation.
     model: (&'static str, &'static str),
-    /// JSON, or the result of a call of the query protocol.
+    /// JSON (an error where it has a `__type`), a whole document of XML, or the result of a call of the query protocol.
     body: String,
 }
 
@@ -35,6 +36,13 @@ impl Canned {
         let entry = all.iter_mut().find(|entry| entry.at == at).expect("it was laid out");
         assert!(entry.body.contains(from), "{at:?}: {from} is not in {}", entry.body);
         entry.body = entry.body.replace(from, to);
+    }
+
+    /// Another answer than the one that was laid out.
+    pub(crate) fn say(&self, at: At, body: impl ToString) {
+        let mut all = self.0.lock().expect("nobody panics while holding it");
+        let entry = all.iter_mut().find(|entry| entry.at == at).expect("it was laid out");
+        entry.body = body.to_string();
     }
 
     /// All of them, to be put back.
@@ -62,7 +70,16 @@ impl Service for Canned {
         };
         let Entry { model: (model, operation), body, .. } = all.iter().find(is_it)?;
         match serde_json::from_str::<Value>(body) {
+            Ok(body) if body.get("__type").is_some() => {
+                let status = StatusCode::BAD_REQUEST;
+                Some(Reply { status, ..said(model, operation, &body) })
+            }
             Ok(body) => Some(said(model, operation, &body)),
+            Err(_) if body.starts_with("<?xml") => {
+                let (operation, status, body) =
+                    ((*operation).to_owned(), StatusCode::OK, body.clone());
+                Some(Reply { model, operation, status, body })
+            }
             Err(_) => Some(done(model, "http://stand-in.test/", operation, body)),
         }
     }
