@@ -28,6 +28,7 @@ mod slack_schedule;
 mod stand_in;
 mod tap;
 mod tools;
+mod vault;
 
 #[expect(unused_imports, reason = "the surface of the harness; its own tests use the modules")]
 pub(crate) use self::{
@@ -54,6 +55,7 @@ pub(crate) use self::{
     },
     tap::{Tampering, Tap, cut, name_of},
     tools::{debian, npm, prism, repository, specification},
+    vault::{Vault, vault},
 };
 
 use std::time::Duration;

@@ -4,6 +4,7 @@
 mod bad_answers;
 mod documented;
 mod hidden;
+mod kept;
 mod own;
 mod prism;
 mod servers;
