@@ -6,7 +6,7 @@ use super::value::Localized;
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
-const OURS: [(&str, &[&str]); 118] = [
+const OURS: [(&str, &[&str]); 122] = [
     ("trouble.unreachable", &["what", "detail"]),
     ("trouble.refused", &["what", "detail"]),
     ("trouble.no_action", &["what"]),
@@ -78,6 +78,10 @@ const OURS: [(&str, &[&str]); 118] = [
     ("told.http", &["status", "region", "ms"]),
     ("told.no_region", &[]),
     ("told.no_answer", &["why"]),
+    ("told.certificate_expired", &["why"]),
+    ("told.certificate_other", &["why"]),
+    ("told.certificate_stranger", &["why"]),
+    ("told.certificate_bad", &["why"]),
     ("told.half", &[]),
     ("told.huge", &["most"]),
     ("told.page", &["status"]),

@@ -27,6 +27,7 @@ mod slack_rates;
 mod slack_schedule;
 mod stand_in;
 mod tap;
+mod tls;
 mod tools;
 mod vault;
 
@@ -54,6 +55,7 @@ pub(crate) use self::{
         AUTOMATION, At, CACHE, CONTROLS, Canned, DATASTORE, GROUPS, LOAD_BALANCER, REPLICA, StandIn,
     },
     tap::{Tampering, Tap, cut, name_of},
+    tls::{Shown, Tls},
     tools::{debian, npm, prism, repository, specification},
     vault::{Vault, vault},
 };

@@ -2,6 +2,7 @@
 //! where neither can be had against a stand-in; against everything that is not an answer; and that no secret shows.
 
 mod bad_answers;
+mod certificates;
 mod documented;
 mod hidden;
 mod kept;
