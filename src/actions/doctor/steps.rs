@@ -151,7 +151,7 @@ async fn examine(doctor: &Doctor, today: Today<'_>, runbooks: &[&Runbook]) -> Ve
 }
 
 /// A step that stops nothing makes it slower, or worse; what all others wait for makes it impossible.
-fn severity(runbook: &Runbook, step: &Step) -> Severity {
+pub(super) fn severity(runbook: &Runbook, step: &Step) -> Severity {
     let falls_back_on = |other: &Step| other.on_failure == OnFailure::Fallback(step.id.clone());
     let is_spare = runbook.steps.iter().any(falls_back_on);
     if step.best_effort || step.on_failure != OnFailure::Hold || is_spare {

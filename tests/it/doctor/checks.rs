@@ -7,7 +7,7 @@ use dr_buddy::catalog::{Catalog, CatalogSources};
 use dr_buddy::domain::readiness::{self, Finding, Light, Seen};
 use dr_buddy::domain::value::Language;
 use futures_util::future::{BoxFuture, FutureExt};
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::faults::WORDS;
@@ -26,7 +26,7 @@ type Fault = (&'static str, Turn, &'static [(&'static str, Light)]);
 use Light::{Amber, Red, Unknown};
 
 /// What is wrong in real servers.
-const FAULTS: [Fault; 25] = [
+const FAULTS: [Fault; 28] = [
     ("two databases write", |w, on| two_write(w, on).boxed(), &[("database_dr", Red)]),
     (
         "headless secondary",
@@ -59,6 +59,9 @@ const FAULTS: [Fault; 25] = [
     ("a secret not read for hours", |w, on| stale(w, on).boxed(), &[("external_secrets", Red)]),
     ("the DR side writes", |w, on| writes(w, on).boxed(), &[("deep_health", Red)]),
     ("a certificate ends soon", |w, on| ends(w, on).boxed(), &[("tls", Red)]),
+    ("a token that is refused", |w, on| desk(w, on, 401).boxed(), &[("connectors", Amber)]),
+    ("a ticket system that is ill", |w, on| desk(w, on, 503).boxed(), &[("connectors", Unknown)]),
+    ("a token that is not there", |w, on| no_token(w, on).boxed(), &[("connectors", Amber)]),
     (
         "the DR API server is silent",
         |w, on| silent(w, on).boxed(),
@@ -270,6 +273,15 @@ async fn writes(world: &World, on: bool) {
 
 async fn ends(world: &World, on: bool) {
     *world.site.ends_soon.lock().unwrap() = on;
+}
+
+async fn desk(world: &World, on: bool, status: u16) {
+    let status = if on { status } else { 200 };
+    *world.desk.status.lock().unwrap() = StatusCode::from_u16(status).unwrap();
+}
+
+async fn no_token(world: &World, on: bool) {
+    world.desk.keep(!on);
 }
 
 async fn silent(world: &World, on: bool) {

@@ -10,7 +10,7 @@ use crate::actions::is_accepted;
 const EXAMPLES: &str = include_str!("documented.json");
 
 /// The vendors, and whether every operation is here.
-const VENDORS: [(&str, bool); 11] = [
+const VENDORS: [(&str, bool); 12] = [
     ("pagerduty", true),
     ("pagerduty_events", true),
     ("statuspage", true),
@@ -21,6 +21,8 @@ const VENDORS: [(&str, bool); 11] = [
     ("aiven", true),
     ("loki", true),
     ("tempo", true),
+    // RustyVault has neither.
+    ("vault", false),
     // The rest of it Prism judges.
     ("jira", false),
 ];

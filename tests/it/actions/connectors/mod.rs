@@ -3,6 +3,7 @@
 
 mod bad_answers;
 mod certificates;
+mod doctor;
 mod documented;
 mod hidden;
 mod kept;
