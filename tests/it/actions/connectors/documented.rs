@@ -1,5 +1,6 @@
 //! What no description of the vendor's can be had for: a stand-in compares method, path, headers and body with the
-//! example of the vendor's documentation, which `documented.json` holds with where it stands.
+//! example of the vendor's documentation, which `documented.json` holds with where it stands (`see`) and what it was
+//! compared with in November 2026 (`compared`); what could not be read then is from memory.
 
 use dr_buddy::domain::connector::Connector;
 use serde_json::{Value, json};
