@@ -184,6 +184,11 @@ async fn look(doctor: &Doctor, today: Today<'_>, runbook: &Runbook, step: &Step)
         let args = [("action", name)];
         return Opinion::new(Seen::Bad, "doctor.saw.step.no_action", &args, remedy(step));
     };
+    let takes =
+        |path: Result<String, template::Missing>| path.is_ok_and(|path| path.starts_with("steps."));
+    if template::paths(&Value::Object(step.action.with.clone())).into_iter().any(takes) {
+        return Opinion::new(Seen::Good, "doctor.saw.step.later", &[], remedy(step));
+    }
     let scope = template::scope(environment, RUN, Kind::Incident.name());
     let filled = template::fill(&Value::Object(step.action.with.clone()), &scope);
     let filled = filled
