@@ -10,6 +10,7 @@ mod kept;
 mod own;
 mod prism;
 mod servers;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
