@@ -57,7 +57,8 @@ pub fn find(
             let settings =
                 HttpSettings { extra_ca: http.extra_ca.clone(), ..HttpSettings::default() };
             let data: &[&str] = if kind == "vault2" { &["data", "data"] } else { &["data"] };
-            Ok(Kept::Elsewhere(Arc::new(InVault { settings, url, token, data, key })))
+            let place = format!("vault ({mount}/{path})");
+            Ok(Kept::Elsewhere(Arc::new(InVault { settings, url, place, token, data, key })))
         }
         _ => Kept::find(place, read),
     }
@@ -70,8 +71,8 @@ fn keyed(text: &str) -> (&str, Option<String>) {
     }
 }
 
-fn nothing(name: &str) -> LookError {
-    unsafe_because(told("trouble.no_file", &[name]))
+fn nothing(name: &str, place: &str) -> LookError {
+    unsafe_because(told("trouble.not_kept", &[name, place]))
 }
 
 /// A secret of AWS.
@@ -88,9 +89,10 @@ impl Keeper for InSecretsManager {
     async fn read(&self) -> Result<SecretString, LookError> {
         let whole = self.aws.secret_text(&self.region, &self.secret).await?;
         let Some(key) = &self.key else { return Ok(whole) };
-        let value: Value =
-            serde_json::from_str(whole.expose_secret()).map_err(|_| nothing(&self.secret))?;
-        let text = value.get(key).and_then(Value::as_str).ok_or_else(|| nothing(&self.secret))?;
+        let Self { region, secret, .. } = self;
+        let none = || nothing(key, &format!("secretsmanager in {region} ({secret})"));
+        let value: Value = serde_json::from_str(whole.expose_secret()).map_err(|_| none())?;
+        let text = value.get(key).and_then(Value::as_str).ok_or_else(none)?;
         Ok(text.to_owned().into())
     }
 }
@@ -100,6 +102,8 @@ impl Keeper for InSecretsManager {
 struct InVault {
     settings: HttpSettings,
     url: Url,
+    /// For people.
+    place: String,
     token: Kept,
     data: &'static [&'static str],
     key: String,
@@ -110,15 +114,17 @@ impl Keeper for InVault {
     async fn read(&self) -> Result<SecretString, LookError> {
         let token = self.token.read("DR_BUDDY_VAULT_TOKEN").await?;
         let mut value = HeaderValue::from_str(token.expose_secret())
-            .map_err(|_| nothing("DR_BUDDY_VAULT_TOKEN"))?;
+            .map_err(|_| nothing("DR_BUDDY_VAULT_TOKEN", "DR_BUDDY_VAULT_TOKEN"))?;
         value.set_sensitive(true);
         let mut sending = Sending::new(Method::GET, &self.url, PATIENCE_MS);
         sending.headers.insert("x-vault-token", value);
         let answer = Answer::of(sending.within(&self.settings).await);
-        let system = "vault".to_owned();
+        let system = self.place.clone();
+        let none = || nothing(&self.key, &self.place);
         match answer.status {
             None => return Err(LookError::Unreachable { system, detail: answer.saw() }),
             Some(200) => {}
+            Some(404) => return Err(none()),
             Some(status) => {
                 let detail = told("told.status", &[&status.to_string(), ""]);
                 return Err(LookError::Refused { system, detail });
@@ -128,6 +134,6 @@ impl Keeper for InVault {
             Some(body.and_then(|body| body.get(part)))
         });
         let text = data.flatten().and_then(|data| data.get(&self.key)?.as_str());
-        text.map(|text| text.to_owned().into()).ok_or_else(|| nothing(self.url.path()))
+        text.map(|text| text.to_owned().into()).ok_or_else(none)
     }
 }

@@ -6,7 +6,7 @@ use super::value::Localized;
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
-const OURS: [(&str, &[&str]); 117] = [
+const OURS: [(&str, &[&str]); 122] = [
     ("trouble.unreachable", &["what", "detail"]),
     ("trouble.refused", &["what", "detail"]),
     ("trouble.no_action", &["what"]),
@@ -30,6 +30,7 @@ const OURS: [(&str, &[&str]); 117] = [
     ("trouble.no_number", &["name"]),
     ("trouble.no_request", &["why"]),
     ("trouble.no_file", &["name"]),
+    ("trouble.not_kept", &["what", "place"]),
     ("trouble.no_connection", &["name"]),
     ("trouble.other_system", &["name"]),
     ("trouble.no_url", &["name"]),
@@ -77,6 +78,10 @@ const OURS: [(&str, &[&str]); 117] = [
     ("told.http", &["status", "region", "ms"]),
     ("told.no_region", &[]),
     ("told.no_answer", &["why"]),
+    ("told.certificate_expired", &["why"]),
+    ("told.certificate_other", &["why"]),
+    ("told.certificate_stranger", &["why"]),
+    ("told.certificate_bad", &["why"]),
     ("told.half", &[]),
     ("told.huge", &["most"]),
     ("told.page", &["status"]),

@@ -7,6 +7,9 @@ use crate::actions::LookError;
 use crate::actions::params::unsafe_because;
 use crate::domain::text::told;
 
+/// The code that says that there is no such secret.
+const ABSENT: &str = "ResourceNotFoundException";
+
 impl Aws {
     /// The current text of a secret.
     pub(in crate::actions) async fn secret_text(
@@ -16,9 +19,16 @@ impl Aws {
     ) -> Result<SecretString, LookError> {
         let client = self.secrets(region, Purpose::Look).await;
         let asked = Box::pin(client.get_secret_value().secret_id(secret).send()).await;
-        let system = || format!("secretsmanager in {region}");
-        let answer = asked.map_err(|error| Failure::of(&error).look(system()))?;
-        let text = answer.secret_string.map(SecretString::from);
-        text.ok_or_else(|| unsafe_because(told("trouble.no_file", &[secret])))
+        let none = || {
+            let place = format!("secretsmanager in {region}");
+            unsafe_because(told("trouble.not_kept", &[secret, &place]))
+        };
+        let answer = asked.map_err(|error| {
+            let failure = Failure::of(&error);
+            let is_absent = matches!(&failure, Failure::Refused { code, .. } if code == ABSENT);
+            let system = || format!("secretsmanager in {region} ({secret})");
+            if is_absent { none() } else { failure.look(system()) }
+        })?;
+        answer.secret_string.map(SecretString::from).ok_or_else(none)
     }
 }

@@ -8,6 +8,7 @@ mod aurora;
 mod backups;
 mod certificates;
 mod clock;
+mod connectors;
 mod dark;
 mod databases;
 mod dns;
@@ -51,7 +52,7 @@ use crate::domain::time::{Span, Timestamp};
 use tools::{Row, Tools};
 
 /// The checks that are rows, one table for each system.
-const TABLES: [&[Row]; 17] = [
+const TABLES: [&[Row]; 18] = [
     aurora::ALL,
     metrics::ALL,
     redis::ALL,
@@ -67,6 +68,7 @@ const TABLES: [&[Row]; 17] = [
     quotas::ALL,
     alarms::ALL,
     backups::ALL,
+    connectors::ALL,
     people::ALL,
     clock::ALL,
 ];
@@ -125,7 +127,7 @@ pub(in crate::actions) struct Look {
     saw: Remark,
     /// What to do about it, where that is not the check's usual remedy: a key.
     remedy: Option<&'static str>,
-    /// What it means, where that is not the check's usual severity.
+    /// What it means that it is bad, where that is not what the check's row says.
     severity: Option<Severity>,
 }
 
@@ -133,6 +135,11 @@ impl Look {
     fn new(subject: &str, seen: Seen, saw: &str, args: &[(&str, &str)]) -> Self {
         let (subject, saw) = (subject.to_owned(), Remark::new(saw, args));
         Self { subject, seen, saw, remedy: None, severity: None }
+    }
+
+    /// Whatever its row says, a run could not go on without it.
+    fn that_blocks(self) -> Self {
+        Self { severity: Some(Severity::Block), ..self }
     }
 
     /// With another remedy than the check's usual one.

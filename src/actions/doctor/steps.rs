@@ -165,7 +165,7 @@ async fn examine(doctor: &Doctor, today: Today<'_>, runbooks: &[&Runbook]) -> Ve
 }
 
 /// A step that stops nothing makes it slower, or worse; what all others wait for makes it impossible.
-fn severity(runbook: &Runbook, step: &Step) -> Severity {
+pub(super) fn severity(runbook: &Runbook, step: &Step) -> Severity {
     let falls_back_on = |other: &Step| other.on_failure == OnFailure::Fallback(step.id.clone());
     let is_spare = runbook.steps.iter().any(falls_back_on);
     if step.best_effort || step.on_failure != OnFailure::Hold || is_spare {
@@ -198,6 +198,11 @@ async fn look(doctor: &Doctor, today: Today<'_>, runbook: &Runbook, step: &Step)
         let args = [("action", name)];
         return Opinion::new(Seen::Bad, "doctor.saw.step.no_action", &args, remedy(step));
     };
+    let takes =
+        |path: Result<String, template::Missing>| path.is_ok_and(|path| path.starts_with("steps."));
+    if template::paths(&Value::Object(step.action.with.clone())).into_iter().any(takes) {
+        return Opinion::new(Seen::Good, "doctor.saw.step.later", &[], remedy(step));
+    }
     let scope = template::scope(environment, RUN, Kind::Incident.name());
     let filled = template::fill(&Value::Object(step.action.with.clone()), &scope);
     let filled = filled

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Method, Response, Url};
+use rustls::CertificateError;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout};
@@ -178,13 +179,44 @@ impl Trouble {
         let chain =
             std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
         // reqwest's own text repeats the URL, query included.
-        let text = clip(&chain.skip(1).map(ToString::to_string).collect::<Vec<_>>().join(": "));
+        let chain = chain.skip(1);
+        if let Some(bad) = chain.clone().find_map(bad_certificate) {
+            return Self::NotConnected(bad);
+        }
+        let text = clip(&chain.map(ToString::to_string).collect::<Vec<_>>().join(": "));
         if error.is_connect() || error.is_builder() {
             Self::NotConnected(text)
         } else {
             Self::Unclear(text)
         }
     }
+}
+
+/// What is wrong with the certificate of whoever answered, where that is why nothing was sent.
+fn bad_certificate(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut inner = error;
+    // What an I/O error was made of is not its source, and may be one itself.
+    while let Some(made) = inner.downcast_ref::<std::io::Error>() {
+        inner = made.get_ref()?;
+    }
+    let rustls::Error::InvalidCertificate(bad) = inner.downcast_ref::<rustls::Error>()? else {
+        return None;
+    };
+    let is_old = matches!(bad, CertificateError::Expired | CertificateError::ExpiredContext { .. });
+    let is_of_another = matches!(
+        bad,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+    );
+    // Signed by nobody known, or by somebody who only bears the name of one.
+    let is_of_nobody =
+        matches!(bad, CertificateError::UnknownIssuer | CertificateError::BadSignature);
+    let key = match (is_old, is_of_another, is_of_nobody) {
+        (true, _, _) => "told.certificate_expired",
+        (_, true, _) => "told.certificate_other",
+        (_, _, true) => "told.certificate_stranger",
+        (false, false, false) => "told.certificate_bad",
+    };
+    Some(told(key, &[&clip(&bad.to_string())]))
 }
 
 /// The addresses of `host`, `host:port`, `1.2.3.4:port`, `[::1]:port` …; port 0 means the URL's.

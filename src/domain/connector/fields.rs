@@ -10,6 +10,8 @@ pub(super) const CONNECTOR: &[Field<'_>] = &[
     field("request_id", Shape::Text).doc("header of an answer that names the request"),
     field("rate", Shape::Defined("rate")).doc("how often it may be asked"),
     field("timeout", Shape::Span).doc("how long an answer may take; 10s unless told"),
+    field("doctor", Shape::Defined("doctor"))
+        .doc("what the doctor asks: does it answer, does it know us?"),
     field("operations", Shape::Defined("operations")).required().doc("its requests, by name"),
 ];
 
@@ -95,6 +97,11 @@ pub(super) const PROBE: &[Field<'_>] = &[
     field("done", Shape::Text).required().doc("JMESPath: true when the effect is there"),
     field("running", Shape::Text).doc("JMESPath: true while it is under way"),
     field("absent", Shape::Any).doc("statuses that say that there is nothing yet"),
+];
+
+pub(super) const DOCTOR: &[Field<'_>] = &[
+    field("operation", Shape::Text).required().doc("an operation of this connector that reads"),
+    field("with", Shape::Mapping).doc("its parameters"),
 ];
 
 pub(super) const UNDO: &[Field<'_>] = &[

@@ -29,6 +29,9 @@ pub struct Connector {
     pub id: String,
     /// How it is reached.
     pub base: Base,
+    /// What the doctor asks it, to see that it answers and knows us.
+    #[serde(skip)]
+    pub doctor: Option<Other>,
     /// Its operations, by name.
     pub operations: BTreeMap<String, Operation>,
 }

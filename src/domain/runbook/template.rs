@@ -1,6 +1,6 @@
 //! Templates: `${aurora.dr.arn}` in the parameters of an action, filled from the environment and the run, once, at
 //! preview. A value that is nothing but one template keeps the type of what it names; inside a text it becomes text.
-//! `$${` stands for `${`.
+//! `$${` stands for `${`. `${steps.open-ticket.facts.key}` is what a step found that has ended by then.
 
 use serde_json::{Map, Value, json};
 

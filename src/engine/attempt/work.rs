@@ -178,9 +178,12 @@ pub(super) async fn load(
     }))
 }
 
-/// The action's parameters with every `${…}` filled from the run's environment.
+/// The action's parameters with every `${…}` filled from the run's environment, and from what other steps found.
 fn fill(run: &Run, step: &Step) -> Result<Map<String, Value>, String> {
-    let scope = template::scope(&run.environment, run.id.as_str(), run.kind.name());
+    let mut scope = template::scope(&run.environment, run.id.as_str(), run.kind.name());
+    if let Value::Object(scope) = &mut scope {
+        scope.insert("steps".to_owned(), run.scope(&Map::new()).steps);
+    }
     let filled = template::fill(&Value::Object(step.action.with.clone()), &scope);
     let filled = filled.map_err(|missing| {
         let missing: Vec<_> =

@@ -2,6 +2,7 @@
 //! how many calls arrived at them; an action's own report is only compared with that.
 
 mod aurora;
+mod chaos;
 mod connectors;
 mod contract;
 mod dns;

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use super::contract::{Bed, Judge, RIGS, Rig, has_way_back, is_done};
 use super::seeds::{ask, between};
 use super::{ACCOUNT, Step, environment, is_accepted, is_failed, settings_at};
-use crate::harness::{DATASTORE, guarded};
+use crate::harness::{DATASTORE, Ministack, guarded};
 
 /// Calls whose thing ministack takes for `*`, which no policy of ours allows.
 const TAKEN_FOR_ANYTHING: &[&str] = &[
@@ -105,17 +105,22 @@ async fn iam(endpoint: &str, action: &str, with: &[(&str, &str)]) -> String {
 }
 
 /// Somebody who may do what the policy says, until it is given again.
-struct User {
+pub(super) struct User {
     direct: String,
     endpoint: String,
     name: &'static str,
-    key: (String, String),
+    pub(super) key: (String, String),
 }
 
 impl User {
     async fn new(bed: &Bed, name: &'static str) -> Self {
         let Bed::Ministack(both) = bed else { panic!("ministack knows users") };
-        let (direct, endpoint) = (both.0.direct.clone(), both.0.endpoint.clone());
+        Self::at(&both.0, name).await
+    }
+
+    /// One who may do nothing yet.
+    pub(super) async fn at(server: &Ministack, name: &'static str) -> Self {
+        let (direct, endpoint) = (server.direct.clone(), server.endpoint.clone());
         iam(&direct, "CreateUser", &[("UserName", name)]).await;
         let key = iam(&direct, "CreateAccessKey", &[("UserName", name)]).await;
         let part = |tag: &str| between(&key, &format!("<{tag}>"), &format!("</{tag}>"));

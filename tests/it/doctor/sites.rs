@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use dr_buddy::actions::{HttpSecret, Kept};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -77,6 +78,45 @@ impl Site {
             }
         });
         Self { port, ca, says, ends_soon }
+    }
+}
+
+/// The ticket system, and who calls the people on duty.
+pub(super) struct Desk {
+    pub(super) base: String,
+    /// What it answers.
+    pub(super) status: Arc<Mutex<StatusCode>>,
+    /// Holds the token.
+    token: tempfile::NamedTempFile,
+}
+
+impl Desk {
+    pub(super) async fn start() -> Self {
+        let status = Arc::new(Mutex::new(StatusCode::OK));
+        let now = Arc::clone(&status);
+        let router = axum::Router::new().fallback(move || {
+            let account = axum::Json(serde_json::json!({"accountId": "bot"}));
+            std::future::ready((*now.lock().unwrap(), account).into_response())
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let desk = Self { base, status, token: tempfile::NamedTempFile::new().unwrap() };
+        desk.keep(true);
+        desk
+    }
+
+    /// The token is where the settings say, or it is a page of something else.
+    pub(super) fn keep(&self, is_there: bool) {
+        let longest = "x".repeat(70 << 10);
+        std::fs::write(self.token.path(), if is_there { "a-token" } else { &longest }).unwrap();
+    }
+
+    pub(super) fn secrets(&self) -> BTreeMap<String, HttpSecret> {
+        let file = Kept::File(self.token.path().to_owned());
+        let kept = [("jira", file), ("pagerduty_events", Kept::Text("a-key".to_owned().into()))];
+        let origin = || self.base.clone();
+        kept.map(|(name, kept)| (name.to_owned(), HttpSecret { kept, origin: origin() })).into()
     }
 }
 

@@ -3,7 +3,7 @@
 use aws_sdk_route53::types::{ResourceRecord, ResourceRecordSet, RrType};
 use dr_buddy::domain::readiness::Light;
 use futures_util::future::{BoxFuture, FutureExt};
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::faults::{QUOTA, Words};
@@ -22,7 +22,25 @@ pub(super) type Turn = for<'a> fn(&'a World, bool) -> BoxFuture<'a, ()>;
 pub(super) type Fault = (&'static str, Turn, &'static [(&'static str, Light)], Words);
 
 /// What is wrong in real servers.
-pub(super) const FAULTS: [Fault; 26] = [
+pub(super) const FAULTS: [Fault; 29] = [
+    (
+        "a token that is refused",
+        |w, on| desk(w, on, 401).boxed(),
+        &[("connectors", Amber)],
+        ["401", "new token"],
+    ),
+    (
+        "a ticket system that is ill",
+        |w, on| desk(w, on, 503).boxed(),
+        &[("connectors", Unknown)],
+        ["503", "system is up"],
+    ),
+    (
+        "a token that is not there",
+        |w, on| no_token(w, on).boxed(),
+        &[("connectors", Amber)],
+        ["jira", "DR_BUDDY_HTTP_SECRETS"],
+    ),
     (
         "two databases write",
         |w, on| two_write(w, on).boxed(),
@@ -439,3 +457,12 @@ pub(super) const FILES: [InFile; 8] = [
         ["shop-other-latch", "latch object"],
     ),
 ];
+
+async fn desk(world: &World, on: bool, status: u16) {
+    let status = if on { status } else { 200 };
+    *world.desk.status.lock().unwrap() = StatusCode::from_u16(status).unwrap();
+}
+
+async fn no_token(world: &World, on: bool) {
+    world.desk.keep(!on);
+}

@@ -8,6 +8,7 @@ use dr_buddy::actions::{
     ActionSettings, AwsCredentials, AwsLimits, AwsSettings, Connections, Doctor, HttpSettings,
     Kept, KubeSettings,
 };
+use dr_buddy::catalog::documents;
 use dr_buddy::domain::environment::{Environment, check};
 use dr_buddy::domain::readiness::Finding;
 use dr_buddy::domain::time::Timestamp;
@@ -15,7 +16,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use super::sites::{Front, Site};
+use super::sites::{Desk, Front, Site};
 use crate::actions::seeds::{self, BUCKET};
 use crate::harness::{
     ALIAS_ZONE, AwsWorld, Canned, DATASTORE, GROUPS, Kube, LOAD_BALANCER, Ministack, Redis,
@@ -40,6 +41,7 @@ pub(super) struct World {
     pub(super) namespace: String,
     pub(super) front: Front,
     pub(super) site: Site,
+    pub(super) desk: Desk,
     pub(super) redis: Redis,
     pub(super) database: String,
     pub(super) health_check: String,
@@ -83,6 +85,7 @@ impl World {
         std::fs::write(&kubeconfig, text.replace(&kube_taps[1].endpoint, &front.endpoint)).unwrap();
         let health = json!({"db": {"writable": false}, "redis": {"role": "slave"}});
         let site = Site::start(health).await;
+        let desk = Desk::start().await;
         let (redis, database) = (redis().await, database().await);
         let named = BTreeMap::from([
             ("database".to_owned(), Kept::Text(database.clone().into())),
@@ -104,12 +107,18 @@ impl World {
             },
             http: HttpSettings {
                 extra_ca: Some(site.ca.path().to_owned()),
+                secrets: desk.secrets(),
                 ..HttpSettings::default()
             },
+            connectors: documents::connectors(None)
+                .unwrap()
+                .into_values()
+                .filter(|one| ["jira", "pagerduty_events"].contains(&one.id.as_str()))
+                .collect(),
             connections: Connections { named, extra_ca: None },
             ..ActionSettings::default()
         };
-        let document = document(&shop, &namespace, site.port);
+        let document = document(&shop, &namespace, site.port, &desk.base);
         let doctor = Doctor::new(&settings);
         let kube_settings = KubeSettings { whole: Duration::from_secs(4), ..settings.kube.clone() };
         let hasty = Doctor::new(&ActionSettings { kube: kube_settings, ..settings });
@@ -124,6 +133,7 @@ impl World {
             namespace,
             front,
             site,
+            desk,
             redis,
             database,
             health_check,
@@ -308,7 +318,7 @@ pub(super) fn refreshed(ready: &str, minutes: i64) -> Value {
     })
 }
 
-fn document(shop: &AwsWorld, namespace: &str, port: u16) -> Value {
+fn document(shop: &AwsWorld, namespace: &str, port: u16, desk: &str) -> Value {
     let today = now().date();
     json!({
         "id": "staging", "kind": "staging", "account": shop.account,
@@ -354,6 +364,8 @@ fn document(shop: &AwsWorld, namespace: &str, port: u16) -> Value {
         },
         "s3": {"primary": BUCKET, "rule_out": "to-us"},
         "argocd": {"namespace": "argocd", "project": "shop"},
+        "jira": {"api": desk, "user": "bot@shop.test"},
+        "pagerduty": {"events": desk},
         "watch": {"alarms": ["shop-drill"]},
         "readiness": {
             "keys": ["arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"],

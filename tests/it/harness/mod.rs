@@ -27,7 +27,9 @@ mod slack_rates;
 mod slack_schedule;
 mod stand_in;
 mod tap;
+mod tls;
 mod tools;
+mod vault;
 
 #[expect(unused_imports, reason = "the surface of the harness; its own tests use the modules")]
 pub(crate) use self::{
@@ -53,7 +55,9 @@ pub(crate) use self::{
         AUTOMATION, At, CACHE, CONTROLS, Canned, DATASTORE, GROUPS, LOAD_BALANCER, REPLICA, StandIn,
     },
     tap::{Tampering, Tap, cut, name_of},
+    tls::{Shown, Tls},
     tools::{debian, npm, prism, repository, specification},
+    vault::{Vault, vault},
 };
 
 use std::time::Duration;

@@ -58,6 +58,11 @@ pub(crate) fn debian(command: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("`{command}` is missing: run tests/run once, it installs it"))
 }
 
+/// `RustyVault`.
+pub(crate) fn vault() -> PathBuf {
+    existing(root().join("vault/bin/rvault"))
+}
+
 /// Prism, which answers as a description of an API says.
 pub(crate) fn prism() -> PathBuf {
     existing(npm().join("node_modules/.bin/prism"))

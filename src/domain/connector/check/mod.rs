@@ -75,7 +75,8 @@ fn read(root: &Node, problems: &mut Problems) -> Option<Connector> {
         }
     }
     let is_whole = operations.len() == places.len();
-    let connector = Connector { id: id?.0, base: base?, operations };
+    let doctor = mapping.get("doctor").and_then(|node| operation::doctor(node, problems));
+    let connector = Connector { id: id?.0, base: base?, doctor, operations };
     if is_whole {
         names::check(&connector, root, &places, problems);
     }

@@ -37,6 +37,9 @@ pub(super) fn check(
             faulty(&path, root.at, problems);
         }
     }
+    if let Some(ask) = &connector.doctor {
+        asked(connector, ask, at(root, "doctor"), problems);
+    }
     for (name, operation) in &connector.operations {
         let Some(node) = places.get(name) else { continue };
         own(operation, node, problems);
@@ -180,6 +183,41 @@ fn other(
         if !all.contains(name.as_str()) {
             let message = format!("`{}` wants a {}", other.operation, quoted(name));
             problems.add(place, message, format!("give it in `with`: {{{name}: …}}"));
+        }
+    }
+}
+
+/// What the doctor asks: an operation that reads and tells something, given all that it wants from the environment.
+fn asked(connector: &Connector, ask: &Other, place: Place, problems: &mut Problems) {
+    let Some(target) = connector.operation(&ask.operation) else {
+        let names = connector.operations.keys().map(String::as_str);
+        let message = format!("there is no operation {}", quoted(&ask.operation));
+        problems.add(place, message, near(&ask.operation, names));
+        return;
+    };
+    if !reads(target) || target.facts.is_empty() {
+        let hint = "the doctor only reads, and takes an answer without any of its facts for none";
+        problems.add(place, format!("`{}` cannot be asked for that", ask.operation), hint);
+    }
+    let names = || target.parameters.iter().map(|one| one.parameter.name.as_str());
+    for name in ask.with.keys().filter(|name| names().all(|one| one != name.as_str())) {
+        let message = format!("`{}` has no parameter {}", ask.operation, quoted(name));
+        problems.add(place, message, near(name, names()));
+    }
+    for one in target.parameters.iter().filter(|one| one.parameter.is_required) {
+        let name = &one.parameter.name;
+        if !ask.with.contains_key(name) {
+            let message = format!("`{}` wants a {}", ask.operation, quoted(name));
+            problems.add(place, message, format!("give it in `with`: {{{name}: …}}"));
+        }
+    }
+    for path in ask.with.values().flat_map(template::paths) {
+        faulty(&path, place, problems);
+        if let Ok(path) = &path
+            && ["with.", "taken.", "call."].iter().any(|own| path.starts_with(own))
+        {
+            let hint = "the doctor fills it from the environment";
+            problems.add(place, format!("`${{{path}}}` is not known here"), hint);
         }
     }
 }

@@ -233,6 +233,15 @@ fn probe(node: &Node, problems: &mut Problems) -> Option<Sight> {
 
 fn undo(node: &Node, problems: &mut Problems) -> Option<Other> {
     let mapping = Mapping::read(node, "`undo`", fields::UNDO, problems)?;
+    other(mapping, problems)
+}
+
+/// What the doctor asks.
+pub(super) fn doctor(node: &Node, problems: &mut Problems) -> Option<Other> {
+    other(Mapping::read(node, "`doctor`", fields::DOCTOR, problems)?, problems)
+}
+
+fn other(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Other> {
     let operation = mapping.text("operation", problems);
     let with = object(mapping, "with", problems);
     Some(Other { operation: operation?.0, with })

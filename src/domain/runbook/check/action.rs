@@ -23,6 +23,8 @@ pub(super) struct ReadAction {
     pub spec: Arc<ActionSpec>,
     /// Steps it names in `seen`.
     pub seen: Vec<At<String>>,
+    /// What its parameters take from other steps: `steps.open-ticket.facts.key`.
+    pub taken: Vec<At<String>>,
 }
 
 /// Reads `{name: {parameters}}`.
@@ -55,9 +57,10 @@ pub(super) fn read(
     }
     let fields = spec.fields();
     let mapping = Mapping::read(parameters, &what, &fields, problems)?;
+    let mut taken = vec![];
     for field in &fields {
         if let Some(value) = mapping.get(field.name) {
-            parameter(field, value, environments, problems);
+            taken.extend(parameter(field, value, environments, problems));
         }
     }
     if let Some(flag) = mapping.get("allow_data_loss").filter(|_| spec.name == "aurora.failover")
@@ -81,38 +84,41 @@ pub(super) fn read(
     let Value::Object(with) = parameters.json() else { return None };
     let operation = spec.source.as_ref().map(|_| Box::new(ActionSpec::clone(spec)));
     let call = ActionCall { name: spec.name.clone(), with, operation };
-    Some(ReadAction { call, spec: Arc::clone(spec), seen })
+    Some(ReadAction { call, spec: Arc::clone(spec), seen, taken })
 }
 
+/// Checks a parameter, and gives what it takes from other steps.
 fn parameter(
     field: &Field<'_>,
     node: &Node,
     environments: &[&Environment],
     problems: &mut Problems,
-) {
+) -> Vec<At<String>> {
     if field.shape == Shape::Localized {
         reader::localized(node, field.name, problems);
     }
     let before = problems.count();
-    let mut has_templates = false;
+    let (mut has_templates, mut taken) = (false, vec![]);
     node.each_text(&mut |text, at| {
         for path in template::paths(&Value::String(text.to_owned())) {
             has_templates = true;
             match path {
+                // Filled once that step is done; the conditions' rules say whether it may be named.
+                Ok(path) if path.starts_with("steps.") => taken.push((path, at)),
                 Ok(path) => defined(&path, at, environments, problems),
                 Err(fault) => problems.add(at, fault.to_string(), "`$${` stands for `${`"),
             }
         }
     });
-    if problems.count() > before || field.shape == Shape::Localized {
-        return;
+    if problems.count() > before || field.shape == Shape::Localized || !taken.is_empty() {
+        return taken;
     }
     let value = node.json();
     if !has_templates {
         if template::fault(field, &value).is_some() {
             reader::wrong(node, field.name, field.shape, problems);
         }
-        return;
+        return taken;
     }
     for environment in environments {
         let scope = template::scope(environment, "OPS-DR", "incident");
@@ -124,6 +130,7 @@ fn parameter(
             problems.add(node.at, format!("in environment `{}`: {fault}", environment.id), "");
         }
     }
+    taken
 }
 
 /// Reports a path that not every environment defines.

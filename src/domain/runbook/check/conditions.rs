@@ -18,14 +18,17 @@ enum Which {
     When,
     Guard,
     Expect,
+    /// A parameter that takes a fact of another step.
+    With,
 }
 
 impl Which {
     fn name(self) -> &'static str {
         match self {
-            Self::When => "when",
-            Self::Guard => "guard",
-            Self::Expect => "expect",
+            Self::When => "`when`",
+            Self::Guard => "`guard`",
+            Self::Expect => "`expect`",
+            Self::With => "a parameter",
         }
     }
 }
@@ -45,6 +48,17 @@ pub(super) fn check(
             one(which, text, draft, graph, environments, problems);
         }
     }
+    for (path, at) in draft.action.iter().flat_map(|action| &action.taken) {
+        let path = path.split('.').map(ToOwned::to_owned).collect();
+        step(
+            Which::With,
+            &Reference { path, is_tested: false, is_open: false },
+            draft,
+            graph,
+            *at,
+            problems,
+        );
+    }
 }
 
 fn one(
@@ -61,7 +75,7 @@ fn one(
         Err(error) => {
             problems.add(
                 at,
-                format!("`{}`: {error}", which.name()),
+                format!("{}: {error}", which.name()),
                 "conditions are CEL: `facts.n == 0 && regions.dr != 'x'`",
             );
             return;
@@ -144,11 +158,11 @@ fn step(
         problems.add(at, format!("unknown step {}", quoted(name)), graph.near(name));
         return;
     };
-    if which == Which::When && !graph.waits_for(draft, &id) {
+    if matches!(which, Which::When | Which::With) && !graph.waits_for(draft, &id) {
         let hint = format!("add `{id}` to `needs`");
         problems.add(
             at,
-            format!("`when` speaks of `{id}`, which may not have ended by then"),
+            format!("{} speaks of `{id}`, which may not have ended by then", which.name()),
             hint,
         );
     }

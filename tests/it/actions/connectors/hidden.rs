@@ -40,7 +40,7 @@ pub(super) fn google(connector: &Connector, name: &str, base: &str, with: Value)
 }
 
 /// Gives back everything it was sent, in every way a system may.
-fn echo(asked: &Asked, status: u16) -> Response {
+pub(super) fn echo(asked: &Asked, status: u16) -> Response {
     let headers: Vec<String> =
         asked.headers.values().map(|value| value.to_str().unwrap_or_default().to_owned()).collect();
     let all =
@@ -58,7 +58,7 @@ fn echo(asked: &Asked, status: u16) -> Response {
 }
 
 /// What a random connector says.
-fn document(auth: usize, in_body: bool, danger: bool) -> String {
+pub(super) fn document(auth: usize, in_body: bool, danger: bool) -> String {
     let auth = [
         "{bearer: {secret: own}}",
         "{basic: {user: bot, secret: own}}",
@@ -113,7 +113,7 @@ async fn all_of(step: &mut Step) -> String {
 
 /// The logs of this thread.
 #[derive(Clone, Default)]
-struct Logs(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Logs(pub(super) Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Logs {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

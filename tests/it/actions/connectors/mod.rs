@@ -2,11 +2,15 @@
 //! where neither can be had against a stand-in; against everything that is not an answer; and that no secret shows.
 
 mod bad_answers;
+mod certificates;
+mod doctor;
 mod documented;
 mod hidden;
+mod kept;
 mod own;
 mod prism;
 mod servers;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

@@ -81,6 +81,7 @@ async fn prism_accepts_every_operation_of_github_and_refuses_a_wrong_one() {
         ("runs", workflow.clone()),
         ("run", run.clone()),
         ("cancel_run", run),
+        ("rate_limit", json!({})),
     ];
     accepts(&written(GITHUB), &judge, &all, &[]).await;
     let wrong = ("status: {default: in_progress", "status: {default: sleeping");
@@ -95,6 +96,7 @@ async fn prism_accepts_every_operation_of_jira_and_refuses_a_wrong_one() {
     action["owner"] = "5b10a2844c20165700ede21g".into();
     action["due"] = "2026-12-20".into();
     let all = [
+        ("myself", json!({})),
         ("issue", json!({"issue": "OPS-1"})),
         ("create_issue", ticket),
         ("create_action", action),
@@ -122,6 +124,7 @@ async fn prism_accepts_every_operation_of_argocd_and_refuses_a_wrong_one() {
         ("freeze", application.clone()),
         ("thaw", application),
         ("sync", sync.clone()),
+        ("may_get", json!({})),
     ];
     accepts(&written(ARGOCD), &judge, &all, &[]).await;
     let wrong = ("prune: \"${with.prune}\"", "prune: \"yes\"");
