@@ -35,6 +35,7 @@ use crate::engine::seal::Seal;
 use crate::engine::supervise::Supervisor;
 use crate::engine::{Engine, outbox, recover};
 use crate::faults;
+use crate::hooks;
 use crate::slack::client::SlackClientHandle;
 use crate::slack::handle::Inbound;
 use crate::slack::inbound;
@@ -381,7 +382,11 @@ async fn begin(
         let (stop, desk) = (front.work.token().clone(), desk.clone());
         routes = routes.merge(router::routes(Web { desk, access, stop, clock: None }));
     }
+    let hooks = hooks::routes(desk.clone(), &config.hooks).await.map_err(anyhow::Error::msg)?;
+    routes = routes.merge(hooks.layer(map_response(faults::answering)));
     look_back(front, &desk).await?;
+    let (alerts, token) = (desk.clone(), front.work.token().clone());
+    front.work.keep("alerts", move || alerts.clone().keep_alerts(token.clone()));
     let (homes, token) = (doors.clone(), front.work.token().clone());
     front.work.keep("homes", move || homes.clone().keep_homes(token.clone()));
     if config.doctor != Schedule::Off {

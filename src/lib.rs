@@ -13,9 +13,10 @@
 //! | [`catalog`] | reads `prompts/` and the environments, once, whole or not at all | `domain` |
 //! | [`desk`] | what every surface does with what people ask | `domain`, `telemetry`, `store`, `engine`, `catalog` |
 //! | [`slack`] | signed requests or envelopes in, Block Kit out | `domain`, `faults`, `store`, `engine`, `catalog`, `desk` |
+//! | [`hooks`] | alerts of monitoring systems in: signed, or with a secret | `domain`, `telemetry`, `faults`, `actions`, `engine`, `desk` |
 //! | [`web`] | the war room in the browser: the same messages and buttons, rendered by `slack` | `domain`, `telemetry`, `store`, `engine`, `catalog`, `desk`, `slack` |
-//! | [`config`] | the only reader of environment variables | `domain`, `actions`, `catalog`, `slack`, `web` |
-//! | [`app`] | the composition root: builds, starts, drains | `domain`, `telemetry`, `faults`, `actions`, `store`, `engine`, `catalog`, `desk`, `slack`, `web`, `config` |
+//! | [`config`] | the only reader of environment variables | `domain`, `actions`, `catalog`, `slack`, `hooks`, `web` |
+//! | [`app`] | the composition root: builds, starts, drains | `domain`, `telemetry`, `faults`, `actions`, `store`, `engine`, `catalog`, `desk`, `slack`, `hooks`, `web`, `config` |
 //! | [`cli`] | the subcommands | `domain`, `telemetry`, `store`, `engine`, `catalog`, `desk`, `config`, `app` |
 //! | `main` | reads the command line, chooses, ends with an exit code | `domain`, `telemetry`, `catalog`, `config`, `cli` |
 //!
@@ -34,7 +35,7 @@
 //! 6. A press alone passes no point of no return in the name of somebody who has one-time codes, on any surface.
 //! 7. A tabletop cannot reach anything outside: the run's kind alone chooses between real and simulated actions.
 //!
-//! # Seven walks
+//! # Eight walks
 //! **A slash command.** [`slack::inbound`] checks the signature on the raw body, or [`slack::socket`] takes it out of
 //! its envelope; from there both doors are one: [`slack::handle`] asks whether runs are driven from that place,
 //! [`slack::payload`] reads it, [`slack::command`] understands it, [`desk::Desk::start`] gathers the frozen runbook and
@@ -69,6 +70,11 @@
 //! each runbook as a run would, up to its preview; nothing is changed. The report is kept, what has turned since the one
 //! the room was told last ([`domain::readiness`]) is announced, and only then it counts as told.
 //!
+//! **An alert.** [`hooks`] proves who sent it, [`domain::alert`] reads it, [`domain::offer`] decides where it goes, and it is
+//! on the record before its sender gets a 200. [`desk::Desk::keep_alerts`] then shows the offer in the room, or has the
+//! engine put the alert on the timeline of the run that is open. Whoever presses "Declare an incident" gets the form of
+//! a start, filled with what rang; nothing starts by itself.
+//!
 //! **An end.** At SIGTERM nothing more is taken, and no call is begun that may not be over within `DR_BUDDY_GRACE`: its
 //! effect is handed back, and the next process has it at once. A call that is out is waited for; what is out even then
 //! is left to its lease and named in the log (exit code 3). A second signal ends it there and then.
@@ -98,6 +104,9 @@ pub mod catalog;
 pub mod desk;
 
 pub mod slack;
+
+pub mod hooks;
+
 pub mod web;
 
 pub mod config;

@@ -58,7 +58,10 @@ impl Kept {
     }
 
     /// The secret, without the end of the line of a file.
-    pub(super) async fn read(&self, name: &str) -> Result<SecretString, LookError> {
+    ///
+    /// # Errors
+    /// When it is not there, or not to be had now.
+    pub async fn read(&self, name: &str) -> Result<SecretString, LookError> {
         match self {
             Self::Text(text) => Ok(text.clone()),
             Self::Elsewhere(keeper) => keeper.read().await,

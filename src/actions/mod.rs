@@ -38,7 +38,7 @@ pub use connections::{Connections, Keeper, Kept};
 pub use dns::DnsSettings;
 pub use doctor::Doctor;
 pub use exec::{ExecSettings, Program};
-pub use http::{HttpSecret, HttpSettings};
+pub use http::{HttpSecret, HttpSettings, plain_client};
 pub use keepers::find as find_secret;
 pub use kube::KubeSettings;
 pub use policy::{aws_policy, kubernetes_roles};

@@ -156,6 +156,7 @@ fn beside(recorded: &Recorded) -> Option<(String, Value)> {
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
         | Event::Chat { .. }
+        | Event::Alerted { .. }
         | Event::GroupSeen { .. }
         | Event::GroupUnread { .. }
         | Event::RunClosed { .. } => None,

@@ -18,7 +18,7 @@ pub(super) fn text(voice: &Voice<'_>, message: &Message) -> String {
                 }
             }
             Block::Rule => add(&mut out, &"─".repeat(COLUMNS)),
-            Block::Buttons(_) | Block::Views(_) => {}
+            Block::Buttons(_) | Block::Views(_) | Block::Offer(_) => {}
         }
     }
     out
@@ -33,7 +33,8 @@ pub(super) fn verbs(message: &Message) -> Vec<&'static str> {
         | Block::Lines(_)
         | Block::Small(_)
         | Block::Rule
-        | Block::Views(_) => None,
+        | Block::Views(_)
+        | Block::Offer(_) => None,
     });
     buttons.flatten().map(|button| button.press.ask.name()).collect()
 }

@@ -285,7 +285,8 @@ impl Stage {
                 | Block::Small(_)
                 | Block::Rule
                 | Block::Buttons(_)
-                | Block::Views(_) => continue,
+                | Block::Views(_)
+                | Block::Offer(_) => continue,
             };
             for line in lines {
                 let text = self.voice().plain(line).replace(['*', '`'], "");

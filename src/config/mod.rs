@@ -10,13 +10,15 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::actions::{
-    ActionSettings, AwsSettings, Connections, DnsSettings, ExecSettings, HttpSettings,
+    ActionSettings, AwsSettings, Connections, DnsSettings, ExecSettings, HttpSettings, Kept,
     KubeSettings, find_secret,
 };
 use crate::catalog::CatalogSources;
+use crate::domain::alert::Vendor;
 use crate::domain::ids::{Digest, EnvironmentId, PersonId};
 use crate::domain::readiness::Schedule;
 use crate::domain::time::Span;
+use crate::hooks::HookSettings;
 use crate::slack::client::SlackSettings;
 use crate::web::access::holder;
 
@@ -41,6 +43,9 @@ pub struct Config {
     pub actions: ActionSettings,
     /// `DR_BUDDY_WEB_TOKENS`: `antoine=…,mia=sha256:…`; the war room is off without.
     pub web_tokens: Vec<(PersonId, Digest)>,
+    /// `DR_BUDDY_HOOKS`: `pagerduty=VARIABLE,alertmanager=/a/file,grafana=VARIABLE`; each is off without. Topics of SNS
+    /// stand in the environment.
+    pub hooks: HookSettings,
     /// `DR_BUDDY_PAGE_URL`: where people reach the war room in the browser (`https://dr.example.com`); without it no card
     /// leads there.
     pub page_url: Option<String>,
@@ -195,6 +200,7 @@ impl Config {
             wrong.push(format!("DR_BUDDY_LISTEN: `{listen}` is not an address and port"));
         });
         let web_tokens = tokens(&read("DR_BUDDY_WEB_TOKENS").unwrap_or_default(), &mut wrong);
+        let hooks = hooks(read, &mut wrong);
         let page_url = page_url(read, !web_tokens.is_empty(), &mut wrong);
         let database = database(read, &mut wrong);
         let seal_key = seal_key(read, &mut wrong);
@@ -227,6 +233,7 @@ impl Config {
             },
             actions,
             web_tokens,
+            hooks,
             page_url,
             seal_key,
             doctor,
@@ -235,6 +242,29 @@ impl Config {
             log_json,
         })
     }
+}
+
+/// Who may send alerts, and where their secrets are. No message repeats what stands there.
+fn hooks(read: Read<'_>, wrong: &mut Vec<String>) -> HookSettings {
+    let text = read("DR_BUDDY_HOOKS").unwrap_or_default();
+    let mut secrets = Vec::new();
+    for (number, pair) in (1..).zip(text.split(',').filter(|pair| !pair.trim().is_empty())) {
+        let (name, place) = pair.trim().split_once('=').unwrap_or_default();
+        match Vendor::parse(name) {
+            Some(vendor) if vendor != Vendor::Sns => match Kept::find(place, read) {
+                Ok(kept) => secrets.push((vendor, kept)),
+                Err(why) => wrong.push(format!("DR_BUDDY_HOOKS: `{name}` {why}")),
+            },
+            Some(_) => wrong.push(
+                "DR_BUDDY_HOOKS: `sns` has no secret: name its topics under `alerts.topics` of the environment".to_owned(),
+            ),
+            None => wrong.push(format!(
+                "DR_BUDDY_HOOKS: entry {number} is not `pagerduty=…`, `alertmanager=…` or `grafana=…` with the variable or \
+                 the file of its secret"
+            )),
+        }
+    }
+    HookSettings { secrets, extra_ca: read("DR_BUDDY_EXTRA_CA").map(PathBuf::from) }
 }
 
 /// How to reach the outside systems.

@@ -24,9 +24,10 @@ fn everything_that_is_wrong_is_said_at_once() {
         ("DR_BUDDY_HTTP_SECRETS", "status=0123456789abcdef"),
         ("DR_BUDDY_DNS_RESOLVERS", "one.one.one.one"),
         ("DR_BUDDY_PROGRAMS", "{sh: /bin/sh}"),
+        ("DR_BUDDY_HOOKS", "pagerduty=NOT_SET,sns=0123456789abcdef,0123456789abcdef"),
     ])
     .unwrap_err();
-    assert_eq!(wrong.len(), 18, "{wrong:#?}");
+    assert_eq!(wrong.len(), 21, "{wrong:#?}");
     assert!(!wrong.join("\n").contains("0123456789abcdef"));
 }
 
@@ -44,6 +45,8 @@ fn debug_shows_no_secret() {
         ("ORDERS_URL", "mysql://bot:secret-6@db/orders"),
         ("DR_BUDDY_HTTP_SECRETS", "status=STATUS_TOKEN@api.example.com"),
         ("STATUS_TOKEN", "OAuth secret-7"),
+        ("DR_BUDDY_HOOKS", "grafana=GRAFANA_TOKEN"),
+        ("GRAFANA_TOKEN", "secret-8-0123456789"),
     ])
     .unwrap();
     let shown = format!("{config:?}");

@@ -2,6 +2,7 @@
 //! says what came of it, in one text. The rules are the domain's; refused here is only what never comes to one: no run is
 //! open, no runbook has that name, a button is not ours, nobody knows the person.
 
+mod alerts;
 mod language;
 mod rounds;
 

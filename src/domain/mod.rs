@@ -3,9 +3,9 @@
 //!
 //! In reading order: the words ([`ids`], [`time`], [`back_off`], [`value`], [`text`]), how documents are read
 //! ([`yaml`]), who may ([`actor`]), what is acted on ([`environment`]), what is asked besides the press ([`code`]), what
-//! may be done ([`action`]), the document that orders it ([`runbook`]), the systems that are documents ([`connector`]), the
-//! run itself ([`run`]), whether it would work ([`readiness`]), what is reported of it ([`report`]) and what is said
-//! ([`comms`]).
+//! may be done ([`action`]), the document that orders it ([`runbook`]), the systems that are documents ([`connector`]), what
+//! rings ([`alert`]), the run itself ([`run`]), what is offered before there is one ([`offer`]), whether it would work
+//! ([`readiness`]), what is reported of it ([`report`]) and what is said ([`comms`]).
 
 pub mod back_off;
 pub mod ids;
@@ -23,7 +23,10 @@ pub mod runbook;
 
 pub mod connector;
 
+pub mod alert;
 pub mod run;
+
+pub mod offer;
 
 pub mod readiness;
 

@@ -116,6 +116,32 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
         Ok(())
     }
 
+    /// Shows what is offered because of alerts: posts it, or edits the message at `posted`. `None`: nobody is written to.
+    ///
+    /// # Errors
+    /// When it was not, or perhaps not, shown.
+    async fn offer(
+        &self,
+        _environment: &Environment,
+        _offer: u64,
+        _message: &Message,
+        _posted: Option<&Posted>,
+    ) -> Result<Option<Posted>, ChannelError> {
+        Ok(None)
+    }
+
+    /// Where an offer stands that was perhaps posted, the newest first.
+    ///
+    /// # Errors
+    /// When it cannot be seen.
+    async fn find_offer(
+        &self,
+        _environment: &Environment,
+        _offer: u64,
+    ) -> Result<Vec<Posted>, ChannelError> {
+        Ok(Vec::new())
+    }
+
     /// Keeps a message within reach of everybody, as far as the channel can.
     ///
     /// # Errors

@@ -10,6 +10,7 @@
 //! It decides nothing (that is the domain's), writes no SQL, and knows no surface: what people press and read is not
 //! known here.
 
+pub mod alerts;
 pub mod attempt;
 pub mod channel;
 mod chat;
@@ -74,6 +75,8 @@ pub struct Engine {
     running: Running,
     /// Wakes the outbox.
     work: Notify,
+    /// Tells that something was recorded about alerts.
+    rang: Notify,
     /// Tells the pages which run has changed.
     changes: broadcast::Sender<RunId>,
 }
@@ -101,6 +104,7 @@ impl Engine {
             turns: Turns::default(),
             running: Running::default(),
             work: Notify::new(),
+            rang: Notify::new(),
             changes,
         }
     }

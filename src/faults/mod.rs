@@ -10,6 +10,7 @@
 //! - `DR_BUDDY_FAULTS_CLOCK`: `20@1790000000000`: twenty times as fast as time, and right at that time; the same for
 //!   every process that is told so.
 //! - `DR_BUDDY_FAULTS_PATIENCE`: `lease,call_by,call,look,never_after` in milliseconds.
+//! - `DR_BUDDY_FAULTS_SNS`: `sns.eu-west-1.amazonaws.com=127.0.0.1:4443`: where that host of SNS is found.
 //! - `DR_BUDDY_FAULTS_GROUP`: how long what was seen of a user group is taken for granted, in milliseconds.
 //!
 //! It only names and tells; the store that passes the places is `store::watched`, and the clock and the limits are made
@@ -25,16 +26,17 @@ mod writing;
 pub use mistakes::seed;
 pub use mistakes::{Mistake, makes};
 #[cfg(feature = "faults")]
-pub use places::{group, patience, place, speed, time};
+pub use places::{group, patience, place, sns, speed, time};
 #[cfg(feature = "faults")]
 pub use writing::{answering, inside, message, writing};
 
 #[cfg(not(feature = "faults"))]
-pub use off::{answering, group, inside, message, patience, place, speed, time};
+pub use off::{answering, group, inside, message, patience, place, sns, speed, time};
 
 #[cfg(not(feature = "faults"))]
 mod off {
     use std::fmt::Display;
+    use std::net::SocketAddr;
     use std::time::Duration;
 
     use crate::domain::run::MessageKey;
@@ -66,6 +68,11 @@ mod off {
     /// How fast that time goes.
     pub fn speed() -> u32 {
         1
+    }
+
+    /// Where a host of SNS is found instead.
+    pub fn sns() -> Option<(String, SocketAddr)> {
+        None
     }
 
     /// How long what was seen of a user group is taken for granted instead.

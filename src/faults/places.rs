@@ -7,6 +7,7 @@
 use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -78,6 +79,13 @@ pub fn patience() -> Option<[Duration; 5]> {
     let text = std::env::var("DR_BUDDY_FAULTS_PATIENCE").ok()?;
     let ms = text.split(',').filter_map(|ms| ms.parse().ok().map(Duration::from_millis));
     ms.collect::<Vec<_>>().try_into().ok()
+}
+
+/// Where a host of SNS is found instead.
+pub fn sns() -> Option<(String, SocketAddr)> {
+    let told = std::env::var("DR_BUDDY_FAULTS_SNS").ok()?;
+    let (host, address) = told.split_once('=')?;
+    Some((host.to_owned(), address.parse().ok()?))
 }
 
 /// How long what was seen of a user group is taken for granted instead.

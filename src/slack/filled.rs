@@ -23,6 +23,8 @@ pub struct Filled {
     pub affected: Vec<String>,
     /// For each role that was given, the Slack user.
     pub roles: Vec<(Role, String)>,
+    /// The offer of alerts that the form came from.
+    pub offer: Option<u64>,
 }
 
 impl Filled {
@@ -44,6 +46,10 @@ impl Filled {
             severity: chosen(Field::Severity),
             affected: affected.filter_map(|one| one.get("value").and_then(text)).collect(),
             roles: Role::ALL.into_iter().filter_map(|role| Some((role, user(role)?))).collect(),
+            offer: payload
+                .pointer("/view/private_metadata")
+                .and_then(Value::as_str)
+                .and_then(|offer| offer.parse().ok()),
         }
     }
 }

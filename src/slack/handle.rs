@@ -103,7 +103,7 @@ impl Inbound {
         let elsewhere = self.elsewhere(&sender, &by);
         // A trigger grows old while anything else is waited for.
         let asks = elsewhere.is_none() && command::parse(&text) == Ok(Command::Declare);
-        if asks && self.opens_start(&sender).await {
+        if asks && self.opens_start(&sender, None).await {
             return Reply::Taken;
         }
         self.meet(&by).await;
@@ -139,6 +139,7 @@ impl Inbound {
         | Interaction::Marked(sender, _)
         | Interaction::Language(sender, _)
         | Interaction::Declare(sender)
+        | Interaction::Offer(sender, ..)
         | Interaction::Menu(sender, _)
         | Interaction::Timeline(sender, _)
         | Interaction::Declared(sender, _)
@@ -164,6 +165,7 @@ impl Inbound {
                 | Interaction::Marked(sender, _)
                 | Interaction::Language(sender, _)
                 | Interaction::Declare(sender)
+                | Interaction::Offer(sender, ..)
                 | Interaction::NotOurs(sender),
                 Some(refused),
             ) => self.after_click(sender, &by, refused),
@@ -198,6 +200,9 @@ impl Inbound {
                 self.language_chosen(sender, language).await
             }
             (Interaction::Declare(sender), None) => self.declare(sender).await,
+            (Interaction::Offer(sender, offer, is_incident), None) => {
+                self.offer(sender, offer, is_incident).await
+            }
             (Interaction::NotOurs(sender), None) => self.not_ours(sender, &by),
             (Interaction::Ignored, _) => Reply::Taken,
         }
@@ -222,7 +227,7 @@ impl Inbound {
 
     /// A button does what its word does; the answer is told to whoever pressed.
     async fn menu(&self, key: &str, sender: Sender, menu: Menu) -> Reply {
-        if menu == Menu::Start && self.opens_start(&sender).await {
+        if menu == Menu::Start && self.opens_start(&sender, None).await {
             return Reply::Taken;
         }
         let by = self.actor(&sender);

@@ -179,7 +179,7 @@ impl Inbound {
     pub(super) async fn declare(&self, sender: Sender) -> Reply {
         let by = self.actor(&sender);
         let environment = &self.desk.environment;
-        if self.opens_start(&sender).await {
+        if self.opens_start(&sender, None).await {
             return Reply::Taken;
         }
         if may_start(environment, &by).is_ok() {

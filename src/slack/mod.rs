@@ -1,7 +1,7 @@
 //! Slack: the only room that knows its Web API and its payloads.
 //!
 //! In come requests, by two doors ([`inbound`] for HTTP, [`socket`] for Socket Mode). They are read ([`payload`],
-//! [`command`], `filled`, `heard`) by modules that do nothing, and done ([`handle`], `obey`, `chat`, [`start_form`]) by
+//! [`command`], `filled`, `heard`) by modules that do nothing, and done ([`handle`], `obey`, `chat`, `offers`, [`start_form`]) by
 //! way of the desk. Out go messages ([`render`] draws, [`room`] posts through [`client`], one `lane` per channel), forms
 //! (`modal`), homes (`home`), and answers to one person (`said`).
 //!
@@ -23,6 +23,7 @@ mod lane;
 pub mod menu;
 mod modal;
 mod obey;
+mod offers;
 pub mod payload;
 pub mod render;
 pub mod room;

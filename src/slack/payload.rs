@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::filled::{CALLBACK, Filled};
 use super::heard::{self, Heard};
 use super::menu::Menu;
-use super::render::{CODE, PAGE, TIMELINE, WORDS};
+use super::render::{CODE, OFFER, PAGE, TIMELINE, WORDS};
 use super::sender::text;
 use crate::domain::code::Typed;
 use crate::domain::comms::{Press, Written};
@@ -39,6 +39,8 @@ pub enum Interaction {
     Timeline(Sender, RunId),
     /// A press on a button that belongs to no run.
     Menu(Sender, Menu),
+    /// An answer to an offer of alerts, by its number: an incident, or none.
+    Offer(Sender, u64, bool),
     /// The form that opens a run, with what was filled in.
     Declared(Sender, Box<Filled>),
     /// A message is to be put on the timeline.
@@ -177,6 +179,13 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
             if action == TIMELINE {
                 return Ok(match RunId::parse(&value) {
                     Ok(run) => Interaction::Timeline(sender, run),
+                    Err(_) => Interaction::NotOurs(sender),
+                });
+            }
+            if OFFER.contains(&action.as_str()) {
+                let is_incident = OFFER.first() == Some(&action.as_str());
+                return Ok(match value.parse() {
+                    Ok(offer) => Interaction::Offer(sender, offer, is_incident),
                     Err(_) => Interaction::NotOurs(sender),
                 });
             }

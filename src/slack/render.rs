@@ -29,6 +29,9 @@ pub const TIMELINE: &str = "timeline";
 /// See [`TIMELINE`].
 pub const PAGE: &str = "open-page";
 
+/// What answers an offer of alerts, as `action_id`: an incident, or none.
+pub const OFFER: [&str; 2] = ["offer-declare", "offer-dismiss"];
+
 /// The blocks of a message, where all of the run is in sight.
 pub fn blocks(voice: &Voice<'_>, message: &Message) -> Vec<Value> {
     fitted(message.blocks.iter().flat_map(|part| block(voice, part)).collect())
@@ -43,6 +46,7 @@ pub fn in_channel(voice: &Voice<'_>, message: &Message, page: Option<&str>) -> V
         | Block::Lines(_)
         | Block::Small(_)
         | Block::Rule
+        | Block::Offer(_)
         | Block::Buttons(_) => block(voice, part),
     };
     fitted(message.blocks.iter().flat_map(part).collect())
@@ -79,6 +83,7 @@ fn block(voice: &Voice<'_>, part: &Block) -> Vec<Value> {
         }
         Block::Rule => vec![json!({"type": "divider"})],
         Block::Views(_) => vec![],
+        Block::Offer(id) => vec![answers(voice, *id)],
         Block::Buttons(buttons) if buttons.is_empty() => vec![],
         Block::Buttons(buttons) => {
             let elements: Vec<_> =
@@ -86,6 +91,16 @@ fn block(voice: &Voice<'_>, part: &Block) -> Vec<Value> {
             vec![json!({"type": "actions", "elements": elements})]
         }
     }
+}
+
+fn answers(voice: &Voice<'_>, offer: u64) -> Value {
+    let [declare, dismiss] = OFFER;
+    let button = |action: &str, label| {
+        let label = plain(&voice.plain(&Text::key(label)), LABEL);
+        json!({"type": "button", "action_id": action, "text": label, "value": offer.to_string()})
+    };
+    let declare = with(button(declare, "button.offer-declare"), "style", "primary");
+    json!({"type": "actions", "elements": [declare, button(dismiss, "button.offer-dismiss")]})
 }
 
 fn views(voice: &Voice<'_>, run: &RunId, page: Option<&str>) -> Value {

@@ -105,9 +105,7 @@ impl SlackClientHandle {
         message: &Message,
         under: Option<&Posted>,
     ) -> Result<Posted, ChannelError> {
-        let payload = [("run", run.id.to_string()), ("key", key.to_string())];
-        let payload = payload.map(|(name, value)| (name.to_owned(), value)).into();
-        self.put(&run.environment, payload, message, under).await
+        self.put(&run.environment, of_run(run, key), message, under).await
     }
 
     /// Posts a message; by `payload` it is known again.
@@ -137,8 +135,13 @@ impl SlackClientHandle {
     }
 
     /// Edits a message; its metadata stay.
-    async fn edit(&self, run: &Run, at: &Posted, message: &Message) -> Result<(), ChannelError> {
-        let (text, blocks) = self.written(&run.environment, message);
+    async fn edit(
+        &self,
+        environment: &Environment,
+        at: &Posted,
+        message: &Message,
+    ) -> Result<(), ChannelError> {
+        let (text, blocks) = self.written(environment, message);
         let shown = digest(&text, &blocks);
         if self.shown_at(at).is_some_and(|(before, _)| before == shown) {
             return Ok(());
@@ -163,6 +166,43 @@ impl SlackClientHandle {
             Err(_) => {}
         }
         edited.map(drop)
+    }
+
+    /// The messages there of which this is true, the newest first; `under`: in whose thread.
+    async fn search(
+        &self,
+        channel: &str,
+        under: Option<&Posted>,
+        is_it: impl Fn(&Value) -> bool + Send + Sync,
+    ) -> Result<Vec<Posted>, ChannelError> {
+        // What stands in a thread is not among the messages of the channel.
+        let method =
+            if under.is_some() { "conversations.replies" } else { "conversations.history" };
+        let mut found = Vec::new();
+        let mut cursor = None;
+        for _ in 0..PAGES {
+            let arguments = [
+                ("channel", Some(channel.to_owned())),
+                ("ts", under.map(|under| under.ts.clone())),
+                ("include_all_metadata", Some("true".to_owned())),
+                ("limit", Some(PAGE.to_owned())),
+                ("cursor", cursor),
+            ];
+            let answer = self.read(method, &arguments).await?;
+            let messages: Vec<Value> = part(&answer, "messages").unwrap_or_default();
+            found.extend(messages.iter().filter(|message| is_it(message)).filter_map(|message| {
+                part::<String>(message, "ts").map(|ts| Posted::at(channel, ts))
+            }));
+            let next = answer.pointer("/response_metadata/next_cursor").and_then(Value::as_str);
+            let next = next.unwrap_or_default();
+            if !found.is_empty() || next.is_empty() {
+                break;
+            }
+            cursor = Some(next.to_owned());
+        }
+        // A thread is told from its beginning.
+        found.sort_by(|one, other| other.ts.cmp(&one.ts));
+        Ok(found)
     }
 
     fn shown_at(&self, at: &Posted) -> Option<(Digest, Instant)> {
@@ -245,7 +285,9 @@ impl Channel for SlackClientHandle {
         posted: Option<&Posted>,
     ) -> Result<Option<Posted>, ChannelError> {
         match posted {
-            Some(posted) => self.edit(run, posted, message).await.map(|()| Some(posted.clone())),
+            Some(posted) => {
+                self.edit(&run.environment, posted, message).await.map(|()| Some(posted.clone()))
+            }
             None => self.post(run, key, message, None).await.map(Some),
         }
     }
@@ -279,43 +321,42 @@ impl Channel for SlackClientHandle {
         }
     }
 
+    async fn offer(
+        &self,
+        environment: &Environment,
+        offer: u64,
+        message: &Message,
+        posted: Option<&Posted>,
+    ) -> Result<Option<Posted>, ChannelError> {
+        let edit = posted.map(|posted| self.shown_at(posted).map(|(_, at)| at));
+        let errand = Errand { urgency: Urgency::Asks, edit };
+        self.wait(&environment.chat.war_room, errand, ANNOUNCED).await?;
+        match posted {
+            Some(posted) => self.edit(environment, posted, message).await.map(|()| None),
+            None => {
+                self.put(environment, offered(environment, offer), message, None).await.map(Some)
+            }
+        }
+    }
+
+    async fn find_offer(
+        &self,
+        environment: &Environment,
+        offer: u64,
+    ) -> Result<Vec<Posted>, ChannelError> {
+        let payload = offered(environment, offer);
+        self.search(&environment.chat.war_room, None, |message| is_ours(message, &payload)).await
+    }
+
     async fn find(
         &self,
         run: &Run,
         key: &MessageKey,
         under: Option<&Posted>,
     ) -> Result<Vec<Posted>, ChannelError> {
-        let key = key.to_string();
-        // What stands in a thread is not among the messages of the channel.
-        let (method, channel) = match under {
-            Some(under) => ("conversations.replies", &under.channel),
-            None => ("conversations.history", &run.environment.chat.war_room),
-        };
-        let mut found = Vec::new();
-        let mut cursor = None;
-        for _ in 0..PAGES {
-            let arguments = [
-                ("channel", Some(channel.clone())),
-                ("ts", under.map(|under| under.ts.clone())),
-                ("include_all_metadata", Some("true".to_owned())),
-                ("limit", Some(PAGE.to_owned())),
-                ("cursor", cursor),
-            ];
-            let answer = self.read(method, &arguments).await?;
-            let messages: Vec<Value> = part(&answer, "messages").unwrap_or_default();
-            found.extend(messages.iter().filter(|message| is_ours(message, run, &key)).filter_map(
-                |message| part::<String>(message, "ts").map(|ts| Posted::at(channel, ts)),
-            ));
-            let next = answer.pointer("/response_metadata/next_cursor").and_then(Value::as_str);
-            let next = next.unwrap_or_default();
-            if !found.is_empty() || next.is_empty() {
-                break;
-            }
-            cursor = Some(next.to_owned());
-        }
-        // A thread is told from its beginning.
-        found.sort_by(|one, other| other.ts.cmp(&one.ts));
-        Ok(found)
+        let payload = of_run(run, key);
+        let channel = under.map_or(&run.environment.chat.war_room, |under| &under.channel);
+        self.search(channel, under, |message| is_ours(message, &payload)).await
     }
 
     async fn said(&self, run: &Run, source: &Source) -> Result<Option<Words>, ChannelError> {
@@ -396,11 +437,21 @@ impl Channel for SlackClientHandle {
     }
 }
 
-/// Whether a message of the channel's history is this one of ours.
-fn is_ours(message: &Value, run: &Run, key: &str) -> bool {
+/// By what a message of a run is known again.
+fn of_run(run: &Run, key: &MessageKey) -> HashMap<String, String> {
+    let payload = [("run", run.id.to_string()), ("key", key.to_string())];
+    payload.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// By what an offer is known again.
+fn offered(environment: &Environment, offer: u64) -> HashMap<String, String> {
+    let payload = [("environment", environment.id.to_string()), ("offer", offer.to_string())];
+    payload.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// Whether a message of the channel's history is the one of ours that is known by this.
+fn is_ours(message: &Value, payload: &HashMap<String, String>) -> bool {
     let metadata = &message["metadata"];
-    let payload = &metadata["event_payload"];
-    metadata["event_type"] == EVENT_TYPE
-        && payload["run"] == run.id.as_str()
-        && payload["key"] == key
+    let says = |name: &String, value: &String| metadata["event_payload"][name] == value.as_str();
+    metadata["event_type"] == EVENT_TYPE && payload.iter().all(|(name, value)| says(name, value))
 }

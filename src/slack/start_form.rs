@@ -11,11 +11,13 @@ use super::sender::Sender;
 use crate::catalog::{DEFAULT_RUNBOOK, Voice};
 use crate::desk::{Answer, Desk, Wish, unread};
 use crate::domain::actor::Actor;
-use crate::domain::comms::{city, declare};
+use crate::domain::comms::{self, city, declare};
 use crate::domain::environment::EnvironmentKind;
 use crate::domain::ids::PersonId;
+use crate::domain::offer::{Board, Offer};
 use crate::domain::run::decide::may_start;
 use crate::domain::run::declared::{Declared, Field, Severity};
+use crate::domain::run::limits::IMPACT;
 use crate::domain::run::{Kind, Run};
 use crate::domain::runbook::Runbook;
 use crate::domain::text::Text;
@@ -27,8 +29,9 @@ const OPTIONS: usize = 100;
 const OPTION: usize = 75;
 
 impl Inbound {
-    /// Opens the form for somebody who may start a run. Whether it opened.
-    pub(super) async fn opens_start(&self, sender: &Sender) -> bool {
+    /// Opens the form for somebody who may start a run, with what is known from an offer of alerts, if it is because of
+    /// one. Whether it opened.
+    pub(super) async fn opens_start(&self, sender: &Sender, offer: Option<u64>) -> bool {
         let by = self.actor(sender);
         if may_start(&self.desk.environment, &by).is_err() {
             return false;
@@ -39,7 +42,13 @@ impl Inbound {
             let desk = &inbound.desk;
             let open = desk.open_run().await;
             let open = open.map_err(|error| unread(&error))?;
-            Ok(view(desk, &by, open.as_ref(), desk.engine.clock.now()))
+            let now = desk.engine.clock.now();
+            let offered = match offer {
+                Some(offer) => Some((desk.offered(offer).await?, offer)),
+                None => None,
+            };
+            let offered = offered.as_ref().and_then(|(board, id)| Some((board, board.offer(*id)?)));
+            Ok(view(desk, &by, open.as_ref(), offered, now))
         };
         self.open_then(sender.clone(), Text::key("start.title"), view).await
     }
@@ -49,10 +58,16 @@ impl Inbound {
         let by = self.actor(sender);
         self.meet(&by).await;
         let voice = self.desk.voice_of(&by);
-        let wish = match self.wish(sender, filled) {
+        let mut wish = match self.wish(sender, filled) {
             Ok(wish) => wish,
             Err((field, text)) => return beside(&voice, field, &text),
         };
+        if let Some(offer) = filled.offer {
+            match self.desk.alerts_of(offer).await {
+                Ok(alerts) => wish.declared.alerts = alerts,
+                Err(error) => return beside(&voice, Field::Runbook, &unread(&error)),
+            }
+        }
         let (answer, field) = self.desk.declare(key, &by, wish).await;
         match answer {
             Answer::Done { text, .. } => {
@@ -97,12 +112,23 @@ impl Inbound {
 }
 
 /// The form, filled as far as anything is known.
-fn view(desk: &Desk, by: &Actor, open: Option<&Run>, now: Timestamp) -> Value {
+fn view(
+    desk: &Desk,
+    by: &Actor,
+    open: Option<&Run>,
+    offered: Option<(&Board, &Offer)>,
+    now: Timestamp,
+) -> Value {
     let voice = &desk.voice_of(by);
-    let mut blocks = render::sections(voice, &intro(desk, open));
+    let zone = &desk.environment.chat.time_zone;
+    let mut lines = intro(desk, open);
+    lines.extend(offered.map(|(board, offer)| comms::offered(board, offer, zone)));
+    let mut blocks = render::sections(voice, &lines);
     blocks.push(runbook(voice, desk));
     blocks.push(kind(voice, desk));
-    blocks.push(impact(voice, desk, now));
+    // What rang first is the first guess at when it began; the form says that it can be earlier.
+    let since = offered.map_or(now, |(board, offer)| board.first_at(offer));
+    blocks.push(impact(voice, desk, since.max(now.minus(IMPACT))));
     blocks.push(severity(voice));
     blocks.extend(affected(voice, desk));
     for (role, person) in declare::roles(&desk.environment, desk.catalog.runbooks.values()) {
@@ -121,6 +147,7 @@ fn view(desk: &Desk, by: &Actor, open: Option<&Run>, now: Timestamp) -> Value {
     json!({
         "type": "modal",
         "callback_id": CALLBACK,
+        "private_metadata": offered.map_or_else(String::new, |(_, offer)| offer.id.to_string()),
         "title": word("start.title"),
         "submit": word("start.send"),
         "close": word("form.cancel"),

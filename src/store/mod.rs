@@ -7,6 +7,7 @@
 //! the same rows with the same statements (`sql`), read them by the same code (`rows`, `thaw`) and pass the same tests; each
 //! has a file for what differs. SQL is written in this room and nowhere else.
 
+pub mod alerts;
 mod change;
 pub mod codec;
 pub mod codes;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use alerts::Alerts;
 pub use codes::Codes;
 pub use reports::Reports;
 #[cfg(feature = "faults")]
@@ -264,7 +266,7 @@ impl StoreError {
 /// Durable state. Every method is one transaction: after an error, nothing has changed. A caller that goes away while
 /// it waits leaves the whole of it or nothing.
 #[async_trait]
-pub trait Store: Codes + Reports + Send + Sync + std::fmt::Debug {
+pub trait Store: Alerts + Codes + Reports + Send + Sync + std::fmt::Debug {
     /// Writes all of a commit, or nothing.
     async fn commit(&self, commit: &Commit<'_>) -> Result<Committed, StoreError>;
 

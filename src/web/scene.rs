@@ -128,12 +128,20 @@ pub fn split(
         let at = Text::raw(format!("{} UTC", at.time_of_day()));
         voice.plain(&Text::Key("demo.split.evidence", vec![("at", at)]))
     };
-    let mut rows = vec![[
-        say("demo.split.detect"),
-        measures.detect.clock(),
-        "—".to_owned(),
-        evidence(run.started_at),
-    ]];
+    let none = || "—".to_owned();
+    let mut rows = match measures.declare {
+        None => {
+            let key = "demo.split.detect";
+            vec![[say(key), measures.detect.clock(), none(), evidence(run.started_at)]]
+        }
+        Some(declare) => {
+            let rang_at = run.started_at.minus(declare);
+            vec![
+                [say("demo.split.alarm"), measures.detect.clock(), none(), evidence(rang_at)],
+                [say("demo.split.declare"), declare.clock(), none(), evidence(run.started_at)],
+            ]
+        }
+    };
     // What came after the service was back has no share in it.
     for phase in measures.phases.iter().filter(|phase| phase.share.ms() > 0) {
         let typical: u64 = run

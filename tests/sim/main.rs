@@ -14,6 +14,7 @@
 )]
 
 mod actions;
+mod alerts;
 mod channel;
 mod codes;
 mod fate;

@@ -86,6 +86,7 @@ fn environment() -> Environment {
         language: None,
     };
     Environment {
+        alerts: dr_buddy::domain::environment::Alerts::default(),
         id: EnvironmentId::parse("prod").expect("an id"),
         kind: EnvironmentKind::Production,
         account: "111111111111".to_owned(),

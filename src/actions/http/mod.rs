@@ -11,7 +11,7 @@ mod request;
 mod settings;
 mod wire;
 
-pub(super) use wire::plain_client;
+pub use wire::plain_client;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -95,7 +95,7 @@ pub(in crate::actions) enum Trouble {
 }
 
 /// A client that goes where it is told: no redirect, no proxy.
-pub(in crate::actions) fn plain_client() -> reqwest::ClientBuilder {
+pub fn plain_client() -> reqwest::ClientBuilder {
     crypto();
     Client::builder()
         .no_proxy()

@@ -11,6 +11,7 @@ pub mod form;
 mod groups;
 mod home;
 mod notice;
+mod offer;
 mod outcome;
 mod question;
 mod readiness;
@@ -21,6 +22,7 @@ mod step_card;
 pub use button::{Ask, Press};
 pub use form::{Form, Written};
 pub use home::home;
+pub use offer::{declined, offer, offered};
 pub use readiness::{looked_at, readiness, readiness_lines, remark, sign, tallies, turned};
 pub use run_card::urgency;
 pub use silence::{back, silence};
@@ -63,6 +65,8 @@ pub enum Block {
     Buttons(Vec<Button>),
     /// Where more of the run can be seen; a surface shows what it does not have beside the card anyway.
     Views(RunId),
+    /// The answers to an offer of this number: an incident, or none.
+    Offer(u64),
 }
 
 /// A button.

@@ -85,7 +85,7 @@ fn place_line(run: &Run) -> Text {
 
 /// How bad it is and what is hit, if anybody said so.
 fn declared(run: &Run) -> Option<Text> {
-    let Declared { severity, affected, roles: _ } = &run.declared;
+    let Declared { severity, affected, roles: _, alerts: _ } = &run.declared;
     if severity.is_none() && affected.is_empty() {
         return None;
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Chat, Environment, EnvironmentKind, Objectives, Person, Regions, groups};
+use super::{Chat, Environment, EnvironmentKind, Objectives, Person, Regions, alerts, groups};
 use crate::domain::actor::Role;
 use crate::domain::ids::{EnvironmentId, PersonId};
 use crate::domain::value::Language;
@@ -21,6 +21,7 @@ pub const ENVIRONMENT: &[Field<'_>] = &[
     field("chat", Shape::Defined("chat")).required().doc("the war room and its language"),
     field("people", Shape::Defined("people")).required().doc("who may act, with their roles"),
     field("groups", Shape::Defined("groups")).doc("Slack user groups that give these people roles"),
+    field("alerts", Shape::Defined("alerts")).doc("`topics` of SNS whose alarms are offered"),
 ];
 const REGIONS: &[Field<'_>] = &[
     field("primary", Shape::Text).required().doc("where the service normally runs: `eu-west-1`"),
@@ -109,7 +110,9 @@ fn read(root: &Node, problems: &mut Problems) -> Option<Environment> {
     let teams = chat.as_ref().map(|chat| chat.teams.as_slice()).unwrap_or_default();
     let people = read_people(mapping, teams, problems);
     let groups = groups::read(mapping, teams, problems);
+    let alerts = alerts::read(mapping, problems);
     Some(Environment {
+        alerts: alerts?,
         id: id?.0,
         kind: kind?,
         account: account?,

@@ -2,12 +2,14 @@
 //! environment file says what that is. Whatever its top level holds can be used in templates and conditions; the
 //! fields below are those the product itself reads. What a runbook makes of it is not known here.
 
+mod alerts;
 mod check;
 mod groups;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::alerts::Alerts;
 pub use self::check::{ENVIRONMENT, check};
 pub use self::groups::Group;
 
@@ -41,6 +43,9 @@ pub struct Environment {
     /// The user groups of Slack whose members hold roles as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Group>,
+    /// Which alerts are taken.
+    #[serde(default, skip_serializing_if = "Alerts::is_empty")]
+    pub alerts: Alerts,
     /// The whole document, for templates (`${aurora.dr.arn}`) and conditions (`env.aurora.present`).
     pub document: Value,
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::spent::{On, Spent, spent};
 use crate::domain::ids::{PhaseId, StepId};
-use crate::domain::run::Run;
 use crate::domain::run::log::Recorded;
+use crate::domain::run::{Event, Run};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::value::Localized;
 
@@ -16,8 +16,10 @@ pub struct Measures {
     pub rto: Option<Span>,
     /// What was promised.
     pub target: Span,
-    /// From the impact until the run was started.
+    /// From the impact until something rang; until the run was started, if nothing did.
     pub detect: Span,
+    /// From then until the run was started; `None` if nothing rang.
+    pub declare: Option<Span>,
     /// Each phase in turn, until the service was back.
     pub phases: Vec<PhaseMeasure>,
     /// Time with a question to people open and nothing else running, and time with a call or probe running,
@@ -44,14 +46,26 @@ pub struct PhaseMeasure {
 pub fn measure(record: &[Recorded], now: Timestamp) -> Option<Measures> {
     let (run, steps) = spent(record)?;
     let all = |on| Span(steps.values().map(|spent| spent.all(on).ms()).sum());
+    let alarm_at = alarm_at(&run, record);
     Some(Measures {
         rto: run.restored_at.map(|at| at.since(run.impact_at)),
         target: run.rto(),
-        detect: run.started_at.since(run.impact_at),
+        detect: alarm_at.unwrap_or(run.started_at).since(run.impact_at),
+        declare: alarm_at.map(|at| run.started_at.since(at)),
         phases: phases(&run, &steps, run.ended_at().unwrap_or(now)),
         waited: all(On::People),
         worked: all(On::Machines),
     })
+}
+
+/// When the first alert rang, if one did between the impact and the start.
+fn alarm_at(run: &Run, record: &[Recorded]) -> Option<Timestamp> {
+    let noted = record.iter().filter_map(|recorded| {
+        let Event::Alerted { alert } = &recorded.entry.event else { return None };
+        Some(alert.as_ref())
+    });
+    let all = run.declared.alerts.iter().chain(noted).filter(|alert| !alert.is_over);
+    all.map(|alert| alert.at).filter(|at| *at >= run.impact_at && *at <= run.started_at).min()
 }
 
 fn phases(run: &Run, times: &BTreeMap<StepId, Spent>, end: Timestamp) -> Vec<PhaseMeasure> {

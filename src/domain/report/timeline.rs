@@ -1,6 +1,7 @@
 //! One line per event. The timeline *is* the events; nothing is added by hand.
 
 use crate::domain::actor::Actor;
+use crate::domain::alert::Alert;
 use crate::domain::code;
 use crate::domain::ids::StepId;
 use crate::domain::run::chat::{Chat, News, Source, Words};
@@ -174,6 +175,10 @@ fn sentence(event: &Event) -> (&'static str, Args) {
         Event::RunResumed {} => ("timeline.run_resumed", vec![]),
         Event::NoteAdded { text } => ("timeline.note_added", vec![("text", Text::raw(text))]),
         Event::Chat { source, what } => chat(source, what),
+        Event::Alerted { alert: what } => {
+            let key = if what.is_over { "timeline.alert_over" } else { "timeline.alerted" };
+            (key, vec![("alert", alert(what))])
+        }
         Event::GroupSeen { group, people, unknown } => (
             "timeline.group_seen",
             vec![
@@ -192,6 +197,16 @@ fn sentence(event: &Event) -> (&'static str, Args) {
         ),
         Event::RunClosed { reason } => ("timeline.run_closed", reason_arg(reason)),
     }
+}
+
+/// `Grafana 03:02:11 UTC: ApiDown: no answer`.
+fn alert(alert: &Alert) -> Text {
+    let args = vec![
+        ("vendor", Text::raw(alert.vendor.title())),
+        ("at", Text::raw(alert.at.time_of_day())),
+        ("title", Text::raw(&alert.title)),
+    ];
+    Text::Key("alert.line", args)
 }
 
 fn chat(source: &Source, what: &Chat) -> (&'static str, Args) {
@@ -219,7 +234,7 @@ fn chat(source: &Source, what: &Chat) -> (&'static str, Args) {
 }
 
 fn started(start: &Start) -> Args {
-    let Declared { severity, affected, roles: on_duty } = &start.declared;
+    let Declared { severity, affected, roles: on_duty, alerts } = &start.declared;
     let on_duty = on_duty.iter().map(|(role, person)| {
         Text::Key("timeline.on_duty", vec![("role", roles(&[*role])), ("person", person.into())])
     });
@@ -230,6 +245,7 @@ fn started(start: &Start) -> Args {
         ("severity", severity.map_or_else(|| Text::raw(""), Severity::text)),
         ("affected", Text::List(affected.iter().map(Text::raw).collect())),
         ("on_duty", Text::List(on_duty.collect())),
+        ("alerts", Text::List(alerts.iter().map(alert).collect())),
     ]
 }
 

@@ -66,7 +66,10 @@ pub fn apply(run: &mut Run, entry: &Entry) {
     let at = entry.at;
     let by = entry.by.person();
     match &entry.event {
-        Event::RunStarted(_) | Event::NoteAdded { .. } | Event::ProbeAsked { .. } => {}
+        Event::RunStarted(_)
+        | Event::NoteAdded { .. }
+        | Event::Alerted { .. }
+        | Event::ProbeAsked { .. } => {}
         Event::RunHeld { reason } => {
             if let Some(by) = by {
                 run.status = Status::Held { by: by.clone(), reason: reason.clone(), at };
@@ -167,6 +170,7 @@ fn apply_to_step(
         | Event::RunClosed { .. }
         | Event::NoteAdded { .. }
         | Event::Chat { .. }
+        | Event::Alerted { .. }
         | Event::GroupSeen { .. }
         | Event::GroupUnread { .. }
         | Event::CodesLocked { .. }
@@ -341,6 +345,7 @@ impl Event {
             | Self::RunResumed {}
             | Self::NoteAdded { .. }
             | Self::Chat { .. }
+            | Self::Alerted { .. }
             | Self::GroupSeen { .. }
             | Self::GroupUnread { .. }
             | Self::RunClosed { .. } => None,

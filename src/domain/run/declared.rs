@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
 use crate::domain::actor::Role;
+use crate::domain::alert::Alert;
 use crate::domain::ids::PersonId;
 use crate::domain::text::Text;
 
@@ -57,7 +58,13 @@ pub struct Declared {
     /// Who goes on duty for what.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub roles: BTreeMap<Role, PersonId>,
+    /// What rang, the first first; no more than [`ALERTS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<Alert>,
 }
+
+/// Alerts with which a run is opened; others go on its timeline.
+pub const ALERTS: usize = 20;
 
 impl Declared {
     /// Whether nothing was said.

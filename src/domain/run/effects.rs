@@ -154,6 +154,7 @@ fn touched(run: &Run, id: &StepId, event: &Event) -> Vec<Effect> {
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
         | Event::Chat { .. }
+        | Event::Alerted { .. }
         | Event::GroupSeen { .. }
         | Event::GroupUnread { .. }
         | Event::RunClosed { .. } => Vec::new(),
@@ -238,6 +239,7 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
         | Event::RunResumed {}
         | Event::NoteAdded { .. }
         | Event::Chat { .. }
+        | Event::Alerted { .. }
         | Event::GroupSeen { .. }
         | Event::GroupUnread { .. }
         | Event::RunClosed { .. } => None,
@@ -281,6 +283,7 @@ pub fn tells_the_room(event: &Event) -> bool {
         | Event::StepUndone { .. }
         | Event::NoteAdded { .. }
         | Event::Chat { .. }
+        | Event::Alerted { .. }
         | Event::GroupSeen { .. }
         | Event::GroupUnread { .. } => false,
     }

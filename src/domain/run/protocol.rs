@@ -11,6 +11,7 @@ use super::preview::Difference;
 pub use super::report::{Report, Returned};
 use super::state::{Choice, Kind, Proof, Seen, Shown, Skip};
 use crate::domain::actor::{Actor, Role};
+use crate::domain::alert::Alert;
 use crate::domain::code::Confirmation;
 use crate::domain::environment::Environment;
 use crate::domain::ids::{Digest, GroupId, PersonId, RunId, StepId};
@@ -153,6 +154,11 @@ pub enum Request {
         /// What.
         ask: ChatAsk,
     },
+    /// Something rings, or is over. Only the engine says so.
+    Alerted {
+        /// What.
+        alert: Box<Alert>,
+    },
     /// Slack was asked who is in a user group. Only the engine says so.
     FollowGroup {
         /// Which.
@@ -264,6 +270,8 @@ pub enum Event {
     NoteAdded { text: String },
     /// A message of the chat was put on the timeline, or something became of it.
     Chat { source: Source, what: Chat },
+    /// Something rings, or is over.
+    Alerted { alert: Box<Alert> },
     /// These people are in a user group now, and so many whom the environment file does not know.
     GroupSeen { group: GroupId, people: Vec<PersonId>, unknown: usize },
     /// A user group cannot be read; whoever was seen in it stays. `read_at`: when that was.

@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 
 use crate::domain::ids::{EnvironmentId, PersonId, RunId};
+use crate::domain::offer::Board;
 use crate::domain::readiness::Report;
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::value::Language;
+use crate::store::alerts::{Alerts, BoardCommit, Shown, Turn};
 use crate::store::codes::{Enrolled, Enrolment, Tried};
 use crate::store::{
     Claimed, Codes, Commit, Committed, Posted, Reports, Room, Store, StoreError, Stored,
@@ -264,5 +266,46 @@ impl Reports for Gate {
         since: Timestamp,
     ) -> Result<bool, StoreError> {
         self.store.begin_round(of, now, since).await
+    }
+}
+
+#[async_trait]
+impl Alerts for Gate {
+    async fn board(&self, of: &EnvironmentId) -> Result<Board, StoreError> {
+        self.store.board(of).await
+    }
+
+    async fn known_news(
+        &self,
+        of: &EnvironmentId,
+        names: &[String],
+    ) -> Result<Vec<String>, StoreError> {
+        self.store.known_news(of, names).await
+    }
+
+    async fn commit_board(&self, commit: &BoardCommit<'_>) -> Result<bool, StoreError> {
+        self.store.commit_board(commit).await
+    }
+
+    async fn offers_shown(&self, of: &EnvironmentId) -> Result<Vec<(u64, u64)>, StoreError> {
+        self.store.offers_shown(of).await
+    }
+
+    async fn take_offer(
+        &self,
+        turn: Turn<'_>,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Shown>, StoreError> {
+        self.store.take_offer(turn, now, until).await
+    }
+
+    async fn keep_offer(
+        &self,
+        turn: Turn<'_>,
+        shown: &Shown,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.store.keep_offer(turn, shown, until).await
     }
 }

@@ -32,7 +32,8 @@ fn marks(message: &Message) -> Vec<&str> {
         | Block::Lines(_)
         | Block::Rule
         | Block::Buttons(_)
-        | Block::Views(_) => &[],
+        | Block::Views(_)
+        | Block::Offer(_) => &[],
     });
     let keys =
         small.filter_map(|line| if let Text::Key(key, _) = line { Some(*key) } else { None });

@@ -5,6 +5,7 @@
 //! conversation has a limit (`session`). The one error that says too little is a connection lost in the moment of
 //! the commit: then the request is handed in once more under its key, which does it once or finds it done (`writer`).
 
+mod alerts;
 mod bell;
 mod codes;
 mod reports;

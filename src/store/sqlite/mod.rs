@@ -2,6 +2,7 @@
 //!
 //! Everything that writes goes through the one `writer`; reads have connections of their own and never wait for it.
 
+mod alerts;
 mod codes;
 mod lock;
 mod reports;

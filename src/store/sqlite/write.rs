@@ -58,6 +58,7 @@ const CLAIM: &str = "update outbox set lease = $2, lease_until = $3 \
      order by priority, due_at limit $5)) \
      returning priority, due_at, run_id, key, version, tries, note, body";
 const RELEASE_ALL: &str = "update outbox set lease = null, lease_until = 0 where lease is not null";
+const RELEASE_OFFERS: &str = "update offer_messages set lease_until = 0";
 
 #[async_trait]
 impl Write for Change {
@@ -312,8 +313,11 @@ impl Write for ReleaseAll {
     type Output = ();
 
     async fn write(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
-        let released = sqlx::query(RELEASE_ALL).execute(db).await;
-        released.map(drop).map_err(failed("release leases"))
+        for release in [RELEASE_ALL, RELEASE_OFFERS] {
+            let released = sqlx::query(release).execute(&mut *db).await;
+            released.map(drop).map_err(failed("release leases"))?;
+        }
+        Ok(())
     }
 }
 

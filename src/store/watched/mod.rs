@@ -1,6 +1,7 @@
 //! A store with a place before and after everything it writes. Places have names that are the same in every run: what is
 //! written and of which step, never an id or a number.
 
+mod alerts;
 mod codes;
 mod reports;
 

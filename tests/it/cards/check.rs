@@ -20,7 +20,8 @@ pub(super) fn presses(message: Option<&Message>) -> Vec<Press> {
             | Block::Lines(_)
             | Block::Small(_)
             | Block::Rule
-            | Block::Views(_) => None,
+            | Block::Views(_)
+            | Block::Offer(_) => None,
         });
     rows.flatten().map(|button| button.press.clone()).collect()
 }

@@ -12,6 +12,7 @@ mod full_disk;
 mod fuzz;
 mod groups;
 mod home;
+mod hooks;
 mod lang;
 mod path;
 pub(crate) mod people;

@@ -30,7 +30,7 @@ impl Record {
 }
 
 impl Stage {
-    async fn store(&self) -> SqliteStore {
+    pub(super) async fn store(&self) -> SqliteStore {
         SqliteStore::open_beside(&self.database).await.expect("the database can be read")
     }
 

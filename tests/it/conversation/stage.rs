@@ -40,6 +40,8 @@ pub(super) struct Script {
     pub(super) api_url: Option<String>,
     /// User groups in the environment: `[{id: S0DB, roles: [db]}]`.
     pub(super) groups: Option<&'static str>,
+    /// The section `alerts` of the environment, as a line.
+    pub(super) alerts: &'static str,
     /// Where the database is, if not in the stage's folder.
     pub(super) database: Option<PathBuf>,
     /// More settings of the product.
@@ -99,7 +101,7 @@ impl Stage {
         let environment = shop.environment(&world, &namespace);
         let environment = environment.replace("chat: {", &format!("chat: {{{}", script.chat));
         let groups = script.groups.map(|groups| format!("groups: {groups}\n"));
-        let environment = environment + &groups.unwrap_or_default();
+        let environment = environment + &groups.unwrap_or_default() + script.alerts;
         for part in ["environments", "prompts/runbooks"] {
             fs::create_dir_all(folder.path().join(part)).expect("a folder");
         }

@@ -1,5 +1,6 @@
 //! The contract of `Store`: one suite, run on both databases. What only one of them promises is in a file of its own.
 
+mod alerts;
 mod codes;
 mod crowd;
 mod doubt;

@@ -169,10 +169,10 @@ const CRATES: [(&str, &[&str]); 12] = [
     ("aws_", &["actions"]),
     ("kube", &["actions"]),
     ("k8s_openapi", &["actions"]),
-    ("reqwest", &["actions", "cli"]),
+    ("reqwest", &["actions", "hooks", "cli"]),
     ("slack_morphism", &["slack"]),
     ("tokio_tungstenite", &["slack"]),
-    ("axum", &["slack", "web", "app"]),
+    ("axum", &["slack", "hooks", "web", "app"]),
     ("maud", &["web"]),
     ("clap", &["cli", "main"]),
 ];

@@ -35,6 +35,7 @@ pub fn agrees_to(request: &Request) -> Option<&StepId> {
         | Request::TakeRole { .. }
         | Request::Note { .. }
         | Request::Chat { .. }
+        | Request::Alerted { .. }
         | Request::FollowGroup { .. }
         | Request::Close { .. }
         | Request::CodesLocked { .. }

@@ -94,6 +94,7 @@ fn asked(run: &Run, request: &Request, by: &Actor, now: Timestamp) -> Result<Vec
         Request::Attach { runbook } => run_wide::attach(run, runbook, by)?,
         Request::Note { text } => run_wide::note(run, text, by)?,
         Request::Chat { source, ask } => chat::decide(run, source, ask, by)?,
+        Request::Alerted { alert } => run_wide::alerted(run, alert, by)?,
         Request::FollowGroup { group, reading } => groups::follow(run, group, reading, by)?,
         Request::Close { reason } => run_wide::close(run, reason, by)?,
         // One within another: nobody makes that.

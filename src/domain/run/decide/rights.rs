@@ -106,7 +106,7 @@ pub(super) fn not_full(run: &Run, request: &Request) -> Result<(), Refusal> {
         Request::Hold { .. } | Request::Close { .. } | Request::Report(_) | Request::Tick => {
             return Ok(());
         }
-        Request::Note { .. } | Request::Chat { .. } => limits::EVENTS,
+        Request::Note { .. } | Request::Chat { .. } | Request::Alerted { .. } => limits::EVENTS,
         Request::Approve { .. }
         | Request::Reject { .. }
         | Request::Vote { .. }

@@ -2,6 +2,7 @@
 
 use super::{rights, team};
 use crate::domain::actor::{Actor, Right};
+use crate::domain::alert::Alert;
 use crate::domain::run::limits;
 use crate::domain::run::protocol::{Event, Voided};
 use crate::domain::run::refusal::Refusal;
@@ -41,6 +42,13 @@ pub(super) fn attach(run: &Run, runbook: &Runbook, by: &Actor) -> Result<Vec<Eve
 pub(super) fn note(run: &Run, text: &str, by: &Actor) -> Result<Vec<Event>, Refusal> {
     rights::check(run, by, Right::Note, None)?;
     Ok(vec![Event::NoteAdded { text: rights::reason(text)? }])
+}
+
+/// What rings is written down, and moves nothing.
+pub(super) fn alerted(run: &Run, alert: &Alert, by: &Actor) -> Result<Vec<Event>, Refusal> {
+    rights::engine(by)?;
+    rights::not_closed(run)?;
+    Ok(vec![Event::Alerted { alert: Box::new(alert.clone()) }])
 }
 
 pub(super) fn close(run: &Run, reason: &str, by: &Actor) -> Result<Vec<Event>, Refusal> {

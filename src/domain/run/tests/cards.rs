@@ -23,7 +23,8 @@ fn asks(message: &Message) -> Vec<Press> {
         | Block::Lines(_)
         | Block::Small(_)
         | Block::Rule
-        | Block::Views(_) => None,
+        | Block::Views(_)
+        | Block::Offer(_) => None,
     });
     buttons.flatten().map(|button| button.press.clone()).collect()
 }

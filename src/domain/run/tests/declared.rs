@@ -16,6 +16,7 @@ use crate::domain::time::Timestamp;
 fn declared(roles: &[(Role, &str)], affected: &[&str]) -> Declared {
     let person = |name: &str| PersonId::parse(name).unwrap();
     Declared {
+        alerts: vec![],
         severity: Some(Severity::Sev2),
         affected: affected.iter().map(|name| (*name).to_owned()).collect(),
         roles: roles.iter().map(|(role, name)| (*role, person(name))).collect(),

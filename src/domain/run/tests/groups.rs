@@ -185,7 +185,8 @@ fn said(card: &Message) -> Vec<&'static str> {
         | Block::Small(_)
         | Block::Rule
         | Block::Buttons(_)
-        | Block::Views(_) => None,
+        | Block::Views(_)
+        | Block::Offer(_) => None,
     });
     let mut keys = Vec::new();
     for line in lines.flatten() {

@@ -254,6 +254,7 @@ impl Model {
             | Event::RunResumed {}
             | Event::NoteAdded { .. }
             | Event::Chat { .. }
+            | Event::Alerted { .. }
             | Event::GroupSeen { .. }
             | Event::GroupUnread { .. }
             | Event::RunClosed { .. } => {}

@@ -41,7 +41,7 @@ pub(super) fn lines(message: &Message) -> Vec<String> {
     let lines = message.blocks.iter().flat_map(|block| match block {
         Block::Banner(line) | Block::Heading(line) => vec![plain(line)],
         Block::Lines(lines) | Block::Small(lines) => lines.iter().map(plain).collect(),
-        Block::Rule | Block::Buttons(_) | Block::Views(_) => vec![],
+        Block::Rule | Block::Buttons(_) | Block::Views(_) | Block::Offer(_) => vec![],
     });
     lines.collect()
 }

@@ -77,6 +77,7 @@ pub(super) fn environment(cache: Option<bool>) -> Environment {
         language: None,
     };
     Environment {
+        alerts: crate::domain::environment::Alerts::default(),
         id: EnvironmentId::parse("prod").unwrap(),
         kind: EnvironmentKind::Production,
         account: "111111111111".to_owned(),

@@ -6,6 +6,7 @@ use super::attach::failback;
 use super::sample::{World, after, id, preview, who};
 use super::words::{accepted, column, refused, row};
 use crate::domain::actor::Role;
+use crate::domain::alert::{Alert, Vendor};
 use crate::domain::code::Confirmation;
 use crate::domain::ids::{Digest, GroupId, PersonId, StepId};
 use crate::domain::run::chat::{ChatAsk, Source};
@@ -67,6 +68,8 @@ fn requests(step: &StepId, digest: &Digest, number: u32, attempt: u32) -> Vec<Re
     reports.push(Report::Proved { step: step(), attempt, facts: after() });
     reports.push(Report::NotProved { step: step(), attempt, facts: Map::new(), saw: saw() });
     all.extend(reports.into_iter().map(Request::Report));
+    let alert = Alert::new(Vendor::Sns, "lag", super::sample::START, false).titled("lag");
+    all.push(Request::Alerted { alert: Box::new(alert) });
     let group = || GroupId::parse("S0SUPPORT").unwrap();
     let readings =
         [Reading::Members(vec!["U-leo".to_owned()]), Reading::Unread { why: why(), read_at: None }];

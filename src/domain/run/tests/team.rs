@@ -204,7 +204,8 @@ fn the_card_offers_what_nobody_has_taken() {
                 | Block::Lines(_)
                 | Block::Small(_)
                 | Block::Rule
-                | Block::Views(_) => None,
+                | Block::Views(_)
+                | Block::Offer(_) => None,
             });
         let all = buttons.flatten().map(|button| button.press);
         all.filter(|press| press.ask == Ask::Take).collect()

@@ -23,7 +23,8 @@ fn row(block: &Block) -> Option<&[Button]> {
         | Block::Lines(_)
         | Block::Small(_)
         | Block::Rule
-        | Block::Views(_) => None,
+        | Block::Views(_)
+        | Block::Offer(_) => None,
     }
 }
 
@@ -188,6 +189,7 @@ fn a_doubt_says_when_the_call_began_and_until_when_its_effect_may_show() {
             | Block::Small(_)
             | Block::Rule
             | Block::Views(_)
+            | Block::Offer(_)
             | Block::Buttons(_) => None,
         });
         let lines: Vec<Text> = all.flatten().collect();
