@@ -16,6 +16,7 @@ mod kube_objects;
 mod kube_permissions;
 mod looks;
 mod permissions;
+mod reach;
 mod redis;
 mod request;
 mod rigs;

@@ -2,11 +2,12 @@
 //! permission doctor says so beforehand. ministack judges both, with `AUTH=true`: it enforces, and it evaluates
 //! `SimulatePrincipalPolicy`. It cannot judge:
 //! - what moto and the stand-ins play: moto takes the thing of every call but S3's for `*`, the stand-ins know no IAM. There
-//!   each call must have the name of a permission ([`all_named`]), doctor's side is judged like every other;
+//!   each call must have the name of a permission ([`all_named`]), doctor's side is judged like every other, and the
+//!   files are evaluated (`reach`);
 //! - the conditions on records: neither Route 53's keys nor `ContextEntries` reach its evaluation (unit tests of
 //!   `aws/simulate` hold what is asked);
 //! - `kms:*` when a secret is read: its secrets ask no key. Doctor's side is judged;
-//! - what the calls of [`TAKEN_FOR_ANYTHING`] are made on: it takes that for `*`.
+//! - what the calls of [`TAKEN_FOR_ANYTHING`] are made on: it takes that for `*`. It evaluates the files on the right things.
 
 use std::collections::BTreeSet;
 
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 
 use super::bed::Bed;
 use super::contract::is_done;
+use super::reach;
 use super::rigs::{Judge, RIGS, Rig};
 use super::seeds::{ask, between};
 use super::{ACCOUNT, Step, environment, is_accepted, is_failed, settings_at};
@@ -238,6 +240,7 @@ async fn without_any_one_permission_doctor_names_it(bed: &Bed) {
     for (action, asked) in RIGS.iter().map(step_of).chain(only_looks()) {
         let runbook = runbook(action, &asked);
         let bare = policy(action, &asked, &bed.shop().zone);
+        wrong.extend(reach::wrong(bed, (action, &asked), &bare, &needs(action)).await);
         let whole = with(bare, &["iam:SimulatePrincipalPolicy"]);
         user.may(&whole).await;
         let findings = user.doctor(&environment, &runbook).await;
