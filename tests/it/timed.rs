@@ -14,7 +14,7 @@ use dr_buddy::domain::run::{Request, Run, StepState};
 use dr_buddy::domain::time::{Span, Timestamp};
 use tokio::time::Instant;
 
-use crate::walk::{PEOPLE, Table, by, open};
+use crate::walk::{Table, by, open};
 
 /// Times faster than people live. What our own machine needs counts as often.
 const SPEED: u32 = 20;
@@ -45,13 +45,8 @@ async fn round(table: &mut Table, run: &Run, now: Timestamp) {
             }
             _ => continue,
         };
-        for person in PEOPLE {
-            table.ask(person, &request).await;
-            let run = table.run().await;
-            if run.steps[&step.id].state != at.state {
-                break;
-            }
-        }
+        let needed = if at.state == StepState::Ready { step.gate.people() } else { 1 };
+        table.ask_until(needed, &request).await;
     }
 }
 

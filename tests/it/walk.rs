@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 const TABLE: &str = include_str!("../../prompts/runbooks/README.md");
 const DEMO: &str = include_str!("../../deploy/environments/demo.yaml");
-pub(crate) const PEOPLE: [&str; 4] = ["antoine", "mia", "leo", "clara"];
+const PEOPLE: [&str; 4] = ["antoine", "mia", "leo", "clara"];
 
 fn shipped() -> Catalog {
     Catalog::load(&CatalogSources::default()).expect("what is shipped is good")
@@ -75,6 +75,7 @@ impl Table {
         for (step, at) in run.each_step() {
             let id = step.id.clone();
             let shown = at.shown.as_ref().map(|shown| shown.digest.clone());
+            let needed = if at.state == StepState::Ready { step.gate.people() } else { 1 };
             let request = match (&at.state, shown) {
                 (StepState::Ready, Some(digest)) if step.action.is_decision() => {
                     Request::Vote { step: id, digest, choice: Choice::Go, words: String::new() }
@@ -94,14 +95,24 @@ impl Table {
                 }
                 _ => continue,
             };
-            for person in PEOPLE {
-                self.ask(person, &request).await;
+            self.ask_until(needed, &request).await;
+        }
+    }
+
+    /// One after the other, until as many have been heard as it takes.
+    pub(crate) async fn ask_until(&mut self, needed: u32, request: &Request) {
+        let mut heard = 0;
+        for person in PEOPLE {
+            heard += u32::from(self.ask(person, request).await);
+            if heard >= needed.max(1) {
+                break;
             }
         }
     }
 
     async fn until_settled(&mut self) -> Run {
         let begun = Instant::now();
+        let mut changes = self.desk.engine.changes();
         loop {
             let run = self.run().await;
             let open: Vec<&StepId> = run.steps.keys().filter(|id| !run.is_settled(id)).collect();
@@ -116,7 +127,9 @@ impl Table {
                 stuck().collect::<Vec<_>>()
             );
             self.round(&run).await;
-            tokio::time::sleep(Duration::from_millis(30)).await;
+            // Something changed, or is asked again; what came meanwhile is in the next look.
+            drop(tokio::time::timeout(Duration::from_millis(500), changes.recv()).await);
+            while changes.try_recv().is_ok() {}
         }
     }
 }

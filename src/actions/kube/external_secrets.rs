@@ -2,7 +2,7 @@
 //!
 //! An annotation that changes makes it do so. The time written is when the step opened, so a second call changes
 //! nothing. Done is not the annotation but the operator's own word: a refresh since then, later than the one that was
-//! seen right before the call, and `Ready`.
+//! seen right before the call, and `Ready`. Of a call that died before that was recorded, the server tells when it wrote.
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
@@ -55,6 +55,8 @@ struct Request {
 struct Seen {
     name: String,
     asked_at: Option<String>,
+    /// When we wrote to it last, as the server tells.
+    written_at: Option<String>,
     refreshed_at: Option<String>,
     is_ready: bool,
     store: Option<String>,
@@ -68,9 +70,13 @@ impl Seen {
             one.get(at).and_then(Value::as_str) == Some(wanted)
         };
         let mut conditions = conditions.into_iter().flatten();
+        let writers = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+        let ours = writers.into_iter().flatten().filter(|one| is(one, "manager", MANAGER));
+        let written_at = ours.filter_map(|one| one.get("time")?.as_str()).max();
         Self {
             name: name.to_owned(),
             asked_at: text(&format!("/metadata/annotations/{ANNOTATION}")),
+            written_at: written_at.map(ToOwned::to_owned),
             refreshed_at: text("/status/refreshTime"),
             is_ready: conditions.any(|one| is(one, "type", "Ready") && is(one, "status", "True")),
             store: text("/spec/secretStoreRef/name"),
@@ -81,11 +87,15 @@ impl Seen {
         self.asked_at.as_deref().is_some_and(|then| is_at_least(then, at))
     }
 
-    /// Refreshed since `at`, and not before we asked.
-    fn is_synced(&self, at: &str, before: Option<&str>) -> bool {
+    /// Refreshed since `at`, and not before we asked: `before` is what the call itself saw, if that was recorded.
+    fn is_synced(&self, at: &str, before: Option<&Value>) -> bool {
         let refreshed = self.refreshed_at.as_deref();
-        let is_new = refreshed.is_some_and(|then| is_at_least(then, at)) && refreshed != before;
-        self.was_asked(at) && is_new && self.is_ready
+        let since = |at: &str| refreshed.is_some_and(|then| is_at_least(then, at));
+        let is_new = match before {
+            Some(before) => refreshed != before.as_str(),
+            None => self.written_at.as_deref().is_some_and(since),
+        };
+        self.was_asked(at) && since(at) && is_new && self.is_ready
     }
 }
 
@@ -165,7 +175,7 @@ impl Sync {
             Happened::Never
         } else if was_asked < all.len() {
             Happened::Unknown
-        } else if all.iter().all(|seen| seen.is_synced(&asked.at, then(&before, seen))) {
+        } else if all.iter().all(|seen| seen.is_synced(&asked.at, before.get(&seen.name))) {
             Happened::Done
         } else {
             Happened::Running
@@ -194,12 +204,8 @@ fn before(call: &Call<'_>, asked: &Request) -> Map<String, Value> {
     found.and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
-fn then<'a>(before: &'a Map<String, Value>, seen: &Seen) -> Option<&'a str> {
-    before.get(&seen.name).and_then(Value::as_str)
-}
-
 fn facts(all: &[Seen], asked: &Request, before: &Map<String, Value>) -> Map<String, Value> {
-    let is_synced = |seen: &&Seen| seen.is_synced(&asked.at, then(before, seen));
+    let is_synced = |seen: &&Seen| seen.is_synced(&asked.at, before.get(&seen.name));
     let synced = all.iter().filter(is_synced).count();
     let mut facts = Map::new();
     put(&mut facts, "reachable", Some(true));

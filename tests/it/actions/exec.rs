@@ -105,8 +105,12 @@ async fn a_program_gets_exactly_its_arguments_and_nothing_of_ours() {
     // Another attempt is another outcome, and a crash in the middle leaves none.
     step.past[0]["attempt"] = 2.into();
     assert_eq!(step.probe(&preview).await.happened, Happened::Unknown);
-    let check = bench.step("exec.check", &[], "10s");
+    step.past.clear();
+    assert_eq!(step.probe(&preview).await.happened, Happened::Unknown, "it may have run");
+    let mut check = bench.step("exec.check", &[], "10s");
     let preview = check.preview().await;
+    assert!(is_accepted(&check.run(&preview).await));
+    check.past.clear();
     assert_eq!(check.probe(&preview).await.happened, Happened::Never, "it only reads");
 }
 
@@ -151,6 +155,7 @@ async fn when_its_time_is_over_all_it_started_is_killed_and_nobody_knows() {
     let preview = step.preview().await;
     let waiting = tokio::time::timeout(Duration::from_secs(2), step.run(&preview)).await;
     assert!(waiting.is_err());
+    assert_eq!(step.probe(&preview).await.happened, Happened::Unknown, "nothing is recorded");
     for pid in pids(Path::new(&folder)).await {
         is_gone(&pid).await;
     }

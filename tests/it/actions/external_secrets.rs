@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::Json;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -19,6 +19,9 @@ use super::{Step, is_accepted, is_unknown};
 
 /// When the step opens, in every test.
 const OPENED: &str = "2026-11-20T14:18:20Z";
+
+/// When the server writes what it is sent, in every test.
+const WRITTEN: &str = "2026-11-20T14:18:40Z";
 
 /// Two secrets, refreshed an hour ago.
 #[derive(Clone)]
@@ -81,9 +84,12 @@ impl Operator {
         let read = move |Path(name): Path<String>| {
             std::future::ready(reply(reads.objects.lock().unwrap().get(&name).cloned()))
         };
-        let write = move |Path(name): Path<String>, headers: HeaderMap, Json(body): Json<Value>| {
+        let write = move |Path(name): Path<String>,
+                          Query(by): Query<BTreeMap<String, String>>,
+                          headers: HeaderMap,
+                          Json(body): Json<Value>| {
             assert_eq!(headers["content-type"], "application/merge-patch+json");
-            std::future::ready(writes.patched(&name, &body))
+            std::future::ready(writes.patched(&name, &by["fieldManager"], &body))
         };
         let router = axum::Router::new()
             .route(group, get(move || std::future::ready(Json(kinds))))
@@ -96,7 +102,7 @@ impl Operator {
         own
     }
 
-    fn patched(&self, name: &str, body: &Value) -> Response {
+    fn patched(&self, name: &str, by: &str, body: &Value) -> Response {
         self.patches.lock().unwrap().push(name.to_owned());
         if self.dead.lock().unwrap().iter().any(|dead| dead == name) {
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
@@ -106,6 +112,8 @@ impl Operator {
         assert_eq!(body.as_object().unwrap().len(), 1, "nothing but an annotation: {body}");
         let annotations = body["metadata"]["annotations"].as_object().unwrap();
         object["metadata"]["annotations"].as_object_mut().unwrap().extend(annotations.clone());
+        object["metadata"]["managedFields"] =
+            json!([{"manager": by, "operation": "Update", "time": WRITTEN}]);
         reply(Some(object.clone()))
     }
 
@@ -157,9 +165,31 @@ async fn a_refresh_is_asked_for_once_and_done_when_the_operator_says_so() {
     operator.refresh("redis", "2026-11-20T14:18:44Z", "True");
     let probe = step.probe(&preview).await;
     assert_eq!((probe.happened, &probe.facts["synced"]), (Happened::Done, &json!(true)));
+    step.past.clear();
+    let probe = step.probe(&preview).await;
+    assert_eq!(probe.happened, Happened::Done, "a call that died unrecorded: {probe:?}");
 
     let back = step.back(preview);
     assert!(back.refusal().await.contains("no way back"));
+}
+
+#[tokio::test]
+async fn what_was_refreshed_before_a_call_that_died_unrecorded_is_not_taken_for_its_doing() {
+    let operator = Operator::start().await;
+    let mut step = operator.step();
+    let preview = step.preview().await;
+    // Its own hourly refresh of both, after the step opened and before the call.
+    for name in ["db", "redis"] {
+        operator.refresh(name, "2026-11-20T14:18:30Z", "True");
+    }
+    assert!(is_accepted(&step.run(&preview).await));
+    step.past.clear();
+    let probe = step.probe(&preview).await;
+    assert_eq!((probe.happened, &probe.facts["fresh"]), (Happened::Running, &json!(0)));
+    for name in ["db", "redis"] {
+        operator.refresh(name, "2026-11-20T14:18:41Z", "True");
+    }
+    assert_eq!(step.probe(&preview).await.happened, Happened::Done);
 }
 
 #[tokio::test]
@@ -170,6 +200,10 @@ async fn half_asked_is_unknown_and_what_is_not_there_is_said() {
     operator.dead.lock().unwrap().push("redis".into());
     assert!(is_unknown(&step.run(&preview).await));
     assert_eq!(step.probe(&preview).await.happened, Happened::Unknown);
+    // Nor does anybody know where the call died before it was recorded.
+    let recorded = std::mem::take(&mut step.past);
+    assert_eq!(step.probe(&preview).await.happened, Happened::Unknown);
+    step.past = recorded;
     // Tried again, only what is missing is asked for.
     operator.dead.lock().unwrap().clear();
     assert!(is_accepted(&step.run(&preview).await));

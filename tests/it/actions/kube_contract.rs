@@ -181,12 +181,15 @@ async fn a_cut_connection_is_told_from_nothing_by_the_probe() {
         let outcome = step.run(&preview).await;
         assert!(is_unknown(&outcome), "{}: {outcome:?}", rig.name);
         assert_eq!(writes(), 1, "{}: it is not sent again", rig.name);
+        // Who died before writing the outcome down remembers nothing of the call.
+        step.past.clear();
         let probe = step.probe(&preview).await;
         assert_eq!(probe.happened, Happened::Never, "{}: {probe:?}", rig.name);
 
         tap.spoil_next(method, Tampering::CutAfter);
         assert!(is_unknown(&step.run(&preview).await), "{}", rig.name);
         assert_eq!(writes(), 2, "{}", rig.name);
+        step.past.clear();
         let happened = step.probe(&preview).await.happened;
         let is_seen = matches!(happened, Happened::Done | Happened::Running);
         assert!(is_seen, "{}: {happened:?}", rig.name);

@@ -7,11 +7,8 @@ use dr_buddy::domain::time::{Span, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::seeds::{form, load_balancer};
-use super::{Step, aws, aws_at, environment, is_accepted};
+use super::{MOTO_ACCOUNT, Step, aws, aws_at, environment, is_accepted};
 use crate::harness::{AwsWorld, Moto, ministack, moto, now_s};
-
-/// The account that moto knows.
-const MOTO: &str = "123456789012";
 
 fn now() -> Timestamp {
     Timestamp(i64::try_from(now_s()).expect("it fits") * 1000)
@@ -36,7 +33,7 @@ fn lag(actions: &Actions, of: &str, impact: Span) -> Step {
         "dimensions": {"DBClusterIdentifier": of},
     });
     let mut step = Step::new(actions, "cloudwatch.check", with);
-    step.environment = environment(MOTO);
+    step.environment = environment(MOTO_ACCOUNT);
     step.impact_at = now().minus(impact);
     step
 }
@@ -123,7 +120,7 @@ async fn targets_are_counted_over_all_groups_of_the_load_balancer() {
     let arn = load_balancer(&moto.direct, &[("api", 2), ("front", 1)]).await;
     let actions = actions_of(&moto);
     let mut step = Step::new(&actions, "elbv2.check_targets", json!({"load_balancer": arn}));
-    step.environment = environment(MOTO);
+    step.environment = environment(MOTO_ACCOUNT);
     let preview = step.preview().await;
     let facts = json!({
         "reachable": true, "target_groups": 2, "targets": 3, "healthy": 3, "unhealthy": 0,
@@ -133,7 +130,7 @@ async fn targets_are_counted_over_all_groups_of_the_load_balancer() {
     assert_eq!(Value::Object(step.probe(&preview).await.facts), facts);
     let nothing = arn.replace("/shop/", "/other/");
     let mut other = Step::new(&actions, "elbv2.check_targets", json!({"load_balancer": nothing}));
-    other.environment = environment(MOTO);
+    other.environment = environment(MOTO_ACCOUNT);
     let missing = other.action.preview(&other.call()).await;
     assert!(matches!(missing, Err(LookError::Refused { .. })), "{missing:?}");
 }

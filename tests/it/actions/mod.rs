@@ -2,6 +2,7 @@
 //! how many calls arrived at them; an action's own report is only compared with that.
 
 mod aurora;
+mod bed;
 mod chaos;
 mod connectors;
 mod contract;
@@ -16,8 +17,10 @@ mod kube_objects;
 mod kube_permissions;
 mod looks;
 mod permissions;
+mod reach;
 mod redis;
 mod request;
+mod rigs;
 mod route53;
 mod secrets;
 pub(crate) mod seeds;
@@ -40,8 +43,10 @@ use uuid::Uuid;
 
 use super::harness::{Ministack, ROOT};
 
-/// The account of the emulator.
+/// The account of ministack.
 const ACCOUNT: &str = "000000000000";
+/// The account of moto.
+const MOTO_ACCOUNT: &str = "123456789012";
 
 /// One step of a run, driven by hand.
 struct Step {

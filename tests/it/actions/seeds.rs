@@ -33,6 +33,30 @@ pub(crate) async fn ask(
     path: &str,
     body: String,
 ) -> String {
+    send(endpoint, (service, region), method, path, body, None).await
+}
+
+/// The same of a service that takes JSON and has the call's name in a header.
+pub(super) async fn call_target(
+    endpoint: &str,
+    service: &str,
+    region: &str,
+    action: &str,
+    with: &Value,
+) -> String {
+    let target = format!("{service}.{action}");
+    let body = with.to_string();
+    send(endpoint, (service, region), Method::POST, "/", body, Some(&target)).await
+}
+
+async fn send(
+    endpoint: &str,
+    of: (&str, &str),
+    method: Method,
+    path: &str,
+    body: String,
+    target: Option<&str>,
+) -> String {
     let kind = match body.chars().next() {
         Some('{') => "application/json",
         Some('<') => "application/xml",
@@ -41,8 +65,11 @@ pub(crate) async fn ask(
         Some(_) | None => "application/x-www-form-urlencoded",
     };
     let url = format!("{endpoint}{path}");
-    let signed = signature((service, region), &method, &url, &body);
+    let signed = signature(of, &method, &url, &body);
     let mut sent = http().request(method, url).header("content-type", kind);
+    if let Some(target) = target {
+        sent = sent.header("x-amz-target", target);
+    }
     for (name, value) in signed {
         sent = sent.header(name, value);
     }
@@ -92,6 +119,13 @@ pub(super) async fn load_balancer(endpoint: &str, groups: &[(&str, u8)]) -> Stri
         }
     }
     arn
+}
+
+/// The question for the rules of a security group.
+pub(super) fn rules_of(group: &str) -> String {
+    format!(
+        "Action=DescribeSecurityGroupRules&Version=2016-11-15&Filter.1.Name=group-id&Filter.1.Value.1={group}"
+    )
 }
 
 fn signature(

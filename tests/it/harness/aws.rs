@@ -24,6 +24,20 @@ pub(crate) struct Ministack {
     _folder: TempDir,
 }
 
+impl Ministack {
+    /// The same server, emptied, behind a tap of its own.
+    pub(crate) async fn renewed(self) -> Self {
+        reset(&format!("{}/_ministack/reset", self.direct)).await;
+        let tap = Tap::before(&self.direct).await;
+        Self { endpoint: tap.endpoint.clone(), tap, ..self }
+    }
+}
+
+async fn reset(url: &str) {
+    let answer = http().post(url).send().await.expect("the emulator answers");
+    assert!(answer.status().is_success(), "{url}: {}", answer.status());
+}
+
 /// Starts ministack; a fresh world, about half a second.
 pub(crate) async fn ministack() -> Ministack {
     start(&[]).await
@@ -74,6 +88,15 @@ pub(crate) struct Moto {
     pub(crate) tap: Tap,
     _child: Child,
     _folder: TempDir,
+}
+
+impl Moto {
+    /// The same server, emptied, behind a tap of its own.
+    pub(crate) async fn renewed(self) -> Self {
+        reset(&format!("{}/moto-api/reset", self.direct)).await;
+        let tap = Tap::before(&self.direct).await;
+        Self { tap, ..self }
+    }
 }
 
 /// Starts moto; a fresh world, about a second.

@@ -36,6 +36,7 @@ pub(crate) enum Tampering {
 #[derive(Debug, Default)]
 struct Seen {
     calls: Vec<String>,
+    answers: Vec<(String, StatusCode)>,
     spoil: VecDeque<(String, Tampering)>,
 }
 
@@ -88,6 +89,13 @@ impl Tap {
     /// How often a call whose name begins like this came.
     pub(crate) fn count(&self, name: &str) -> usize {
         self.calls().iter().filter(|call| call.starts_with(name)).count()
+    }
+
+    /// What the server behind it said to the last call whose name begins like this.
+    pub(crate) fn status(&self, name: &str) -> Option<u16> {
+        let seen = self.seen.lock().expect("nobody panics while holding it");
+        let mut answers = seen.answers.iter().rev();
+        answers.find(|(call, _)| call.starts_with(name)).map(|(_, status)| status.as_u16())
     }
 
     /// Spoils the next call whose name begins like this.
@@ -159,6 +167,8 @@ async fn pass_on(shared: Shared, request: Request<Body>) -> Response<Body> {
         .send()
         .await;
     let Ok(answer) = sent else { return StatusCode::BAD_GATEWAY.into_response() };
+    let answered = (name, answer.status());
+    shared.seen.lock().expect("nobody panics while holding it").answers.push(answered);
     let mut response = Response::builder().status(answer.status());
     for (name, value) in answer.headers() {
         if name != "transfer-encoding" && name != "connection" && name != "content-length" {

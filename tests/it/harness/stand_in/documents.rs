@@ -45,17 +45,36 @@ impl Service for Replica {
     }
 }
 
-/// Automations of Systems Manager: one that was started goes on until it is stopped.
+/// Automations of Systems Manager: what was started goes on until it is stopped; the same token again starts nothing.
 #[derive(Debug, Default)]
 pub(super) struct Automations {
-    started: Option<Value>,
+    started: Vec<Started>,
+}
+
+/// An execution.
+#[derive(Debug)]
+struct Started {
+    asked: Value,
     status: &'static str,
     looks: u32,
 }
 
+impl Started {
+    fn look(&mut self) {
+        if self.status == "Cancelling" {
+            self.looks += 1;
+            self.status = if self.looks > 1 { "Cancelled" } else { "Cancelling" };
+        }
+    }
+}
+
+/// The id of the one in this place.
+fn execution(place: usize) -> String {
+    format!("4105a4fc-f944-11e6-9d32-0a1b2c3d4e{place:02x}")
+}
+
 impl Service for Automations {
     fn answer(&mut self, asked: &Asked) -> Option<Reply> {
-        const ID: &str = "4105a4fc-f944-11e6-9d32-0a1b2c3d4e5f";
         if asked.service != "ssm" {
             return None;
         }
@@ -66,30 +85,38 @@ impl Service for Automations {
                 "DefaultVersion": "3",
             }}),
             "DescribeAutomationExecutions" => {
-                if self.status == "Cancelling" {
-                    self.looks += 1;
-                    self.status = if self.looks > 1 { "Cancelled" } else { "Cancelling" };
-                }
-                let wanted = &asked.json["Filters"][0]["Values"][0];
-                let is_it = |one: &&Value| one["Tags"][0]["Key"] == *wanted;
-                let found = self.started.iter().find(is_it).map(|one| {
+                self.started.iter_mut().for_each(Started::look);
+                // All of them, unless a filter is given.
+                let wanted = asked.json.pointer("/Filters/0/Values/0");
+                let is_it =
+                    |one: &Started| wanted.is_none_or(|key| one.asked["Tags"][0]["Key"] == *key);
+                let found = self.started.iter().enumerate().filter(|(_, one)| is_it(one));
+                let found = found.map(|(place, one)| {
                     json!({
-                        "AutomationExecutionId": ID, "DocumentName": one["DocumentName"],
-                        "AutomationExecutionStatus": self.status,
+                        "AutomationExecutionId": execution(place),
+                        "DocumentName": one.asked["DocumentName"],
+                        "AutomationExecutionStatus": one.status,
                     })
                 });
-                json!({"AutomationExecutionMetadataList": found.into_iter().collect::<Vec<_>>()})
+                json!({"AutomationExecutionMetadataList": found.collect::<Vec<_>>()})
             }
             "StartAutomationExecution" => {
-                assert!(asked.json["ClientToken"].is_string(), "{:?}", asked.json);
+                let token = &asked.json["ClientToken"];
+                assert!(token.is_string(), "{:?}", asked.json);
                 assert_eq!(asked.json["DocumentVersion"], json!("3"), "what was shown");
-                self.started = Some(asked.json.clone());
-                self.status = "InProgress";
-                json!({"AutomationExecutionId": ID})
+                let known = self.started.iter().position(|one| one.asked["ClientToken"] == *token);
+                if known.is_none() {
+                    let asked = asked.json.clone();
+                    self.started.push(Started { asked, status: "InProgress", looks: 0 });
+                }
+                let place = known.unwrap_or(self.started.len() - 1);
+                json!({"AutomationExecutionId": execution(place)})
             }
             "StopAutomationExecution" => {
-                assert_eq!(asked.json["AutomationExecutionId"], json!(ID));
-                self.status = "Cancelling";
+                let mut all = self.started.iter_mut().enumerate();
+                let is_it = |place: usize| asked.json["AutomationExecutionId"] == execution(place);
+                let (_, one) = all.find(|(place, _)| is_it(*place)).expect("it was started");
+                one.status = "Cancelling";
                 json!({})
             }
             _ => return None,
@@ -122,8 +149,8 @@ impl Service for Batches {
                 assert!(description.ends_with(token), "{}", asked.text);
                 if !self.started.iter().any(|one| one == description) {
                     self.started.push(description.to_owned());
+                    self.looks = 0;
                 }
-                self.looks = 0;
                 ("CreateJob", format!("<CreateJobResult><JobId>{ID}</JobId></CreateJobResult>"))
             }
             "GET /v20180820/jobs" => {
