@@ -42,9 +42,10 @@ def instant(value):
 def findings(reply, session):
     model = session.get_service_model(reply["service"]).operation_model(reply["operation"])
     protocol = model.service_model.resolved_protocol
-    # Of services that speak CBOR too, the stand-ins speak JSON or the query protocol.
-    if "cbor" in protocol:
-        protocol = "query" if reply["body"].startswith("<") else "json"
+    # Of services that speak several protocols, the stand-ins speak JSON or the query protocol.
+    if "cbor" in protocol or "json" in protocol:
+        is_xml = reply["body"].startswith("<")
+        protocol = "query" if is_xml else protocol.replace("smithy-rpc-v2-cbor", "json")
     parser = create_parser(protocol)
     kind = "text/xml" if reply["body"].startswith("<") else "application/json"
     response = {
