@@ -143,7 +143,11 @@ async fn for_every(anew: bool, check: impl AsyncFn(&'static Rig, &Bed)) {
             bed = Some(next);
         }
     };
-    tokio::join!(all_of(Judge::Ministack), all_of(Judge::Moto), all_of(Judge::StandIn));
+    tokio::join!(
+        Box::pin(all_of(Judge::Ministack)),
+        Box::pin(all_of(Judge::Moto)),
+        Box::pin(all_of(Judge::StandIn)),
+    );
     let failed = failed.into_inner();
     assert!(failed.is_empty(), "these failed, see above: {failed:?}");
 }

@@ -78,7 +78,7 @@ fn every_action_that_changes_something_has_a_rig_or_a_test_of_its_own() {
 async fn looking_writes_nothing_and_one_approval_runs_once_and_has_its_way_back() {
     let replies = RefCell::new(vec![]);
     for_every_rig(async |rig, bed| {
-        there_and_back(rig, bed).await;
+        Box::pin(there_and_back(rig, bed)).await;
         if let Bed::StandIn(all) = bed {
             replies.borrow_mut().extend(all.1.replies());
         }

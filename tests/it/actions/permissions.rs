@@ -214,7 +214,7 @@ fn every_action_at_aws_is_tried_with_too_little() {
 #[tokio::test]
 async fn doctor_names_beforehand_what_is_missing_and_what_is_too_much() {
     let bed = Bed::shop_in(guarded().await).await;
-    without_any_one_permission_doctor_names_it(&bed).await;
+    Box::pin(without_any_one_permission_doctor_names_it(&bed)).await;
     who_may_not_ask_is_told_what_to_allow(&bed).await;
     what_must_never_be_allowed_is_named_where_it_is(&bed).await;
     let looks = ["SimulatePrincipalPolicy", "GetCallerIdentity", "DescribeSecret", "GET "];
@@ -316,7 +316,7 @@ async fn with_the_policies_in_deploy_and_nothing_else_every_action_works() {
     let mut server = Some(guarded().await);
     for rig in RIGS.iter().filter(|rig| rig.judge == Judge::Ministack) {
         let bed = Bed::shop_in(server.take().unwrap()).await;
-        works_with_its_policy_alone(rig, &bed).await;
+        Box::pin(works_with_its_policy_alone(rig, &bed)).await;
         let Bed::Ministack(both) = bed else { panic!("it was made of ministack") };
         server = Some(both.0.renewed().await);
     }
