@@ -200,9 +200,7 @@ impl Inbound {
                 self.language_chosen(sender, language).await
             }
             (Interaction::Declare(sender), None) => self.declare(sender).await,
-            (Interaction::Offer(sender, offer, is_incident), None) => {
-                self.offer(sender, offer, is_incident).await
-            }
+            (Interaction::Offer(to, offer, yes), None) => self.offer(to, offer, yes).await,
             (Interaction::NotOurs(sender), None) => self.not_ours(sender, &by),
             (Interaction::Ignored, _) => Reply::Taken,
         }

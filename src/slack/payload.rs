@@ -183,11 +183,7 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
                 });
             }
             if OFFER.contains(&action.as_str()) {
-                let is_incident = OFFER.first() == Some(&action.as_str());
-                return Ok(match value.parse() {
-                    Ok(offer) => Interaction::Offer(sender, offer, is_incident),
-                    Err(_) => Interaction::NotOurs(sender),
-                });
+                return Ok(offer(sender, &action, &value));
             }
             let chosen = text(payload, "/actions/0/selected_option/value");
             if action == DECLARE {
@@ -232,6 +228,14 @@ pub fn interaction(payload: &Value) -> Result<Interaction, Unreadable> {
         }
         Some(_) => Ok(Interaction::Ignored),
         None => Err(Unreadable("an interaction without a type")),
+    }
+}
+
+fn offer(sender: Sender, action: &str, value: &str) -> Interaction {
+    let is_incident = OFFER.first() == Some(&action);
+    match value.parse() {
+        Ok(offer) => Interaction::Offer(sender, offer, is_incident),
+        Err(_) => Interaction::NotOurs(sender),
     }
 }
 

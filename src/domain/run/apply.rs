@@ -66,10 +66,7 @@ pub fn apply(run: &mut Run, entry: &Entry) {
     let at = entry.at;
     let by = entry.by.person();
     match &entry.event {
-        Event::RunStarted(_)
-        | Event::NoteAdded { .. }
-        | Event::Alerted { .. }
-        | Event::ProbeAsked { .. } => {}
+        Event::RunStarted(_) | Event::NoteAdded { .. } | Event::ProbeAsked { .. } => {}
         Event::RunHeld { reason } => {
             if let Some(by) = by {
                 run.status = Status::Held { by: by.clone(), reason: reason.clone(), at };
@@ -103,7 +100,8 @@ pub fn apply(run: &mut Run, entry: &Entry) {
         Event::StepUndone { step, .. } if *step == run.runbook.restored_by => {
             run.restored_at = None;
         }
-        Event::StepOpened { .. }
+        Event::Alerted { .. }
+        | Event::StepOpened { .. }
         | Event::StepReopened { .. }
         | Event::PreviewAsked { .. }
         | Event::PreviewShown { .. }

@@ -314,8 +314,7 @@ fn look_at(before: &World, world: &World, by: &Actor, request: &Request, events:
     for act in acts {
         assert!(events.iter().any(orders), "{act:?} without an approval");
         let Effect::Act { step, attempt } = act else { continue };
-        let approved = StepState::Approved { attempt: *attempt };
-        assert_eq!(world.run.steps[step].state, approved);
+        assert_eq!(world.run.steps[step].state, StepState::Approved { attempt: *attempt });
     }
     if before.run.is_closed() {
         let adds = matches!(request, Request::Note { .. } | Request::Chat { .. });
