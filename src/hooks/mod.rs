@@ -164,8 +164,10 @@ impl House {
         let now = self.desk.engine.clock.now();
         let alerts = match vendor {
             Vendor::Sns if self.sns.has_topics() => self.sns.read(body, now).await?,
-            _ if secrets.is_empty() => return Err(not_set_up()),
             Vendor::Sns => return Err(not_set_up()),
+            Vendor::PagerDuty | Vendor::Alertmanager | Vendor::Grafana if secrets.is_empty() => {
+                return Err(not_set_up());
+            }
             Vendor::PagerDuty => {
                 proof::pagerduty(&secrets, headers, body)?;
                 read::pagerduty(&json(body)?)?

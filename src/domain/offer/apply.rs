@@ -72,6 +72,9 @@ impl Known {
         self.heard_at = at;
         if alert.is_over {
             self.over_at = self.over_at.max(Some(alert.at));
+            if self.alert.is_over && alert.at >= self.alert.at {
+                self.alert = alert.clone();
+            }
         } else if self.alert.is_over || alert.at >= self.alert.at {
             self.alert = alert.clone();
         }

@@ -6,6 +6,7 @@ use super::*;
 use crate::domain::actor::Surface;
 use crate::domain::alert::Vendor;
 use crate::domain::environment::{Environment, check};
+use crate::domain::ids::PersonId;
 
 const NOW: Timestamp = Timestamp(1_795_184_000_000);
 
@@ -124,6 +125,9 @@ fn who_may_open_a_run_says_that_it_is_no_incident_and_nobody_else() {
     let mut desk = Desk::new();
     desk.hear(&[rings("a", 0)], None, NOW);
     let offer = desk.newest().id;
+    let mut other = desk.environment.people[0].clone();
+    (other.id, other.roles) = (PersonId::parse("observer").unwrap(), vec![]);
+    desk.environment.people.push(other);
     let [may, may_not] = [true, false].map(|may| person(&desk.environment, may));
     let stranger = Actor::Stranger { name: "U0".to_owned(), via: Surface::Slack };
     let dismiss = Request::Dismiss { offer };

@@ -25,7 +25,9 @@ steps:
   - {id: rows, title: {en: A, fr: A}, phase: p, owner: db, typical: 5s, worst: 30s, needs: [lag], on_failure: continue,
      action: {sql.check: {connection: dr, probe: heartbeat}}}
   - {id: promote, title: {en: A, fr: A}, phase: p, owner: db, typical: 5s, worst: 30s, needs: [lag],
-     action: {aurora.failover: {global: g, target: t}}}
+     gate: {people: 2, roles: [ic, db], expires: 10m}, point_of_no_return: true,
+     verify: {expect: "facts.writer_region == 'us-east-1'", timeout: 1m},
+     action: {aurora.failover: {global_cluster: g, target: "arn:aws:rds:us-east-1:111111111111:cluster:t", allow_data_loss: true}}}
   - {id: live, title: {en: A, fr: A}, phase: p, owner: db, typical: 5s, worst: 30s, needs: [rows],
      action: {http.check: {url: "https://a.example/"}}}
 "#;

@@ -9,9 +9,19 @@ use crate::domain::runbook::{Gate, Runbook};
 
 /// The actions of this build and of the connectors that the shipped runbooks name.
 pub(super) fn known() -> Known {
-    let github = include_str!("../../../../prompts/connectors/github.yaml");
-    Known::with(connector::check::check("github.yaml", github).unwrap().specs())
+    let specs = CONNECTORS
+        .iter()
+        .flat_map(|(name, text)| connector::check::check(name, text).unwrap().specs());
+    Known::with(specs)
 }
+
+const CONNECTORS: [(&str, &str); 5] = [
+    ("confluence.yaml", include_str!("../../../../prompts/connectors/confluence.yaml")),
+    ("github.yaml", include_str!("../../../../prompts/connectors/github.yaml")),
+    ("jira.yaml", include_str!("../../../../prompts/connectors/jira.yaml")),
+    ("pagerduty_events.yaml", include_str!("../../../../prompts/connectors/pagerduty_events.yaml")),
+    ("statuspage.yaml", include_str!("../../../../prompts/connectors/statuspage.yaml")),
+];
 
 /// The shipped runbooks.
 pub(super) const SHIPPED: &str = include_str!("../../../../prompts/runbooks/region-failover.yaml");
