@@ -3,7 +3,6 @@
 
 mod aurora;
 mod bed;
-mod chaos;
 mod connectors;
 mod contract;
 mod dns;
