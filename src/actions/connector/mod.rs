@@ -17,7 +17,7 @@ use super::aws::Aws;
 use super::http::{HttpSettings, Trouble};
 use super::params::{clip, failed, json_of, put, request, unsafe_because};
 use super::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
-use crate::domain::action::{Danger, Repeat};
+use crate::domain::action::Danger;
 use crate::domain::connector::render::{self, Scope};
 use crate::domain::connector::{Connector, Operation, Sight};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
@@ -177,11 +177,6 @@ impl Action for Operations {
             (true, _) | (false, Some(Ok(_))) => Some(self.look(call, &sent).await?),
             (false, Some(Err(_)) | None) => None,
         };
-        let is_there = seen.as_ref().is_some_and(|seen| seen.happened == Happened::Done);
-        // The way back would make what was not there before.
-        if call.direction == Direction::Do && operation.repeat == Repeat::NamesState && is_there {
-            return Err(unsafe_because(told("trouble.already_so", &[sent.url.as_str()])));
-        }
         let now = match seen.as_ref().map(|seen| seen.happened) {
             Some(Happened::Done) => "told.there".to_owned(),
             Some(Happened::Never) => "told.nothing".to_owned(),

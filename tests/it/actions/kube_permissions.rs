@@ -75,11 +75,11 @@ async fn an_object_of_a_kind_that_no_role_holds_is_named() {
     let namespace = kube.namespace("rights").await;
     let roles = kube.kubeconfig_of(&namespace, &["dr-buddy-look", "dr-buddy-act"]).await;
     let with = json!({
-        "context": "eu", "namespace": namespace, "api_version": "argoproj.io/v1alpha1",
-        "kind": "AppProject", "name": "shop", "patch": {"spec": {}},
+        "context": "eu", "namespace": namespace, "api_version": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy", "name": "shop", "patch": {"spec": {}},
     });
     let found = named(&findings(roles, "k8s.patch", &with).await, CHECK);
-    assert!(found.contains("patch appprojects.argoproj.io"), "{found:?}");
+    assert!(found.contains("patch networkpolicies.networking.k8s.io"), "{found:?}");
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 //! example of the vendor's documentation, which `documented.json` holds with where it stands (`see`) and what it was
 //! compared with in November 2026 (`compared`); what could not be read then is from memory.
 
-use dr_buddy::domain::action::Repeat;
 use dr_buddy::domain::connector::Connector;
 use serde_json::{Value, json};
 
@@ -69,14 +68,7 @@ async fn operation(connector: &Connector, name: &str, example: &Value) {
     let what = format!("{vendor}.{name}, see {}", example["see"]);
     let status = u16::try_from(example["answers"].as_u64().unwrap()).unwrap();
     let said = example["says"].clone();
-    // What is there already is not made so: it is not there before it was sent.
-    let is_asked_first = connector.operations[name].repeat == Repeat::NamesState;
-    let was_sent = std::sync::atomic::AtomicBool::new(!is_asked_first);
     let server = Server::start(move |asked| {
-        let is_change = asked.method != "GET";
-        if !was_sent.fetch_or(is_change, std::sync::atomic::Ordering::SeqCst) && !is_change {
-            return says(404, &json!({}));
-        }
         if asked.path.contains("token-endpoint") {
             return says(200, &json!({"access_token": SECRET, "expires_in": 3599}));
         }
