@@ -13,7 +13,7 @@
 //! | [`catalog`] | reads `prompts/` and the environments, once, whole or not at all | `domain` |
 //! | [`desk`] | what every surface does with what people ask | `domain`, `telemetry`, `store`, `engine`, `catalog` |
 //! | [`slack`] | signed requests or envelopes in, Block Kit out | `domain`, `faults`, `store`, `engine`, `catalog`, `desk` |
-//! | [`hooks`] | alerts of monitoring systems in: signed, or with a secret | `domain`, `telemetry`, `faults`, `actions`, `engine`, `desk` |
+//! | [`hooks`] | alerts of monitoring systems in: signed, or with a secret | `domain`, `telemetry`, `faults`, `actions`, `desk` |
 //! | [`web`] | the war room in the browser: the same messages and buttons, rendered by `slack` | `domain`, `telemetry`, `store`, `engine`, `catalog`, `desk`, `slack` |
 //! | [`config`] | the only reader of environment variables | `domain`, `actions`, `catalog`, `slack`, `hooks`, `web` |
 //! | [`app`] | the composition root: builds, starts, drains | `domain`, `telemetry`, `faults`, `actions`, `store`, `engine`, `catalog`, `desk`, `slack`, `hooks`, `web`, `config` |

@@ -34,6 +34,8 @@ pub use crate::domain::run::state::Happened;
 use crate::domain::text::trouble;
 use crate::domain::time::{Span, Timestamp};
 pub use aws::{AwsCredentials, AwsLimits, AwsSettings};
+/// What alerts are signed with is base64, too.
+pub use aws_smithy_types::base64;
 pub use connections::{Connections, Keeper, Kept};
 pub use dns::DnsSettings;
 pub use doctor::Doctor;

@@ -159,14 +159,14 @@ impl Desk {
         let then = match self.engine.submit(&owed.run, asked).await {
             Ok(_) => Request::Taken { seq },
             Err(SubmitError::NoSuchRun(_)) => Request::NotTaken { seq },
-            Err(SubmitError::Refused(refusal)) => match *refusal {
-                Refusal::Closed { .. } => Request::NotTaken { seq },
-                // Its record is full: offered, it would come back here.
-                other => {
-                    error!(run.id = %owed.run, refusal = ?other, "A run does not take an alert");
-                    Request::Taken { seq }
-                }
-            },
+            Err(SubmitError::Refused(refusal)) if matches!(*refusal, Refusal::Closed { .. }) => {
+                Request::NotTaken { seq }
+            }
+            // Its record is full: offered, it would come back here.
+            Err(SubmitError::Refused(refusal)) => {
+                error!(run.id = %owed.run, refusal = ?refusal, "A run does not take an alert");
+                Request::Taken { seq }
+            }
             Err(other) => return Err(other.into()),
         };
         self.about_alerts(&then).await?;

@@ -1,6 +1,5 @@
 //! Who sent it: a signature over the body as it came, or a secret beside it. Compared in constant time.
 
-use aws_smithy_types::base64;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use ring::hmac;
@@ -8,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use super::{Refused, is_timely};
+use crate::actions::base64;
 use crate::domain::alert::Vendor;
 use crate::domain::ids::Digest;
 use crate::domain::time::{Span, Timestamp};

@@ -4,13 +4,13 @@
 
 use std::path::Path;
 
-use aws_smithy_types::base64;
 use serde_json::Value;
 use tracing::{info, warn};
 use url::Url;
 
 use super::certificate::{Certificates, Hash};
 use super::{Refused, is_timely, json};
+use crate::actions::base64;
 use crate::domain::alert::{Alert, Vendor, read};
 use crate::domain::time::{Span, Timestamp};
 

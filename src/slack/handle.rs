@@ -193,12 +193,8 @@ impl Inbound {
                 self.meet(&by).await;
                 after_form(&self.desk.voice_of(&by), &press, &written, &answer)
             }
-            (Interaction::Marked(sender, message), None) => {
-                self.mark_told(key, sender, &by, &message).await
-            }
-            (Interaction::Language(sender, language), None) => {
-                self.language_chosen(sender, language).await
-            }
+            (Interaction::Marked(to, mark), None) => self.mark_told(key, to, &by, &mark).await,
+            (Interaction::Language(to, one), None) => self.language_chosen(to, one).await,
             (Interaction::Declare(sender), None) => self.declare(sender).await,
             (Interaction::Offer(to, offer, yes), None) => self.offer(to, offer, yes).await,
             (Interaction::NotOurs(sender), None) => self.not_ours(sender, &by),

@@ -451,7 +451,9 @@ fn offered(environment: &Environment, offer: u64) -> HashMap<String, String> {
 
 /// Whether a message of the channel's history is the one of ours that is known by this.
 fn is_ours(message: &Value, payload: &HashMap<String, String>) -> bool {
-    let metadata = &message["metadata"];
-    let says = |name: &String, value: &String| metadata["event_payload"][name] == value.as_str();
-    metadata["event_type"] == EVENT_TYPE && payload.iter().all(|(name, value)| says(name, value))
+    let text = |pointer: &str| message.pointer(pointer).and_then(Value::as_str);
+    let says = |(name, value): (&String, &String)| {
+        text(&format!("/metadata/event_payload/{name}")) == Some(value)
+    };
+    text("/metadata/event_type") == Some(EVENT_TYPE) && payload.iter().all(says)
 }

@@ -7,7 +7,6 @@ use super::StoreError;
 use crate::domain::ids::EnvironmentId;
 use crate::domain::readiness::{KEPT, Report};
 use crate::domain::time::{Span, Timestamp};
-use crate::telemetry::Chain;
 
 /// Version of a report's text. One of another version is passed over: the next round writes a new one.
 const VERSION: i64 = 1;
@@ -96,7 +95,7 @@ pub(super) fn read(bodies: Vec<(String,)>) -> Vec<Report> {
             .map_err(|source| StoreError::Unreadable { what: "report", source })
     };
     let readable = |report: Result<Report, StoreError>| {
-        report.inspect_err(|error| warn!(error = %Chain(error), "A report is passed over")).ok()
+        report.inspect_err(|error| warn!(error = %error, "A report is passed over")).ok()
     };
     bodies.into_iter().map(report).filter_map(readable).collect()
 }

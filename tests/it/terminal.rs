@@ -170,7 +170,9 @@ async fn tampered_evidence_is_found_and_the_first_broken_link_named() {
         broken.seq
     };
     let changed = export("changed");
-    change(&changed.join("events.jsonl"), |lines| lines[3] = lines[3].replace("assess", "asses"));
+    change(&changed.join("events.jsonl"), |lines| {
+        lines[3] = lines[3].replacen("\"step\":\"", "\"step\":\"a", 1);
+    });
     assert_eq!(broken_at(&changed), 4);
     let removed = export("removed");
     change(&removed.join("events.jsonl"), |lines| drop(lines.remove(4)));

@@ -68,7 +68,7 @@ fn hear(board: &Board, alerts: &[Alert], run: Option<&RunId>, now: Timestamp) ->
             None => match goes(board, alert, now) {
                 // The first of a group makes the offer that the others join.
                 Goes::NewOffer if has_new_offer => Goes::Stays,
-                goes => goes,
+                goes @ (Goes::NewOffer | Goes::Offer(_) | Goes::Run(_) | Goes::Stays) => goes,
             },
         };
         has_new_offer |= goes == Goes::NewOffer;

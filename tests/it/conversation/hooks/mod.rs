@@ -15,6 +15,8 @@ use super::stage::{Script, Stage};
 use crate::harness::{eventually, http};
 
 /// What the vendors know.
+/// A message that a process died over is another's when its lease ends, after 90 s.
+const LEASED: u64 = 150;
 pub(super) const PAGERDUTY: &str = "pagerduty-secret-0123";
 pub(super) const ALERTMANAGER: &str = "alertmanager-secret-0123";
 pub(super) const GRAFANA: &str = "grafana-secret-0123";
@@ -119,7 +121,7 @@ impl Stage {
 
     /// Waits until the newest offer reads so.
     pub(super) async fn offer_reads(&self, words: &str) -> Value {
-        eventually(&format!("the newest offer reads `{words}`"), 60, || async {
+        eventually(&format!("the newest offer reads `{words}`"), LEASED, || async {
             self.must_live();
             self.offers().await.pop().filter(|offer| offer.to_string().contains(words))
         })
