@@ -9,6 +9,7 @@ use dr_buddy::actions::{
     Kept, KubeSettings,
 };
 use dr_buddy::catalog::documents;
+use dr_buddy::domain::connector::Connector;
 use dr_buddy::domain::environment::{Environment, check};
 use dr_buddy::domain::readiness::Finding;
 use dr_buddy::domain::time::Timestamp;
@@ -62,6 +63,28 @@ pub(super) fn ago(minutes: i64) -> String {
     Timestamp(now().0 - minutes * 60_000).rfc3339()
 }
 
+async fn workloads(kube: &Kube, namespace: &str) {
+    for (context, region) in [("eu", "eu-west-1"), ("us", "us-east-1")] {
+        for name in WORKLOADS {
+            kube.deployment(context, namespace, name, 1).await;
+            kube.patch(context, namespace, name, image(name, region, "1")).await;
+        }
+    }
+}
+
+fn credentials() -> AwsCredentials {
+    AwsCredentials::Static {
+        access_key_id: "ANOTREAL".into(),
+        secret_access_key: "notrealrnrELgWzOk3IfjzDKtFBhDby".to_owned().into(),
+    }
+}
+
+/// One that is asked whether it knows us, and one that is only found.
+fn connectors() -> Vec<Connector> {
+    let all = documents::connectors(None).unwrap().into_values();
+    all.filter(|one| ["jira", "pagerduty_events"].contains(&one.id.as_str())).collect()
+}
+
 impl World {
     pub(super) async fn seed() -> Self {
         let (server, kube) = tokio::join!(ministack(), kube());
@@ -72,12 +95,7 @@ impl World {
         let stand_in = StandIn::with(&server.direct, canned.clone()).await;
         let tap = Tap::before(&stand_in.endpoint).await;
         let namespace = kube.namespace("doctor").await;
-        for (context, region) in [("eu", "eu-west-1"), ("us", "us-east-1")] {
-            for name in WORKLOADS {
-                kube.deployment(context, &namespace, name, 1).await;
-                kube.patch(context, &namespace, name, image(name, region, "1")).await;
-            }
-        }
+        workloads(kube, &namespace).await;
         let folder = tempfile::tempdir().unwrap();
         let (kube_taps, kubeconfig) = kube.tapped(folder.path()).await;
         let front = Front::before(&kube_taps[1].endpoint, custom(&namespace)).await;
@@ -94,10 +112,7 @@ impl World {
         let settings = ActionSettings {
             aws: AwsSettings {
                 endpoint_url: Some(tap.endpoint.clone()),
-                credentials: AwsCredentials::Static {
-                    access_key_id: "ANOTREAL".into(),
-                    secret_access_key: "notrealrnrELgWzOk3IfjzDKtFBhDby".to_owned().into(),
-                },
+                credentials: credentials(),
                 limits: AwsLimits { look: Duration::from_secs(30), ..AwsLimits::default() },
             },
             kube: KubeSettings {
@@ -110,11 +125,7 @@ impl World {
                 secrets: desk.secrets(),
                 ..HttpSettings::default()
             },
-            connectors: documents::connectors(None)
-                .unwrap()
-                .into_values()
-                .filter(|one| ["jira", "pagerduty_events"].contains(&one.id.as_str()))
-                .collect(),
+            connectors: connectors(),
             connections: Connections { named, extra_ca: None },
             ..ActionSettings::default()
         };

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::stage::Stage;
-use super::{grafana, script};
+use super::{ago, grafana, script};
 use crate::harness::{eventually, postgres};
 
 /// Dies at the place, starts again; the message of the one offer.
@@ -16,7 +16,7 @@ async fn dies(at: &str, more: Vec<(&'static str, String)>) -> (Stage, Value) {
         ("DR_BUDDY_FAULTS_STOP_AT", at.to_owned()),
     ]);
     let stage = Stage::open(script).await;
-    let body = grafana("firing", "f1", jiff::Timestamp::now());
+    let body = grafana("firing", "f1", ago(0));
     // It may stop before it answers.
     let answer = tokio::time::timeout(std::time::Duration::from_secs(3), stage.grafana(&body));
     drop(answer.await);
@@ -28,7 +28,7 @@ async fn dies(at: &str, more: Vec<(&'static str, String)>) -> (Stage, Value) {
     assert_eq!(stage.grafana(&body).await.0, 200);
     let offer = stage.offer_reads("1 alert, first").await;
     // Nothing more comes: the next alert is on the same message.
-    assert_eq!(stage.grafana(&grafana("firing", "f2", jiff::Timestamp::now())).await.0, 200);
+    assert_eq!(stage.grafana(&grafana("firing", "f2", ago(0))).await.0, 200);
     stage.offer_reads("2 alerts, first").await;
     assert_eq!(stage.offers().await.len(), 1);
     (stage, offer)

@@ -12,9 +12,14 @@ use serde_json::{Value, json};
 
 use super::people::{Button, ROOM, buttons};
 use super::stage::{Script, Stage};
-use crate::harness::{eventually, http};
+use crate::harness::{eventually, http, now_s};
 
 /// What the vendors know.
+fn ago(seconds: u64) -> jiff::Timestamp {
+    let then = i64::try_from(now_s() - seconds).expect("a time");
+    jiff::Timestamp::from_second(then).expect("a time")
+}
+
 /// A message that a process died over is another's when its lease ends, after 90 s.
 const LEASED: u64 = 150;
 pub(super) const PAGERDUTY: &str = "pagerduty-secret-0123";
@@ -39,7 +44,7 @@ pub(super) fn sign(secret: &str, body: &[u8]) -> String {
     hex::encode(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), body))
 }
 
-/// As PagerDuty documents its webhook v3.
+/// As `PagerDuty` documents its webhook v3.
 pub(super) fn incident(kind: &str, id: &str, at: jiff::Timestamp) -> String {
     json!({ "event": {
         "id": "5ac64822-4adc-4fda-ade0-410becf0de4f", "event_type": kind,
@@ -90,7 +95,7 @@ impl Stage {
         (answer.status().as_u16(), answer.text().await.unwrap_or_default())
     }
 
-    /// PagerDuty sends this.
+    /// `PagerDuty` sends this.
     pub(super) async fn pages(&self, body: &str) -> (u16, String) {
         let signature = format!("v1={},v1={}", "0".repeat(64), sign(PAGERDUTY, body.as_bytes()));
         self.hook("pagerduty", vec![("x-pagerduty-signature", signature)], body.as_bytes()).await

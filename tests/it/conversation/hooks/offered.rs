@@ -5,13 +5,8 @@ use serde_json::{Value, json};
 
 use super::super::people::{ANTOINE, MIA, STRANGER, buttons};
 use super::super::stage::Stage;
-use super::{ALERTMANAGER, GRAFANA, PAGERDUTY, answer, grafana, incident, script, sign};
+use super::{ALERTMANAGER, GRAFANA, PAGERDUTY, ago, answer, grafana, incident, script, sign};
 use crate::harness::{Child, debian, eventually, free_port, http};
-
-fn ago(seconds: i64) -> jiff::Timestamp {
-    let now = jiff::Timestamp::now().as_second();
-    jiff::Timestamp::from_second(now - seconds).expect("a time")
-}
 
 /// The real Alertmanager, which sends to the stage at once.
 async fn alertmanager(stage: &Stage, folder: &tempfile::TempDir) -> (Child, String) {
