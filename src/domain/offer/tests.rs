@@ -194,7 +194,9 @@ fn seen(board: &Board) -> (Vec<(String, i64, bool)>, Vec<String>) {
     let open = board.offers.last().filter(|offer| board.is_open(offer.id).is_ok());
     let members = open.into_iter().flat_map(|offer| board.members(offer));
     let members = members.filter(|known| known.rings());
-    (all.collect(), members.map(|known| known.alert.subject.clone()).collect())
+    let mut members: Vec<String> = members.map(|known| known.alert.subject.clone()).collect();
+    members.sort();
+    (all.collect(), members)
 }
 
 proptest! {
