@@ -100,6 +100,8 @@ pub(super) struct Script {
     pub(super) is_there: bool,
     /// Neither calls nor looks ever return.
     pub(super) is_dark: bool,
+    /// Calls never return, looks do.
+    pub(super) swallows_calls: bool,
     /// So much time passes during a look before a call, on the wall and truly.
     pub(super) look_takes: (Span, Span),
     /// Changes what a preview is bound to.
@@ -122,6 +124,7 @@ impl Default for Outside {
             happened: Happened::Unknown,
             is_there: false,
             is_dark: false,
+            swallows_calls: false,
             look_takes: (Span(0), Span(0)),
             version: 1,
         };
@@ -200,7 +203,11 @@ impl Action for Scripted {
     }
 
     async fn run(&self, call: &Call<'_>, _approved: &Approved) -> Outcome {
+        let swallows_calls = self.0.script.lock().unwrap().swallows_calls;
         self.0.note("run", call);
+        if swallows_calls {
+            std::future::pending::<()>().await;
+        }
         self.0.dark().await;
         self.0.script.lock().unwrap().outcome.clone()
     }

@@ -218,9 +218,9 @@ impl Rig {
 
     /// The look right before the call still sees something; the call goes out, and never comes back.
     async fn dark_once_called(&self) {
-        until("it is looked at again", || self.outside.asked("preview").len() == 2).await;
-        self.outside.now(|script| script.is_dark = true);
+        self.outside.now(|script| script.swallows_calls = true);
         until("the call is out", || !self.outside.asked("run").is_empty()).await;
+        self.outside.now(|script| (script.is_dark, script.swallows_calls) = (true, false));
     }
 
     /// Shown and agreed to, and everybody knows; the call is still owed.
