@@ -1,4 +1,5 @@
-//! An action that only looks: its preview is a look, its run another, and there is no effect to look for.
+//! An action that only looks: its preview is a look, its run another, and there is no effect to look for. What the run saw
+//! is in its evidence as `facts`: a system that is silent is not waited for once more.
 
 use async_trait::async_trait;
 use serde::Serialize;
@@ -78,7 +79,9 @@ impl<L: Look> Action for Reading<L> {
             Err(error) => return failed(error),
         };
         match self.0.look(&asked).await {
-            Ok(seen) => Outcome::Accepted { evidence: json!({"asked": asked, "saw": seen.saw}) },
+            Ok(Seen { facts, saw }) => {
+                Outcome::Accepted { evidence: json!({"asked": asked, "facts": facts, "saw": saw}) }
+            }
             Err(error) => failed(error),
         }
     }

@@ -49,8 +49,9 @@ impl Action for Check {
     async fn run(&self, _call: &Call<'_>, approved: &Approved) -> Outcome {
         match request::<Request>(approved.request()) {
             Ok(asked) => {
-                let saw = asked.read(&self.settings).await.saw();
-                let evidence = json!({"service": "http", "url": asked.url.as_str(), "saw": saw});
+                let answer = asked.read(&self.settings).await;
+                let (url, facts, saw) = (asked.url.as_str(), answer.facts(), answer.saw());
+                let evidence = json!({"service": "http", "url": url, "facts": facts, "saw": saw});
                 Outcome::Accepted { evidence }
             }
             Err(error) => failed(error),

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::deadline::Deadline;
 use crate::actions::{Absent, Action, Call, LookError, Probe};
+use crate::domain::action::{ActionSpec, Danger};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{Digest, RunId, StepId};
 use crate::domain::run::preview::Preview;
@@ -26,6 +27,9 @@ use crate::engine::submit::Submitted;
 use crate::engine::{Asked, Engine};
 use crate::faults::{self, Mistake, place};
 use crate::store::Claimed;
+
+/// What was seen so lately is seen now.
+const BREATH: Span = Span::seconds(10);
 
 /// A step with everything its action needs.
 pub(super) struct Work {
@@ -109,12 +113,30 @@ impl Work {
         told("told.no_time", &[&self.patience.look.as_secs().to_string()])
     }
 
-    /// How it is right before the call.
+    /// How it is right before the call. What only reads is not asked again in the same breath: it changes nothing, and
+    /// whoever does not answer would be waited for once more.
     pub(super) async fn measure(&self) -> Result<Preview, LookError> {
         match &self.at.shown {
             Some(shown) if faults::makes(Mistake::KeepApprovals) => Ok(shown.preview.clone()),
+            Some(shown) if self.only_reads() && self.now.since(shown.at) <= BREATH => {
+                Ok(shown.preview.clone())
+            }
             Some(_) | None => self.preview().await,
         }
+    }
+
+    /// What the call of a step that only reads has just seen, where there is nothing else to prove.
+    pub(super) fn seen_by_call(&self) -> Option<Map<String, Value>> {
+        let is_new = self.now.since(self.at.since) <= BREATH;
+        let may = is_new && self.step.verify.is_none() && self.only_reads();
+        let seen = self.at.evidence.as_ref().filter(|_| may)?.get("facts")?;
+        seen.as_object().cloned()
+    }
+
+    /// Whether it changes nothing, and nothing depends on how things stand right before it.
+    fn only_reads(&self) -> bool {
+        let reads = |spec: &ActionSpec| spec.danger == Danger::Reads;
+        self.step.guard.is_none() && self.step.action.spec().is_some_and(reads)
     }
 
     pub(super) async fn probe(&self, request: &Value) -> Probe {

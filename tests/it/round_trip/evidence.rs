@@ -80,7 +80,10 @@ pub(super) fn critical_path(record: &[Recorded]) -> ([Span; 2], String) {
         "verify-public",
     ];
     let told = told.map(|step| format!("{step} {:.1}", seconds(ends[step].since(go))));
-    ([start, go].map(|from| ends["verify-public"].since(from)), told.join(", "))
+    let asked = ["assess-public", "assess-primary", "assess-dr", "assess-targets", "decide-go"];
+    let asked = asked.map(|step| format!("{step} {:.1}", seconds(ends[step].since(start))));
+    let told = format!("from the start: {}; from GO: {}", asked.join(", "), told.join(", "));
+    ([start, go].map(|from| ends["verify-public"].since(from)), told)
 }
 
 /// In seconds.

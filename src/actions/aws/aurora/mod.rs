@@ -29,7 +29,7 @@ use crate::domain::text::told;
 use crate::domain::time::Span;
 
 /// How long a preview waits for the figure of the loss.
-const LOSS_WITHIN: Duration = Duration::from_secs(3);
+const LOSS_WITHIN: Duration = Duration::from_millis(1500);
 
 /// Moves the writer.
 #[derive(Debug)]

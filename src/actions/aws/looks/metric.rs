@@ -1,8 +1,13 @@
 //! Points of CloudWatch metrics: found where they are published, and read as they are. A value is never older than it
 //! says, and none is made up: what nobody published is absent.
 
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesOrdered;
 use roxmltree::{Document, Node};
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
 use crate::actions::LookError;
 use crate::actions::aws::wire::Ask;
@@ -26,6 +31,8 @@ impl Window {
         Self { period: Span::minutes(1), back: Span::minutes(15) };
 }
 
+/// How long another region than the first has for saying what it publishes.
+const ELSEWHERE: Duration = Duration::from_secs(3);
 /// Most series that are read for one value.
 const MOST: usize = 20;
 
@@ -71,8 +78,8 @@ impl Metric {
         format!("{} {}", self.namespace, self.name)
     }
 
-    /// Reads it in the first of these regions that publishes it; `None` where none does. What comes after that one is not
-    /// asked: it may be dead, and would hold people up.
+    /// Reads it in the first of these regions that publishes it; `None` where none does. All are asked at the same time; of
+    /// what comes after the first, nobody waits long: it may be dead, and would hold people up.
     pub(in crate::actions) async fn sample(
         &self,
         aws: &Aws,
@@ -81,8 +88,19 @@ impl Metric {
         before: Timestamp,
     ) -> Result<Option<Sample>, LookError> {
         let mut trouble = None;
+        let all = regions.iter().enumerate().map(|(n, region)| async move {
+            match (n, self.series(aws, region)) {
+                (0, first) => first.await,
+                (_, other) => timeout(ELSEWHERE, other).await.unwrap_or_else(|_| {
+                    let waited = told("told.no_time", &[&ELSEWHERE.as_secs().to_string()]);
+                    Err(LookError::Unreachable { system: system(region), detail: waited })
+                }),
+            }
+        });
+        let mut all: FuturesOrdered<_> = all.collect();
         for region in regions {
-            match self.series(aws, region).await {
+            let Some(series) = all.next().await else { break };
+            match series {
                 Ok(series) if series.is_empty() => {}
                 Ok(series) => {
                     return self.read(aws, region, &series, window, before).await.map(Some);
