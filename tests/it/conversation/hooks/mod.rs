@@ -118,9 +118,7 @@ impl Stage {
     pub(super) async fn offers(&self) -> Vec<Value> {
         let mut messages = self.slack.messages(ROOM).await;
         messages.retain(|message| message["subtype"] != "ephemeral");
-        messages.retain(|message| {
-            message["blocks"][0]["text"]["text"].as_str().is_some_and(|text| text.starts_with('🔔'))
-        });
+        messages.retain(is_offer);
         messages
     }
 
@@ -132,6 +130,11 @@ impl Stage {
         })
         .await
     }
+}
+
+/// Whether this is the message of an offer.
+pub(super) fn is_offer(message: &Value) -> bool {
+    message["blocks"][0]["text"]["text"].as_str().is_some_and(|text| text.starts_with('🔔'))
 }
 
 /// A button of an offer.
