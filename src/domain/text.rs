@@ -6,7 +6,7 @@ use super::value::Localized;
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
-const OURS: [(&str, &[&str]); 122] = [
+const OURS: [(&str, &[&str]); 123] = [
     ("trouble.unreachable", &["what", "detail"]),
     ("trouble.refused", &["what", "detail"]),
     ("trouble.no_action", &["what"]),
@@ -55,6 +55,7 @@ const OURS: [(&str, &[&str]); 122] = [
     ("trouble.no_key", &[]),
     ("trouble.no_pointer", &[]),
     ("trouble.no_undo", &[]),
+    ("trouble.was_so", &[]),
     ("told.replicas", &["what"]),
     ("told.restarted_at", &["what"]),
     ("told.pods", &["what"]),

@@ -12,6 +12,7 @@ mod change;
 pub mod codec;
 pub mod codes;
 mod frozen;
+mod migrations;
 pub mod postgres;
 pub mod reports;
 mod rows;

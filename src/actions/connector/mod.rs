@@ -17,7 +17,7 @@ use super::aws::Aws;
 use super::http::{HttpSettings, Trouble};
 use super::params::{clip, failed, json_of, put, request, unsafe_because};
 use super::{Action, Call, Happened, LookError, Outcome, Permissions, Probe};
-use crate::domain::action::Danger;
+use crate::domain::action::{Danger, Repeat};
 use crate::domain::connector::render::{self, Scope};
 use crate::domain::connector::{Connector, Operation, Sight};
 use crate::domain::run::preview::{Approved, Change, Direction, Preview, Remark};
@@ -68,8 +68,15 @@ impl Operations {
             return Sent::of(&self.connector, &self.name, call.with, (call, &scope));
         }
         let none = || unsafe_because(told("trouble.no_undo", &[]));
-        let undo = self.operation(&self.name)?.undo.as_ref().ok_or_else(none)?;
-        let done: Sent = request(&call.before.ok_or_else(none)?.request)?;
+        let operation = self.operation(&self.name)?;
+        let undo = operation.undo.as_ref().ok_or_else(none)?;
+        let before = call.before.ok_or_else(none)?;
+        // What was so before would be made what it never was.
+        let was_so = before.facts.get("shows") == Some(&json!(true));
+        if operation.repeat == Repeat::NamesState && was_so {
+            return Err(unsafe_because(told("trouble.was_so", &[])));
+        }
+        let done: Sent = request(&before.request)?;
         let with = self.handed_on(&undo.operation, &done.with)?;
         let scope = scope.given(done.with.clone()).taken(answer::taken(call, &done.key));
         let own = render::other(undo, &scope).map_err(|missing| sent::unfilled(&missing))?;

@@ -24,6 +24,7 @@ use sqlx::{ConnectOptions, Connection, FromRow, Postgres};
 
 use super::change::{Change, Held, Placed, Postponed, Wanted, number};
 use super::frozen::Frozen;
+use super::migrations;
 use super::rows::{self, DueRow, EventRow, PostedRow, RunRow};
 use super::thaw::Thaw;
 use super::{Claimed, Commit, Committed, Posted, Room, Store, StoreError, Stored, failed, sql};
@@ -73,7 +74,7 @@ impl PostgresStore {
         // Not of the pool: a migration may take longer than anything else may.
         let connection = tokio::time::timeout(session::CONNECT, options.connect()).await;
         let mut connection = connection.map_err(silent)?.map_err(failed("open"))?;
-        tokio::time::timeout(MIGRATION, sqlx::migrate!("migrations/postgres").run(&mut connection))
+        tokio::time::timeout(MIGRATION, migrations::postgres().run(&mut connection))
             .await
             .map_err(silent)?
             .map_err(|source| StoreError::Migration { source })?;

@@ -20,6 +20,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::change::{Change, Held, Placed, Postponed, Wanted, number};
 use super::frozen::Frozen;
+use super::migrations;
 use super::rows::{self, EventRow, PostedRow, RunRow};
 use super::thaw::Thaw;
 use super::{Claimed, Commit, Committed, Posted, Room, Store, StoreError, Stored, failed, sql};
@@ -72,7 +73,7 @@ impl SqliteStore {
             .busy_timeout(Duration::from_secs(5))
             .foreign_keys(true);
         let mut connection = options.connect().await.map_err(failed("open"))?;
-        sqlx::migrate!("migrations/sqlite")
+        migrations::sqlite()
             .run(&mut connection)
             .await
             .map_err(|source| StoreError::Migration { source })?;

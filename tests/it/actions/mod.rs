@@ -7,6 +7,7 @@ mod connectors;
 mod contract;
 mod dns;
 mod exec;
+mod experiments;
 mod external_secrets;
 mod http;
 mod kube;

@@ -131,7 +131,20 @@ async fn a_file_in_a_directory_is_enough() {
     let undo = back.preview().await;
     assert!(is_accepted(&back.run(&undo).await));
     assert_eq!(back.probe(&undo).await.facts["is_on"], json!(false));
-    assert_eq!(server.asked().iter().filter(|asked| asked.method == "PUT").count(), 2);
+    let puts = || server.asked().iter().filter(|asked| asked.method == "PUT").count();
+    assert_eq!(puts(), 2);
+
+    // Lit by somebody else before the step: putting that back would make what never was.
+    for was_so in [false, true] {
+        let mut step = at("light");
+        let preview = step.preview().await;
+        assert_eq!(preview.facts["shows"], json!(was_so));
+        assert!(is_accepted(&step.run(&preview).await));
+        if was_so {
+            assert!(step.back(preview).refusal().await.contains("trouble.was_so"));
+        }
+    }
+    assert_eq!(puts(), 4);
 }
 
 #[tokio::test]
