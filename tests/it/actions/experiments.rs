@@ -49,7 +49,7 @@ async fn serve(
     headers: HeaderMap,
     body: String,
 ) -> Response {
-    let path = uri.path().to_owned();
+    let mut path = uri.path().to_owned();
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     if let ["apis", group, "v1alpha1"] = parts[..] {
         let known = experiments().into_iter().find(|(known, ..)| *known == group);
@@ -64,23 +64,26 @@ async fn serve(
         objects.writes.lock().unwrap().push(format!("{method} {path}"));
     }
     let found = match method {
+        Method::POST => {
+            let mut object: Value = serde_json::from_str(&body).unwrap();
+            path = format!("{path}/{}", object["metadata"]["name"].as_str().unwrap());
+            let manager = json!([{"manager": by["fieldManager"], "operation": "Update"}]);
+            let metadata = object["metadata"].as_object_mut().unwrap();
+            metadata.insert("uid".into(), json!(format!("uid of {path}")));
+            metadata.insert("resourceVersion".into(), json!("1"));
+            metadata.insert("managedFields".into(), manager);
+            if !is_tried {
+                assert_eq!(all.insert(path, object.clone()), None, "it was not there");
+            }
+            Some(object)
+        }
         Method::PATCH => {
+            assert!(is_tried, "a probe only tries");
             assert_eq!(headers["content-type"], "application/apply-patch+yaml");
             let mut object: Value = serde_json::from_str(&body).unwrap();
-            if let Some(live) = all.get(&path) {
-                object["metadata"] = live["metadata"].clone();
-                object["status"] = live["status"].clone();
-            } else {
-                let manager = json!([{"manager": by["fieldManager"], "operation": "Apply"}]);
-                let own = json!({"uid": format!("uid of {path}"), "resourceVersion": "1", "managedFields": manager});
-                object["metadata"]
-                    .as_object_mut()
-                    .unwrap()
-                    .extend(own.as_object().unwrap().clone());
-            }
-            if !is_tried {
-                all.insert(path, object.clone());
-            }
+            let live = &all[&path];
+            object["metadata"] = live["metadata"].clone();
+            object["status"] = live["status"].clone();
             Some(object)
         }
         Method::DELETE => {
@@ -154,7 +157,8 @@ async fn a_stand_in_s_experiments_are_made_watched_and_only_deleted_once_they_ar
         objects.all.lock().unwrap().clear();
         assert_eq!(back.probe(&preview).await.happened, Happened::Done, "{kind}");
         let writes = std::mem::take(&mut *objects.writes.lock().unwrap());
-        assert_eq!(writes, [format!("PATCH {path}"), format!("DELETE {path}")]);
+        let made = path.strip_suffix("/drill").unwrap();
+        assert_eq!(writes, [format!("POST {made}"), format!("DELETE {path}")]);
     }
 }
 

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesOrdered;
 use roxmltree::{Document, Node};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
@@ -78,8 +76,8 @@ impl Metric {
         format!("{} {}", self.namespace, self.name)
     }
 
-    /// Reads it in the first of these regions that publishes it; `None` where none does. All are asked at the same time; of
-    /// what comes after the first, nobody waits long: it may be dead, and would hold people up.
+    /// Reads it in the first of these regions that publishes it; `None` where none does. What comes after that one is not
+    /// asked, and of what comes after the first nobody waits long: it may be dead, and would hold people up.
     pub(in crate::actions) async fn sample(
         &self,
         aws: &Aws,
@@ -88,18 +86,14 @@ impl Metric {
         before: Timestamp,
     ) -> Result<Option<Sample>, LookError> {
         let mut trouble = None;
-        let all = regions.iter().enumerate().map(|(n, region)| async move {
-            match (n, self.series(aws, region)) {
+        for (n, region) in regions.iter().enumerate() {
+            let series = match (n, self.series(aws, region)) {
                 (0, first) => first.await,
                 (_, other) => timeout(ELSEWHERE, other).await.unwrap_or_else(|_| {
                     let waited = told("told.no_time", &[&ELSEWHERE.as_secs().to_string()]);
                     Err(LookError::Unreachable { system: system(region), detail: waited })
                 }),
-            }
-        });
-        let mut all: FuturesOrdered<_> = all.collect();
-        for region in regions {
-            let Some(series) = all.next().await else { break };
+            };
             match series {
                 Ok(series) if series.is_empty() => {}
                 Ok(series) => {
