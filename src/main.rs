@@ -95,6 +95,10 @@ async fn run(args: Args, out: &mut dyn Write) -> io::Result<Ended> {
             let wish = doctor::Wish { environment: env, dark, json, language };
             doctor::doctor(&config::variable, wish, out).await
         }
+        Command::Stats { env, format } => {
+            at_terminal();
+            local::stats(&config::variable, env.as_deref(), format, out).await
+        }
         Command::Runbook(command) => about_runbooks(command, out),
     }
 }

@@ -34,11 +34,7 @@ impl Catalog {
     /// The sentence for the asker.
     pub fn start(&self, opening: Opening<'_>) -> Result<Start, Text> {
         let runbook = self.runbook_named(opening.runbook.unwrap_or(DEFAULT_RUNBOOK))?;
-        let Some(environment) = self.environment(opening.environment) else {
-            let ids = self.environments.keys().map(|id| id.as_str());
-            let wanted = opening.environment.as_str();
-            return Err(nothing_like("refused.no_environment", wanted, ids.collect()));
-        };
+        let environment = self.environment_named(opening.environment.as_str())?;
         Ok(Start {
             id: run_id(environment, opening.key, opening.impact_at),
             kind: opening.kind,
@@ -46,6 +42,18 @@ impl Catalog {
             environment: environment.clone(),
             impact_at: opening.impact_at,
             declared: Declared::default(),
+        })
+    }
+
+    /// The environment of this id; or, for the asker, that there is none and which was perhaps meant.
+    ///
+    /// # Errors
+    /// The sentence for the asker.
+    pub fn environment_named(&self, wanted: &str) -> Result<&Environment, Text> {
+        let found = self.environments.values().find(|one| one.id.as_str() == wanted);
+        found.ok_or_else(|| {
+            let ids = self.environments.keys().map(|id| id.as_str());
+            nothing_like("refused.no_environment", wanted, ids.collect())
         })
     }
 

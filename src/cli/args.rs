@@ -85,6 +85,15 @@ pub enum Command {
         #[arg(long, default_value = "en")]
         lang: String,
     },
+    /// How often and how long the service was away, whether RTO and RPO were kept, which steps nobody has tried
+    Stats {
+        /// The environment; `DR_BUDDY_ENVIRONMENT` unless told
+        #[arg(long)]
+        env: Option<String>,
+        /// What to print
+        #[arg(long, value_enum, default_value_t)]
+        format: Table,
+    },
     /// Take the evidence of a run away, and check it
     #[command(subcommand)]
     Evidence(Evidence),
@@ -146,6 +155,18 @@ pub enum Format {
     Markdown,
     /// What waits for what, and the critical path
     Mermaid,
+}
+
+/// How figures are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Table {
+    /// To read
+    #[default]
+    Text,
+    /// A row for each figure, for a spreadsheet
+    Csv,
+    /// The same rows, for programs
+    Json,
 }
 
 #[cfg(test)]

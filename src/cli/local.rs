@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use super::args::Table;
 use super::run::Wish;
 use super::serve::Ended;
-use super::{enrol, evidence, run, runbook};
+use super::{enrol, evidence, run, runbook, stats};
 use crate::app::App;
 use crate::catalog::Catalog;
 use crate::config::{Local, Read};
@@ -123,6 +124,34 @@ pub async fn export(
         Err(error) => {
             writeln!(out, "{}: {error}", folder.display())?;
             Ok(Ended::Badly)
+        }
+    }
+}
+
+/// `dr-buddy stats`
+///
+/// # Errors
+/// When `out` cannot be written, or the database not be read.
+pub async fn stats(
+    read: Read<'_>,
+    environment: Option<&str>,
+    format: Table,
+    out: &mut dyn Write,
+) -> io::Result<Ended> {
+    let (_, desk) = match open(read, out).await? {
+        Ok(opened) => opened,
+        Err(ended) => return Ok(ended),
+    };
+    let wanted = environment.unwrap_or(desk.environment.id.as_str());
+    match desk.catalog.environment_named(wanted) {
+        Ok(environment) => {
+            let found = desk.stats(&environment.id).await.map_err(io::Error::other)?;
+            stats::write(&desk.room_voice(), &found, format, out)?;
+            Ok(Ended::Well)
+        }
+        Err(text) => {
+            writeln!(out, "{}", desk.room_voice().plain(&text))?;
+            Ok(Ended::Refused)
         }
     }
 }

@@ -12,3 +12,4 @@ pub mod run;
 pub mod runbook;
 pub mod script;
 pub mod serve;
+mod stats;

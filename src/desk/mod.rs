@@ -5,6 +5,7 @@
 mod alerts;
 mod language;
 mod rounds;
+mod stats;
 
 use std::sync::Arc;
 

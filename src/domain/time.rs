@@ -46,6 +46,19 @@ impl Timestamp {
         self.jiff().strftime("%Y-%m-%d").to_string()
     }
 
+    /// The year and the month, in UTC.
+    pub fn month(self) -> (i16, i8) {
+        let day = self.jiff().to_zoned(jiff::tz::TimeZone::UTC).date();
+        (day.year(), day.month())
+    }
+
+    /// When a month begins, in UTC; `None` if there is no such month.
+    pub fn of_month(year: i16, month: i8) -> Option<Self> {
+        let day = jiff::civil::Date::new(year, month, 1).ok()?;
+        let at = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        Some(Self(at.timestamp().as_millisecond()))
+    }
+
     /// `14:18:20`, in UTC. Say the zone beside it.
     pub fn time_of_day(self) -> String {
         self.jiff().strftime("%H:%M:%S").to_string()

@@ -51,6 +51,8 @@ pub enum Command {
         /// Look again, instead of telling what was seen last.
         now: bool,
     },
+    /// The figures over all runs.
+    Stats,
     /// Be answered in this language.
     Lang(Language),
     /// List the commands.
@@ -124,6 +126,8 @@ pub enum Word {
     Runbooks,
     /// [`Command::Doctor`]
     Doctor,
+    /// [`Command::Stats`]
+    Stats,
     /// [`Command::Lang`]
     Lang,
     /// [`Command::Help`]
@@ -132,7 +136,7 @@ pub enum Word {
 
 impl Word {
     /// All of them, as help lists them. What is not in here is not understood either.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Start,
         Self::Status,
         Self::Next,
@@ -147,6 +151,7 @@ impl Word {
         Self::Close,
         Self::Runbooks,
         Self::Doctor,
+        Self::Stats,
         Self::Lang,
         Self::Help,
     ];
@@ -168,6 +173,7 @@ impl Word {
             Self::Close => ("close [reason]", "command.help.close"),
             Self::Runbooks => ("runbooks", "command.help.runbooks"),
             Self::Doctor => ("doctor [now]", "command.help.doctor"),
+            Self::Stats => ("stats", "command.help.stats"),
             Self::Lang => ("lang fr|en", "command.help.lang"),
             Self::Help => ("help", "command.help.help"),
         }
@@ -224,6 +230,7 @@ pub fn parse(text: &str) -> Result<Command, NotACommand> {
         Word::Close => Command::Close(rest.to_owned()),
         Word::Runbooks => Command::Runbooks,
         Word::Doctor => Command::Doctor { now: rest.eq_ignore_ascii_case("now") },
+        Word::Stats => Command::Stats,
         Word::Lang => {
             let words = words()?;
             let unknown = || NotACommand::UnknownLanguage { word: shortened(&words) };

@@ -61,6 +61,7 @@ pub(super) async fn obey(
         Command::Close(reason) => ask(desk, key, by, &Request::Close { reason }).await,
         Command::Runbooks => runbooks(desk, by),
         Command::Doctor { .. } => doctor(desk, by).await,
+        Command::Stats => stats(desk, by).await,
         Command::Lang(language) => {
             let text = desk.speak(by, language).await;
             Said::new(desk, by, &text)
@@ -244,6 +245,17 @@ pub(super) async fn doctor(desk: &Desk, by: &Actor) -> Said {
             let lines = comms::readiness_lines(&reports, zone, now);
             Said::list(&desk.voice_of(by), &lines)
         }
+        Err(error) => Said::new(desk, by, &unread(&error)),
+    }
+}
+
+/// The figures over all runs, for people of the team.
+async fn stats(desk: &Desk, by: &Actor) -> Said {
+    if let Some(said) = stranger(desk, by) {
+        return said;
+    }
+    match desk.stats(&desk.environment.id).await {
+        Ok(stats) => Said::list(&desk.voice_of(by), &comms::stats(&stats)),
         Err(error) => Said::new(desk, by, &unread(&error)),
     }
 }

@@ -7,6 +7,7 @@ mod conversation;
 mod crash;
 mod doctor;
 mod harness;
+mod kpis;
 mod manifest;
 mod outgoing;
 mod prompts;

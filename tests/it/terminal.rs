@@ -197,3 +197,30 @@ async fn tampered_evidence_is_found_and_the_first_broken_link_named() {
     change(&retold.join("timeline.md"), |lines| lines.push("5. all is well".to_owned()));
     assert!(matches!(verify(&retold), Err(NotWhole::Changed { file }) if file == "timeline.md"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_are_printed_to_read_and_as_rows_and_what_nobody_measured_is_unknown() {
+    // A tabletop is all there is: it is in no figure, and no step was exercised by it.
+    let scene = scene().await;
+    let (code, said) = scene.ask("", &["stats"]);
+    assert!(code == 0 && said.contains("MTBF") && said.contains("unknown"), "{said}");
+    assert!(said.contains("never exercised") && !said.contains("changed since"), "{said}");
+
+    let (code, csv) = scene.ask("", &["stats", "--format", "csv"]);
+    assert_eq!((code, csv.lines().next()), (0, Some("of,period,figure,value,unit,runs")), "{csv}");
+    assert!(csv.contains("\ndemo,all,mttr,,s,0\n"), "{csv}");
+    assert!(
+        csv.contains("\nregion-failover/promote-database,all,exercised_last,,UTC,0\n"),
+        "{csv}"
+    );
+    assert!(csv.lines().all(|line| line.split(',').count() == 6), "{csv}");
+
+    let (code, said) = scene.ask("", &["stats", "--env", "prod", "--format", "json"]);
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &said["environment"]), (0, &"prod".into()));
+    assert_eq!(said["rows"].as_array().unwrap().len(), csv.lines().count() - 1);
+    assert!(said["rows"][0]["value"].is_null(), "{said}");
+
+    let (code, said) = scene.ask("", &["stats", "--env", "prodd"]);
+    assert!(code == 2 && said.contains("prod"), "{said}");
+}

@@ -17,6 +17,7 @@ mod question;
 mod readiness;
 mod run_card;
 mod silence;
+mod stats;
 mod step_card;
 
 pub use button::{Ask, Press};
@@ -26,6 +27,7 @@ pub use offer::{declined, offer, offered};
 pub use readiness::{looked_at, readiness, readiness_lines, remark, sign, tallies, turned};
 pub use run_card::urgency;
 pub use silence::{back, silence};
+pub use stats::{figures, stats, steps};
 
 use crate::domain::actor::{Right, roles_for};
 use crate::domain::environment::{EnvironmentKind, Person};

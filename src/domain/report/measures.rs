@@ -59,7 +59,7 @@ pub fn measure(record: &[Recorded], now: Timestamp) -> Option<Measures> {
 }
 
 /// When the first alert rang, if one did between the impact and the start.
-fn alarm_at(run: &Run, record: &[Recorded]) -> Option<Timestamp> {
+pub(super) fn alarm_at(run: &Run, record: &[Recorded]) -> Option<Timestamp> {
     let noted = record.iter().filter_map(|recorded| {
         let Event::Alerted { alert } = &recorded.entry.event else { return None };
         Some(alert.as_ref())

@@ -69,6 +69,10 @@ async fn typed(door: Door) {
     stage.told(ANTOINE, "attach pin", "ne peut pas être ajouté").await;
     stage.told(ANTOINE, "close", "motif").await;
     stage.told(ANTOINE, "close only tried", "Consigné dans").await;
+    stage.told(MIA, "stats", "RTO kept: *0\u{a0}% (0 of 1)*").await;
+    stage.told(MIA, "stats", "MTTR (from the alarm to the service being back): *unknown*").await;
+    stage.told(ANTOINE, "stats", "étapes jamais exercées\u{a0}: 1 sur 1").await;
+    stage.told(STRANGER, "stats", "I do not know you").await;
     let record =
         stage.recorded("it is closed", |event| matches!(event, Event::RunClosed { .. })).await;
     let scribe = |event: &Event| matches!(event, Event::RoleTaken { role: Role::Scribe, person, .. } if person.as_str() == "leo");

@@ -32,11 +32,11 @@ fn count(name: &str, what: &str) {
 
 /// A small generator of numbers, so that a run can be repeated from its seed.
 #[derive(Debug, Clone)]
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
     /// Below `limit`.
-    fn roll(&mut self, limit: u64) -> u64 {
+    pub(crate) fn roll(&mut self, limit: u64) -> u64 {
         // Knuth's MMIX; the low bits are weak.
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
