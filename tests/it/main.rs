@@ -11,6 +11,7 @@ mod manifest;
 mod outgoing;
 mod prompts;
 mod recovery;
+mod report;
 mod round_trip;
 mod runbook_check;
 mod screens;
