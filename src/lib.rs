@@ -86,8 +86,9 @@
 //! *A check of the doctor*: a row in [`domain::readiness`] → a row in its system's file in `actions/doctor` → its title and
 //! remedy in `prompts/messages`, and a fault in `tests/it/doctor` that it finds.
 //! *A command*: a word and a variant in [`slack::command`]. *A language*: a variant of [`domain::value::Language`], its
-//! texts in [`domain::value::Localized`] and in every document, and its folder in `prompts/messages`; the compiler and
-//! tests list the rest. *A runbook*: YAML only. *A system with an HTTP API*: YAML only, `prompts/connectors`.
+//! texts in [`domain::value::Localized`] and in every document, and its folders in `prompts/messages` and
+//! `prompts/documents`; the compiler and tests list the rest. *A runbook*: YAML only. *A system with an HTTP API*: YAML
+//! only, `prompts/connectors`.
 
 pub mod domain;
 

@@ -89,6 +89,11 @@ async fn run(args: Args, out: &mut dyn Write) -> io::Result<Ended> {
             let whole = evidence::report(&path, out)?;
             Ok(if whole { Ended::Well } else { Ended::Badly })
         }
+        Command::Report { run, lang, format } => {
+            at_terminal();
+            let Some(language) = language(&lang, out)? else { return Ok(Ended::Misconfigured) };
+            local::report(&config::variable, &run, language, format, out).await
+        }
         Command::Doctor { env, dark, json, lang } => {
             at_terminal();
             let Some(language) = language(&lang, out)? else { return Ok(Ended::Misconfigured) };

@@ -100,6 +100,11 @@ pub fn file(path: &Path) -> Result<File, Diagnostic> {
 
 /// Every `*.yaml` of a directory, by name.
 pub fn directory(path: &Path) -> Result<Vec<File>, Vec<Diagnostic>> {
+    files(path, is_yaml)
+}
+
+/// Every such file of a directory, by name.
+pub(super) fn files(path: &Path, is: fn(&Path) -> bool) -> Result<Vec<File>, Vec<Diagnostic>> {
     let failed = |error: std::io::Error| {
         vec![trouble(
             path.display().to_string(),
@@ -110,13 +115,21 @@ pub fn directory(path: &Path) -> Result<Vec<File>, Vec<Diagnostic>> {
     let entries = std::fs::read_dir(path).map_err(failed)?;
     let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
     let mut paths: Vec<PathBuf> = paths.map_err(failed)?;
-    paths.retain(|path| is_yaml(path));
+    paths.retain(|path| is(path));
     paths.sort();
     gather(paths.iter().map(|path| file(path).map_err(|one| vec![one])))
 }
 
 pub(super) fn built_in(dir: &Dir<'_>, place: &str) -> Result<Vec<File>, Vec<Diagnostic>> {
-    let files = dir.files().filter(|file| is_yaml(file.path()));
+    built_in_files(dir, place, is_yaml)
+}
+
+pub(super) fn built_in_files(
+    dir: &Dir<'_>,
+    place: &str,
+    is: fn(&Path) -> bool,
+) -> Result<Vec<File>, Vec<Diagnostic>> {
+    let files = dir.files().filter(|file| is(file.path()));
     gather(files.map(|file| {
         let name = format!("{place}/{}", file.path().display());
         match file.contents_utf8() {

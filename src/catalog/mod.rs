@@ -4,9 +4,11 @@
 
 pub mod documents;
 mod start;
+pub mod templates;
 pub mod texts;
 
 pub use start::{DEFAULT_RUNBOOK, Opening, run_id};
+pub use templates::Templates;
 pub use texts::{Texts, Voice};
 
 use std::collections::BTreeMap;
@@ -22,7 +24,8 @@ use crate::domain::yaml::Diagnostic;
 /// Where to read from besides the binary itself. A document there replaces the built-in one of the same id.
 #[derive(Debug, Clone, Default)]
 pub struct CatalogSources {
-    /// A directory laid over `prompts/`: its `runbooks/*.yaml`, `connectors/*.yaml` and `messages/{en,fr}/*.yaml` count.
+    /// A directory laid over `prompts/`: its `runbooks/*.yaml`, `connectors/*.yaml`, `messages/{en,fr}/*.yaml` and
+    /// `documents/{en,fr}/*.md` count.
     pub prompts: Option<PathBuf>,
     /// A directory of environments instead of the built-in ones: a deployment must not offer somebody else's `prod`.
     pub environments: Option<PathBuf>,
@@ -37,6 +40,8 @@ pub struct Catalog {
     pub environments: BTreeMap<EnvironmentId, Environment>,
     /// Every sentence.
     pub texts: Texts,
+    /// Every document that is filled in.
+    pub templates: Templates,
     /// The connectors.
     pub connectors: BTreeMap<String, Connector>,
     /// What runbooks may name.
@@ -57,11 +62,12 @@ impl Catalog {
         let runbooks = documents::runbooks(sources.prompts.as_deref(), &known, &all);
         let runbooks = runbooks.map_err(&mut note).unwrap_or_default();
         let texts = Texts::read(sources.prompts.as_deref()).map_err(&mut note);
-        match texts {
-            Ok(texts) if wrong.is_empty() => {
-                Ok(Self { runbooks, environments, texts, connectors, known })
+        let templates = Templates::read(sources.prompts.as_deref()).map_err(&mut note);
+        match (texts, templates) {
+            (Ok(texts), Ok(templates)) if wrong.is_empty() => {
+                Ok(Self { runbooks, environments, texts, templates, connectors, known })
             }
-            Ok(_) | Err(()) => Err(wrong),
+            (Ok(_) | Err(()), Ok(_) | Err(())) => Err(wrong),
         }
     }
 

@@ -94,6 +94,17 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Table,
     },
+    /// Print the post-mortem of a run, drafted from its record alone; what people have to write is marked
+    Report {
+        /// The run
+        run: String,
+        /// en or fr
+        #[arg(long, default_value = "en")]
+        lang: String,
+        /// What to print
+        #[arg(long, value_enum, default_value_t)]
+        format: Draft,
+    },
     /// Take the evidence of a run away, and check it
     #[command(subcommand)]
     Evidence(Evidence),
@@ -145,6 +156,16 @@ pub enum Runbook {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+}
+
+/// How a post-mortem is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Draft {
+    /// The document, to go on writing
+    #[default]
+    Markdown,
+    /// Every figure with its unit and the events it follows from
+    Json,
 }
 
 /// How a runbook is printed.

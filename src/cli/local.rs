@@ -3,18 +3,24 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use super::args::Table;
+use super::args::{Draft, Table};
 use super::run::Wish;
 use super::serve::Ended;
-use super::{enrol, evidence, run, runbook, stats};
+use super::{enrol, evidence, report, run, runbook, stats};
 use crate::app::App;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Voice};
 use crate::config::{Local, Read};
 use crate::desk::Desk;
 use crate::domain::actor::{Actor, Surface};
 use crate::domain::environment::Person;
 use crate::domain::ids::RunId;
-use crate::domain::text::Text;
+use crate::domain::run::Run;
+use crate::domain::run::log::Recorded;
+use crate::domain::text::{Text, cut};
+use crate::domain::value::Language;
+
+/// How many runs are named to whoever asks for one that is not there.
+const NEWEST: u32 = 5;
 
 async fn open(read: Read<'_>, out: &mut dyn Write) -> io::Result<Result<(Local, Desk), Ended>> {
     let local = match Local::read(read) {
@@ -104,19 +110,12 @@ pub async fn export(
         Ok(opened) => opened,
         Err(ended) => return Ok(ended),
     };
-    let stored = match RunId::parse(run) {
-        Ok(id) => desk.engine.store.run(&id).await.map_err(io::Error::other)?,
-        Err(_) => None,
-    };
-    let Some(stored) = stored else {
-        let run = vec![("run", Text::raw(run))];
-        writeln!(out, "{}", desk.room_voice().plain(&Text::Key("refused.no_such_run", run)))?;
+    let voice = desk.room_voice();
+    let Some((run, record)) = recorded(&desk, run, &voice, out).await? else {
         return Ok(Ended::Refused);
     };
-    let run = stored.run;
-    let record = desk.engine.store.record(&run.id, 0, u32::MAX).await.map_err(io::Error::other)?;
     let folder = to.unwrap_or_else(|| PathBuf::from("logs/incidents").join(run.id.as_str()));
-    match evidence::export(&run, &record, &desk.room_voice(), &folder) {
+    match evidence::export(&run, &record, &voice, &folder) {
         Ok(()) => {
             writeln!(out, "{}", folder.display())?;
             Ok(Ended::Well)
@@ -154,4 +153,49 @@ pub async fn stats(
             Ok(Ended::Refused)
         }
     }
+}
+
+/// `dr-buddy report RUN`
+///
+/// # Errors
+/// When `out` cannot be written.
+pub async fn report(
+    read: Read<'_>,
+    run: &str,
+    language: Language,
+    format: Draft,
+    out: &mut dyn Write,
+) -> io::Result<Ended> {
+    let (_, desk) = match open(read, out).await? {
+        Ok(opened) => opened,
+        Err(ended) => return Ok(ended),
+    };
+    let voice = desk.catalog.texts.voice(language, Some(&desk.environment));
+    let Some((run, record)) = recorded(&desk, run, &voice, out).await? else {
+        return Ok(Ended::Refused);
+    };
+    report::report(&desk.catalog, &run, &record, language, format, out)
+}
+
+/// The run of this id with its record; whoever asks is told so if there is none, and which there are.
+async fn recorded(
+    desk: &Desk,
+    run: &str,
+    voice: &Voice<'_>,
+    out: &mut dyn Write,
+) -> io::Result<Option<(Run, Vec<Recorded>)>> {
+    let store = &desk.engine.store;
+    let stored = match RunId::parse(run) {
+        Ok(id) => store.run(&id).await.map_err(io::Error::other)?,
+        Err(_) => None,
+    };
+    let Some(stored) = stored else {
+        let newest = store.runs(NEWEST).await.map_err(io::Error::other)?;
+        let newest = newest.iter().map(|run| Text::raw(&run.id)).collect();
+        let args = vec![("run", Text::raw(cut(run, 60))), ("newest", Text::List(newest))];
+        writeln!(out, "{}", voice.plain(&Text::Key("cli.no_such_run", args)))?;
+        return Ok(None);
+    };
+    let record = store.record(&stored.run.id, 0, u32::MAX).await.map_err(io::Error::other)?;
+    Ok(Some((stored.run, record)))
 }

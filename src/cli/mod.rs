@@ -8,6 +8,7 @@ pub mod enrol;
 pub mod evidence;
 pub mod local;
 mod plain;
+pub mod report;
 pub mod run;
 pub mod runbook;
 pub mod script;

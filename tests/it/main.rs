@@ -12,6 +12,7 @@ mod manifest;
 mod outgoing;
 mod prompts;
 mod recovery;
+mod report;
 mod round_trip;
 mod runbook_check;
 mod screens;

@@ -123,6 +123,14 @@ fn written(language: &str) -> BTreeMap<String, String> {
     all
 }
 
+/// Every document under `prompts/documents`.
+fn documents(language: &str) -> BTreeMap<String, String> {
+    let folder = repository().join("prompts/documents").join(language);
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap());
+    let named = files.map(|file| (file.file_name().into_string().unwrap(), file.path()));
+    named.map(|(name, path)| (name, fs::read_to_string(path).unwrap())).collect()
+}
+
 /// A template without its `{% … %}` and `{{ … }}`, whose quotes are its own.
 fn words_of(template: &str) -> String {
     let without = |text: &str, opens, closes| -> String {
@@ -135,12 +143,11 @@ fn words_of(template: &str) -> String {
 
 #[test]
 fn french_is_set_as_french_is() {
-    let french = written("fr");
+    let french = written("fr").into_iter().chain(documents("fr"));
     nothing(
         french
-            .iter()
             .filter_map(|(key, text)| {
-                bad_french(&words_of(text)).map(|why| format!("{key}: {why}"))
+                bad_french(&words_of(&text)).map(|why| format!("{key}: {why}"))
             })
             .collect(),
     );
@@ -152,7 +159,7 @@ fn french_is_set_as_french_is() {
 
 #[test]
 fn english_uses_its_own_quotes() {
-    for (key, text) in written("en") {
+    for (key, text) in written("en").into_iter().chain(documents("en")) {
         let words = words_of(&text);
         let plain: String = words.split('`').step_by(2).collect();
         assert!(!plain.contains(['\'', '"']), "{key}: {words}");

@@ -110,7 +110,7 @@ impl Table {
         }
     }
 
-    async fn until_settled(&mut self) -> Run {
+    pub(crate) async fn until_settled(&mut self) -> Run {
         let begun = Instant::now();
         let mut changes = self.desk.engine.changes();
         loop {

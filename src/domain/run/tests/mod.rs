@@ -17,6 +17,7 @@ mod loss;
 mod order;
 mod path;
 mod plan;
+mod post_mortem;
 mod proven;
 mod random;
 mod said;
