@@ -339,7 +339,7 @@ mod tests {
         assert_eq!(parse("take king"), Err(king.clone()));
         assert_eq!(parse("assign king @mia"), Err(king));
         let near = |word: &str, near| Err(NotACommand::Unknown { word: word.into(), near });
-        assert_eq!(parse("statsu"), near("statsu", Some("status")));
+        assert_eq!(parse("statusu"), near("statusu", Some("status")));
         assert_eq!(parse("format c:"), near("format", None));
     }
 

@@ -172,7 +172,7 @@ fn outcome(dice: &mut Dice, n: usize) -> Outcome {
         done_at: back,
         took: Span(took),
     };
-    let steps = ["fence", "promote", "pin"].into_iter().filter(|_| n % 3 > 0);
+    let steps = ["fence", "promote", "pin"].into_iter().filter(|_| !n.is_multiple_of(3));
     Outcome {
         run: RunId::parse(&format!("run-{n}")).unwrap(),
         environment: EnvironmentId::parse("prod").unwrap(),
@@ -406,11 +406,8 @@ fn a_run_gives_what_its_record_holds_and_a_step_that_was_changed_since_is_told_f
         changed(&|step| drop(step.action.with.insert("target".to_owned(), "x".into()))),
         Some(true)
     );
-    assert_eq!(
-        changed(&|step| step.worst = Span::minutes(59)),
-        Some(false),
-        "drills correct the times"
-    );
+    // Drills correct the times.
+    assert_eq!(changed(&|step| step.worst = Span::minutes(59)), Some(false));
     let tabletop = [of(Kind::Tabletop, Some(closed))];
     assert_eq!((tabletop[0].held, last_of(&failover, &tabletop, &pin)), (None, None));
     assert_eq!(kpis(&tabletop, impact_at), kpis(&[], impact_at));

@@ -1,17 +1,12 @@
 //! When each step of a runbook was last done in earnest or in an exercise, and whether it is still that step. A tabletop
 //! calls nothing, so it shows nothing of a step.
 
-use serde_json::Value;
-
-use super::outcome::Outcome;
-use crate::domain::ids::{Digest, EnvironmentId, RunId, RunbookId, StepId};
+use super::outcome::{Outcome, definition};
+use crate::domain::ids::{EnvironmentId, RunId, RunbookId, StepId};
 use crate::domain::run::Kind;
 use crate::domain::runbook::{Runbook, Step};
 use crate::domain::time::Timestamp;
-use crate::domain::value::{Localized, canonical};
-
-/// What of a step is only said, or how long it may take: the drills themselves correct the times.
-const SAID: [&str; 6] = ["title", "note", "phase", "typical", "worst", "nag"];
+use crate::domain::value::Localized;
 
 /// A step, and when it was done last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,13 +55,4 @@ pub fn exercised(runbook: &Runbook, outcomes: &[Outcome]) -> Vec<Exercised> {
         last: last(step),
     });
     steps.collect()
-}
-
-/// The digest of what a step does, of whom it asks and when it opens.
-pub fn definition(step: &Step) -> Digest {
-    let mut all = serde_json::to_value(step).unwrap_or_default();
-    if let Value::Object(fields) = &mut all {
-        fields.retain(|name, _| !SAID.contains(&name.as_str()));
-    }
-    Digest::of(canonical(&all).as_bytes())
 }

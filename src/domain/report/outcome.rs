@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::exercised::definition;
+use serde_json::Value;
+
 use super::loss::{Store, losses};
 use super::measures::alarm_at;
 use super::spent::{On, Spent, spent};
@@ -10,7 +11,12 @@ use crate::domain::ids::{Digest, EnvironmentId, RunId, RunbookId, StepId};
 use crate::domain::run::declared::Severity;
 use crate::domain::run::log::Recorded;
 use crate::domain::run::{Event, Kind, Run, Status};
+use crate::domain::runbook::Step;
 use crate::domain::time::{Span, Timestamp};
+use crate::domain::value::canonical;
+
+/// What of a step is only said, or how long it may take: the drills themselves correct the times.
+const SAID: [&str; 6] = ["title", "note", "phase", "typical", "worst", "nag"];
 
 /// What became of one run. What was not measured is `None`, and never nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,4 +123,13 @@ fn practised(run: &Run, record: &[Recorded], times: &BTreeMap<StepId, Spent>) ->
         })
     };
     done.into_iter().filter_map(practised).collect()
+}
+
+/// The digest of what a step does, of whom it asks and when it opens.
+pub fn definition(step: &Step) -> Digest {
+    let mut all = serde_json::to_value(step).unwrap_or_default();
+    if let Value::Object(fields) = &mut all {
+        fields.retain(|name, _| !SAID.contains(&name.as_str()));
+    }
+    Digest::of(canonical(&all).as_bytes())
 }

@@ -59,7 +59,7 @@ async fn typed(door: Door) {
     stage.in_the_room("the disk is full").await;
     stage.told(MIA, "resume", "That needs one of").await;
     stage.told(ANTOINE, "resume", "Consigné dans").await;
-    stage.told(ANTOINE, "statsu", "`/dr status`").await;
+    stage.told(ANTOINE, "statusu", "`/dr status`").await;
     stage.told(ANTOINE, "attach", "`/dr attach").await;
     stage.told(ANTOINE, "attach pim", "`pin`").await;
     stage.told(MIA, "attach pin", "That needs one of").await;

@@ -117,7 +117,7 @@ async fn commands(stage: &Stage, before: usize) {
         (STRANGER, "note let me in", "I do not know you (U0EVE)"),
         (ANTOINE, "start promotion", "est déjà ouverte là"),
         (MIA, "start promotoin", "Did you mean `promotion`?"),
-        (MIA, "statsu", "status"),
+        (MIA, "statusu", "status"),
         (ANTOINE, "note", "note"),
     ];
     for (user, text, told) in cases {
