@@ -38,22 +38,25 @@ pub fn runbooks(
         Some(path) => checked(directory(&path)?, check, |runbook| runbook.id.clone())?,
         None => BTreeMap::new(),
     };
-    let mut files = built_in(&RUNBOOKS, "prompts/runbooks")?;
-    files.retain(|file| match check_runbook(&file.name, &file.text, known, &[]) {
-        Ok(runbook) if over.contains_key(&runbook.id) => false,
-        Ok(runbook) => {
-            let unfit = check(file).err();
-            if let Some(first) = unfit.iter().flatten().next() {
-                warn!(runbook.id = %runbook.id, "Not offered: it does not fit the environments: {}", first.message);
-            }
-            unfit.is_none()
+    let mut all = over;
+    let mut wrong = Vec::new();
+    for file in built_in(&RUNBOOKS, "prompts/runbooks")? {
+        // What is replaced is not read: the name of a built-in file is the id of its runbook.
+        if all.keys().any(|id| file.name.ends_with(&format!("/{id}.yaml"))) {
+            continue;
         }
-        // It is told what is wrong with it below.
-        Err(_) => true,
-    });
-    let mut all = checked(files, check, |one| one.id.clone())?;
-    all.extend(over);
-    Ok(all)
+        match check(&file) {
+            Ok(runbook) => drop(all.insert(runbook.id.clone(), runbook)),
+            Err(unfit) => match check_runbook(&file.name, &file.text, known, &[]) {
+                Ok(runbook) => {
+                    let why = unfit.first().map_or("", |first| first.message.as_str());
+                    warn!(runbook.id = %runbook.id, "Not offered: it does not fit the environments: {why}");
+                }
+                Err(found) => wrong.extend(found),
+            },
+        }
+    }
+    if wrong.is_empty() { Ok(all) } else { Err(wrong) }
 }
 
 /// The built-in connectors, and those of `prompts/connectors` laid over them.

@@ -95,6 +95,13 @@ mod tests {
         });
         assert!(catalog.runbook(&RunbookId::parse("region-failover").unwrap()).is_some());
         assert_eq!(catalog.environments.len(), 3);
+        // By its name a built-in runbook is known before it is read.
+        for file in std::fs::read_dir("prompts/runbooks").unwrap().flatten() {
+            let name = file.file_name().into_string().unwrap();
+            if let Some(id) = name.strip_suffix(".yaml") {
+                assert!(catalog.runbook(&RunbookId::parse(id).unwrap()).is_some(), "{name}");
+            }
+        }
     }
 
     #[test]
