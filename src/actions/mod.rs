@@ -59,8 +59,10 @@ pub struct Call<'a> {
     pub with: &'a Map<String, Value>,
     /// Forward, or back.
     pub direction: Direction,
-    /// For an undo: the preview of the attempt that is put back.
+    /// For an undo: what was shown before the step did anything, which is what it goes back to.
     pub before: Option<&'a Preview>,
+    /// For an undo: the preview of the attempt that is put back; another one where an earlier attempt's answer was lost.
+    pub done: Option<&'a Preview>,
     /// When the step opened: the same in every preview and attempt, for values such as `restartedAt`.
     pub opened_at: Timestamp,
     /// How long it usually takes until the effect shows that the step waits for: what a tabletop pretends.

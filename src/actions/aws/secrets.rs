@@ -181,9 +181,9 @@ impl ReplaceHost {
         versions: &[String],
     ) -> Result<(Request, String), LookError> {
         let lost = || unsafe_because("it was not recorded what the secret was before");
-        let before = call.before.ok_or_else(lost)?;
+        let (before, done) = call.before.zip(call.done).ok_or_else(lost)?;
         let Ok(Request::PutSecretValue { place: done_to, token: ours, .. }) =
-            request(&before.request)
+            request(&done.request)
         else {
             return Err(lost());
         };

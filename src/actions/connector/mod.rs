@@ -70,13 +70,13 @@ impl Operations {
         let none = || unsafe_because(told("trouble.no_undo", &[]));
         let operation = self.operation(&self.name)?;
         let undo = operation.undo.as_ref().ok_or_else(none)?;
-        let before = call.before.ok_or_else(none)?;
+        let (before, done) = call.before.zip(call.done).ok_or_else(none)?;
         // What was so before would be made what it never was.
         let was_so = before.facts.get("shows") == Some(&json!(true));
         if operation.repeat == Repeat::NamesState && was_so {
             return Err(unsafe_because(told("trouble.was_so", &[])));
         }
-        let done: Sent = request(&before.request)?;
+        let done: Sent = request(&done.request)?;
         let with = self.handed_on(&undo.operation, &done.with)?;
         let scope = scope.given(done.with.clone()).taken(answer::taken(call, &done.key));
         let own = render::other(undo, &scope).map_err(|missing| sent::unfilled(&missing))?;

@@ -254,6 +254,7 @@ impl Work<'_> {
             with: self.with,
             direction: Direction::Do,
             before: None,
+            done: None,
             opened_at: self.today.now,
             takes: Span(0),
             started_at: self.today.now,

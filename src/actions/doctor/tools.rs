@@ -142,6 +142,7 @@ impl Tools {
             with: &with,
             direction: Direction::Do,
             before: None,
+            done: None,
             opened_at: place.now,
             takes: Span(0),
             started_at: place.now,

@@ -34,11 +34,11 @@ impl Change {
     }
 
     fn sent(&self, call: &Call<'_>) -> Result<Sent, LookError> {
-        let draft: Draft = match (call.direction, call.before) {
+        let draft: Draft = match (call.direction, call.done) {
             (Direction::Do, _) => request(&Value::Object(call.with.clone()))?,
-            (Direction::Undo, before) => {
+            (Direction::Undo, done) => {
                 let none = || unsafe_because(told("trouble.no_undo", &[]));
-                let done: Sent = request(&before.ok_or_else(none)?.request)?;
+                let done: Sent = request(&done.ok_or_else(none)?.request)?;
                 *done.undo.ok_or_else(none)?
             }
         };

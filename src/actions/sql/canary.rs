@@ -56,9 +56,9 @@ struct Look {
 
 impl Write {
     async fn of(connections: &Connections, call: &Call<'_>) -> Result<Self, LookError> {
-        let back = match (call.direction, call.before) {
+        let back = match (call.direction, call.done) {
             (Direction::Do, _) => None,
-            (Direction::Undo, Some(before)) => Some(request::<Self>(&before.request)?),
+            (Direction::Undo, Some(done)) => Some(request::<Self>(&done.request)?),
             (Direction::Undo, None) => {
                 return Err(unsafe_because(told("trouble.no_return", &[TABLE])));
             }

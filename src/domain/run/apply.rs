@@ -7,9 +7,7 @@ use super::chat;
 use super::groups::Members;
 use super::preview::Direction;
 use super::protocol::{Entry, Event, Start};
-use super::state::{
-    Approval, Dissent, DoneAs, Doubt, Happened, Run, Status, StepRun, StepState, Vote,
-};
+use super::state::{Approval, Dissent, Doubt, Happened, Run, Status, StepRun, StepState, Vote};
 use crate::domain::actor::{Actor, Role, Surface};
 use crate::domain::ids::{GroupId, PersonId, StepId};
 use crate::domain::runbook::Step;
@@ -179,6 +177,7 @@ fn apply_to_step(
         }
         Event::StepLate { .. } => step.late = true,
         Event::StepOpened { .. } | Event::StepReopened { .. } => {
+            step.opens_again();
             step.direction = Direction::Do;
             step.opened_at = at;
             step.ask_again(at);
@@ -222,8 +221,7 @@ fn apply_to_step(
             step.decline(by, reason, at);
         }
         Event::AttemptStarted { attempt, .. } => {
-            step.attempts = *attempt;
-            step.begun += 1;
+            step.begin(*attempt);
             step.asked_at = Some(at);
             step.enter(StepState::Calling { attempt: *attempt }, at);
         }
@@ -250,18 +248,12 @@ fn apply_to_step(
         }
         Event::StepDone { how, facts, .. } => {
             step.look(facts, at);
-            step.done_as = step.shown.as_ref().map(|shown| DoneAs {
-                preview: shown.preview.clone(),
-                how: how.clone(),
-                begun: step.begun,
-            });
+            step.is_done_as(how);
             step.enter(StepState::Done { how: how.clone() }, at);
         }
         Event::StepFailed { error, unreachable, facts, .. } => {
             step.look(facts, at);
-            if matches!(step.state, StepState::Calling { .. } | StepState::InDoubt { .. }) {
-                step.begun = step.begun.saturating_sub(1);
-            }
+            step.has_failed();
             step.enter(StepState::Failed { error: error.clone(), unreachable: *unreachable }, at);
         }
         Event::StepSkipped { why, .. } => step.enter(StepState::Skipped { why: why.clone() }, at),

@@ -21,6 +21,7 @@ pub mod chat;
 pub mod decide;
 pub mod decision;
 pub mod declared;
+pub mod done;
 pub mod effect;
 pub mod effects;
 pub mod groups;

@@ -33,16 +33,12 @@ impl StepRun {
             called_at: None,
             asked_at: None,
             late: false,
+            first: None,
             done_as: None,
             evidence: None,
             facts: Map::new(),
             facts_at: at,
         }
-    }
-
-    /// Whether it was done, and certainly nothing was put back since.
-    pub fn is_still_done(&self) -> bool {
-        self.done_as.as_ref().is_some_and(|done| self.begun <= done.begun)
     }
 
     /// When the approvals given so far stop counting, if any were given.

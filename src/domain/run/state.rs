@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::chat::ChatNote;
 use super::declared::Declared;
+use super::done::{DoneAs, First};
 use super::groups::Members;
 use super::preview::{Direction, Preview};
 use crate::domain::actor::{Role, Surface};
@@ -145,7 +146,10 @@ pub struct StepRun {
     /// Whether the room was told that it takes longer than its `worst`.
     #[serde(default)]
     pub late: bool,
-    /// What the attempt that is done was approved as; an undo goes back to what it saw.
+    /// The first attempt that may have happened, until the step is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<First>,
+    /// What is done, and what there was before.
     pub done_as: Option<DoneAs>,
     /// When its last call began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -157,18 +161,6 @@ pub struct StepRun {
     pub facts: Map<String, Value>,
     /// When they were seen.
     pub facts_at: Timestamp,
-}
-
-/// A done attempt, kept for its undo.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DoneAs {
-    /// What was approved and done.
-    pub preview: Preview,
-    /// How that is known.
-    pub how: Proof,
-    /// [`StepRun::begun`] then: more of them now, and it may have been put back.
-    #[serde(default)]
-    pub begun: u32,
 }
 
 /// Where a step stands. `apply` is the table of transitions.

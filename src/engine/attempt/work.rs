@@ -14,6 +14,7 @@ use crate::actions::{Absent, Action, Call, LookError, Probe};
 use crate::domain::action::{ActionSpec, Danger};
 use crate::domain::actor::Actor;
 use crate::domain::ids::{Digest, RunId, StepId};
+use crate::domain::run::done::DoneAs;
 use crate::domain::run::preview::Preview;
 use crate::domain::run::state::Happened;
 use crate::domain::run::{Report, Request, Run, StepRun, StepState};
@@ -51,7 +52,8 @@ impl Work {
             environment: &self.run.environment,
             with: &self.with,
             direction: self.at.direction,
-            before: self.at.done_as.as_ref().map(|done| &done.preview),
+            before: self.at.done_as.as_ref().map(DoneAs::before),
+            done: self.at.done_as.as_ref().map(|done| &done.preview),
             opened_at: self.at.opened_at,
             takes: self.takes(),
             started_at: self.run.started_at,

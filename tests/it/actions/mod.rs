@@ -88,6 +88,7 @@ impl Step {
             with: &self.with,
             direction: self.direction,
             before: self.before.as_ref(),
+            done: self.before.as_ref(),
             opened_at: Timestamp(1_795_184_300_000),
             takes: Span::seconds(60),
             started_at: Timestamp(1_795_184_000_000),

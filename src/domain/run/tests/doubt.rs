@@ -2,8 +2,9 @@
 
 use serde_json::Map;
 
-use super::sample::{World, id, variant, variants};
-use crate::domain::run::preview::Direction;
+use super::sample::{self, World, id, variant, variants};
+use crate::domain::run::done::DoneAs;
+use crate::domain::run::preview::{Direction, Preview};
 use crate::domain::run::protocol::{Effect, Event, Report, Request, Returned};
 use crate::domain::run::refusal::Refusal;
 use crate::domain::run::state::{Doubt, Happened, Proof, Seen, StepState};
@@ -137,6 +138,45 @@ fn putting_back_asks_the_same_people_and_then_the_step_can_go_again() {
     assert_eq!(variants(&world.retry("mia", "promote").unwrap()), ["StepReopened"]);
     assert_eq!(world.at("promote").direction, Direction::Do);
     world.do_step("promote");
+}
+
+/// An attempt, its answer lost, what was seen of it; and a second one that sees another world and is done.
+fn done_the_second_time(between: impl Fn(&mut World)) -> DoneAs {
+    let mut world = called("promote");
+    between(&mut world);
+    let mut preview = sample::preview("promote", "eu-west-1");
+    preview.facts.insert("is_so".into(), true.into());
+    let number = world.at("promote").previews;
+    let step = || id("promote");
+    world.report(Report::Previewed { step: step(), number, preview: preview.clone() }).unwrap();
+    world.agreed("promote");
+    world.report(Report::Begin { step: step(), attempt: 2, preview }).unwrap();
+    world.accepted("promote");
+    world.proved("promote");
+    assert_eq!(world.at("promote").first, None, "kept once");
+    world.at("promote").done_as.clone().unwrap()
+}
+
+#[test]
+fn an_undo_goes_back_to_what_there_was_before_the_first_attempt_that_may_have_happened() {
+    let seen = |preview: &Preview| preview.facts.contains_key("is_so");
+    let in_doubt = |happened: Happened| {
+        done_the_second_time(|world| {
+            world.unknown("promote");
+            world.probed("promote", happened);
+            again(world, "promote").unwrap();
+        })
+    };
+    let done = in_doubt(Happened::Unknown);
+    assert!(seen(&done.preview) && !seen(done.before()), "the second saw the first one's doing");
+    // What certainly did nothing has changed nothing.
+    let done = in_doubt(Happened::Never);
+    assert!(seen(&done.preview) && seen(done.before()));
+    let done = done_the_second_time(|world| {
+        world.fails("promote");
+        world.retry("mia", "promote").unwrap();
+    });
+    assert!(seen(&done.preview) && seen(done.before()));
 }
 
 #[test]

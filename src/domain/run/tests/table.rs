@@ -170,8 +170,12 @@ fn force(step: &str, state: &StepState, direction: Direction) -> World {
     (at.attempts, at.begun) = (at.attempts + u32::from(called), at.begun + u32::from(called));
     if matches!(state, StepState::Done { .. }) && at.done_as.is_none() {
         let preview = at.shown.as_ref().unwrap().preview.clone();
-        at.done_as =
-            Some(crate::domain::run::state::DoneAs { preview, how: Proof::Seen, begun: at.begun });
+        at.done_as = Some(crate::domain::run::done::DoneAs {
+            preview,
+            first: None,
+            how: Proof::Seen,
+            begun: at.begun,
+        });
     }
     at.state = state;
     at.since = world.now;
