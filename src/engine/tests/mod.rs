@@ -1,6 +1,7 @@
 //! The engine on a real database, one effect at a time: with a system outside and a channel that do as they are told,
 //! and a clock that is set by hand.
 
+mod breath;
 mod calls;
 mod gate;
 mod hands;
@@ -259,7 +260,7 @@ fn process(
     wall: &Arc<Wall>,
 ) -> Engine {
     let action: Arc<dyn Action> = Arc::new(Scripted(Arc::clone(outside)));
-    let actions = Arc::new(Actions::of([("aurora.switchover", action)]));
+    let actions = Arc::new(Actions::of(["aurora.switchover", "http.check"].map(|name| (name, Arc::clone(&action)))));
     let channel: Arc<dyn Channel> = Arc::<Wall>::clone(wall);
     let clock: Arc<dyn Clock> = Arc::<Hand>::clone(clock);
     Engine::new(Arc::clone(store), actions, channel, clock).with_patience(Patience::default())

@@ -31,6 +31,17 @@ pub(super) const PATIENCE: &str = "3000,1000,1500,1500,300";
 pub(super) const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 const BOT: &str = "xoxb-test-token";
 
+/// In place of a built-in runbook that nobody starts here.
+const UNUSED: &str = "
+id: region-failback
+title: {en: Unused, fr: Inutilisé}
+phases: [{id: all, title: {en: All, fr: Tout}}]
+restored_by: nothing
+steps:
+  - {id: nothing, title: {en: Nothing, fr: Rien}, phase: all, owner: ic, typical: 1m, worst: 5m,
+     action: {human.task: {}}}
+";
+
 /// Which database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Database {
@@ -98,6 +109,8 @@ impl World {
         };
         write("environments/shop.yaml", &app.environment(&shop, &namespace));
         write("prompts/runbooks/region-failover.yaml", &patient(&shop::runbook()));
+        // The process starts a thousand times and more: it reads what it runs.
+        write("prompts/runbooks/region-failback.yaml", UNUSED);
         let (database, store) = reader(database, folder.path()).await;
         let right_at = now_s() * 1000;
         let clock = FastClock::right_at(SPEED, Timestamp(i64::try_from(right_at).expect("soon")));
