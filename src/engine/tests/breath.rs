@@ -15,7 +15,8 @@ type Looks = (usize, usize, usize);
 /// A step of this action and no gate, from its opening to its end; so long after each of its effects comes the next.
 async fn looks(action: &str, rest: &str, pause: Span) -> Looks {
     let (head, _) = RUNBOOK.split_once("owner: db").unwrap();
-    let text = format!("{head}owner: db, typical: 1m, worst: 5m, {rest}\n     action: {action}}}\n");
+    let text =
+        format!("{head}owner: db, typical: 1m, worst: 5m, {rest}\n     action: {action}}}\n");
     let place = environment();
     let runbook = check("rig.yaml", &text, &Known::default(), std::slice::from_ref(&place))
         .unwrap_or_else(|wrong| panic!("{wrong:#?}"));
@@ -32,7 +33,10 @@ async fn looks(action: &str, rest: &str, pause: Span) -> Looks {
         rig.pass().await;
         rig.clock.pass(pause);
     }
-    assert!(matches!(rig.step().await, StepState::Done { how: Proof::Seen | Proof::Accepted }), "{action}");
+    assert!(
+        matches!(rig.step().await, StepState::Done { how: Proof::Seen | Proof::Accepted }),
+        "{action}"
+    );
     let asked = |what| rig.outside.asked(what).len();
     let facts = &rig.state().await.steps[&super::the_step()].facts;
     assert_eq!(facts.contains_key("status"), asked("probe") == 0, "what the last look saw");
@@ -46,7 +50,15 @@ async fn what_only_reads_is_not_asked_again_in_the_same_breath() {
     assert_eq!(looks(reads, "", Span::seconds(10)).await, (1, 1, 0));
     assert_eq!(looks(reads, "", Span::seconds(11)).await, (2, 1, 1), "that was another breath");
     let guard = "guard: \"run.kind == 'incident'\",";
-    assert_eq!(looks(reads, guard, Span::seconds(0)).await, (2, 1, 1), "a guard is asked at the call");
+    assert_eq!(
+        looks(reads, guard, Span::seconds(0)).await,
+        (2, 1, 1),
+        "a guard is asked at the call"
+    );
     let verify = "verify: {expect: facts.target_is_writer, timeout: 1m},";
-    assert_eq!(looks(reads, verify, Span::seconds(0)).await, (1, 1, 1), "a proof is a look of its own");
+    assert_eq!(
+        looks(reads, verify, Span::seconds(0)).await,
+        (1, 1, 1),
+        "a proof is a look of its own"
+    );
 }

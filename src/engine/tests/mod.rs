@@ -260,7 +260,9 @@ fn process(
     wall: &Arc<Wall>,
 ) -> Engine {
     let action: Arc<dyn Action> = Arc::new(Scripted(Arc::clone(outside)));
-    let actions = Arc::new(Actions::of(["aurora.switchover", "http.check"].map(|name| (name, Arc::clone(&action)))));
+    let actions = Arc::new(Actions::of(
+        ["aurora.switchover", "http.check"].map(|name| (name, Arc::clone(&action))),
+    ));
     let channel: Arc<dyn Channel> = Arc::<Wall>::clone(wall);
     let clock: Arc<dyn Clock> = Arc::<Hand>::clone(clock);
     Engine::new(Arc::clone(store), actions, channel, clock).with_patience(Patience::default())
