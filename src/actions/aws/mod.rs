@@ -26,6 +26,8 @@ mod simulate;
 mod url_host;
 mod wire;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -143,8 +145,10 @@ impl Aws {
         self.settings.endpoint_url.is_some()
     }
 
-    async fn base(&self) -> &SdkConfig {
-        self.base.get_or_init(|| Box::pin(self.load())).await
+    /// As all that goes into a library, of a type that tells nothing of it: each caller's future would be looked through
+    /// down to the last type of the SDK, which took the compiler a minute.
+    fn base(&self) -> BoxFuture<'_, &SdkConfig> {
+        async { self.base.get_or_init(|| Box::pin(self.load())).await }.boxed()
     }
 
     async fn load(&self) -> SdkConfig {
@@ -227,7 +231,7 @@ impl Aws {
         region: &str,
     ) -> Result<String, LookError> {
         let client = aws_sdk_sts::Client::new(&self.config(region, Purpose::Look).await);
-        let asked = Box::pin(client.get_caller_identity().send()).await;
+        let asked = client.get_caller_identity().send().boxed().await;
         let caller = asked.map_err(|error| Failure::of(&error).look(format!("sts in {region}")))?;
         let account = caller.account().unwrap_or("unknown");
         if account != environment.account {

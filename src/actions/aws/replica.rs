@@ -3,6 +3,7 @@
 //! For clusters that replicate from another cluster, not for members of an Aurora global database: there the call
 //! fails, and `aurora.failover` is the right one.
 
+use futures_util::FutureExt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -79,7 +80,11 @@ impl Lever for PromoteReplica {
         let (region, id) = (text(call, "region")?, text(call, "cluster")?);
         let system = format!("rds in {region}");
         let client = aws.rds(region, Purpose::Look).await;
-        let answer = Box::pin(client.describe_db_clusters().db_cluster_identifier(id).send())
+        let answer = client
+            .describe_db_clusters()
+            .db_cluster_identifier(id)
+            .send()
+            .boxed()
             .await
             .map_err(|error| Failure::of(&error).look(system.clone()))?;
         let named = |one: &&aws_sdk_rds::types::DbCluster| one.db_cluster_identifier() == Some(id);
@@ -160,7 +165,7 @@ impl Lever for PromoteReplica {
             .promote_read_replica_db_cluster()
             .db_cluster_identifier(&request.parameters.db_cluster_identifier)
             .send();
-        let answer = Box::pin(promote).await.map_err(|error| Failure::of(&error))?;
+        let answer = promote.boxed().await.map_err(|error| Failure::of(&error))?;
         Ok(json!({"request_id": answer.request_id()}))
     }
 

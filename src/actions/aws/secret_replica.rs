@@ -5,6 +5,7 @@
 
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::operation::RequestId;
+use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
 
 use super::lever::Request;
@@ -27,7 +28,7 @@ impl Aws {
         secret: &str,
     ) -> Result<(String, Option<String>), LookError> {
         let client = self.secrets(region, Purpose::Look).await;
-        let asked = Box::pin(client.describe_secret().secret_id(secret).send()).await;
+        let asked = client.describe_secret().secret_id(secret).send().boxed().await;
         let system = format!("secretsmanager in {region}");
         let found = asked.map_err(|error| Failure::of(&error).look(system))?;
         Ok((found.arn.unwrap_or_else(|| secret.to_owned()), found.kms_key_id))
@@ -51,7 +52,7 @@ impl Setting for PromoteSecret {
             return Err(unsafe_because(format!("`{id}` is not in {region}")));
         }
         let client = aws.secrets(region, Purpose::Look).await;
-        let asked = Box::pin(client.describe_secret().secret_id(id).send()).await;
+        let asked = client.describe_secret().secret_id(id).send().boxed().await;
         let system = format!("secretsmanager in {region}");
         let found = asked.map_err(|error| Failure::of(&error).look(system))?;
         if found.deleted_date().is_some() {
@@ -90,7 +91,7 @@ impl Setting for PromoteSecret {
     ) -> Result<Value, Failure> {
         let client = aws.secrets(&request.region, Purpose::Act).await;
         let cut = client.stop_replication_to_replica().secret_id(request.parameters.part("secret"));
-        let answer = Box::pin(cut.send()).await.map_err(|error| Failure::of(&error))?;
+        let answer = cut.send().boxed().await.map_err(|error| Failure::of(&error))?;
         Ok(json!({"request_id": answer.request_id()}))
     }
 

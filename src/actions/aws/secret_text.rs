@@ -1,5 +1,6 @@
 //! A secret that dr-buddy itself uses, as it is kept in Secrets Manager.
 
+use futures_util::FutureExt;
 use secrecy::SecretString;
 
 use super::{Aws, Failure, Purpose};
@@ -18,7 +19,7 @@ impl Aws {
         secret: &str,
     ) -> Result<SecretString, LookError> {
         let client = self.secrets(region, Purpose::Look).await;
-        let asked = Box::pin(client.get_secret_value().secret_id(secret).send()).await;
+        let asked = client.get_secret_value().secret_id(secret).send().boxed().await;
         let none = || {
             let place = format!("secretsmanager in {region}");
             unsafe_because(told("trouble.not_kept", &[secret, &place]))

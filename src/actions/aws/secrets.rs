@@ -5,6 +5,7 @@
 //! two equal writes does nothing; a token that is already there with another value is for the probe to judge. The way
 //! back moves `AWSCURRENT` to the version that was seen, which writes no value at all.
 
+use futures_util::FutureExt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -127,7 +128,7 @@ impl ReplaceHost {
 
     async fn look(&self, place: &Place) -> Result<World, LookError> {
         let client = self.aws.secrets(&place.region, Purpose::Look).await;
-        let asked = Box::pin(client.describe_secret().secret_id(&place.secret).send()).await;
+        let asked = client.describe_secret().secret_id(&place.secret).send().boxed().await;
         let answer = asked.map_err(|error| Failure::of(&error).look(system(place)))?;
         Ok(World::of(&answer, &place.region))
     }
@@ -136,9 +137,8 @@ impl ReplaceHost {
     async fn value(&self, place: &Place, version: &str) -> Result<SecretString, LookError> {
         let client = self.aws.secrets(&place.region, Purpose::Look).await;
         let asked = client.get_secret_value().secret_id(&place.secret).version_id(version);
-        let answer = Box::pin(asked.send())
-            .await
-            .map_err(|error| Failure::of(&error).look(system(place)))?;
+        let answer =
+            asked.send().boxed().await.map_err(|error| Failure::of(&error).look(system(place)))?;
         match (answer.version_id, answer.secret_string) {
             (Some(read), Some(value)) if read == version => Ok(SecretString::from(value)),
             (Some(read), Some(value)) => {
@@ -244,7 +244,7 @@ impl ReplaceHost {
             .secret_string(value.expose_secret())
             .send();
         drop(value);
-        match Box::pin(write).await {
+        match write.boxed().await {
             Ok(answer) => Ok(json!({
                 "service": place.service, "operation": "PutSecretValue", "region": place.region,
                 "secret": place.secret, "version": answer.version_id(),
@@ -267,7 +267,7 @@ impl ReplaceHost {
             .move_to_version_id(move_to)
             .remove_from_version_id(remove_from)
             .send();
-        match Box::pin(write).await {
+        match write.boxed().await {
             Ok(answer) => Ok(json!({
                 "service": place.service, "operation": "UpdateSecretVersionStage",
                 "region": place.region, "secret": place.secret, "version": move_to,

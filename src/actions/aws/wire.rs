@@ -6,6 +6,8 @@
 //! ([`Failure`]): what was answered with a code is refused, everything after the connection is unclear. Reading may be
 //! asked twice; what changes something goes out once.
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
@@ -222,22 +224,25 @@ impl Aws {
     }
 
     /// Asks; a reading call once more when nobody answered, or after a moment when it was told to wait.
-    pub(in crate::actions) async fn ask(
-        &self,
+    pub(in crate::actions) fn ask<'a>(
+        &'a self,
         purpose: Purpose,
-        ask: &Ask,
-    ) -> Result<Answer, Failure> {
-        let first = self.ask_once(purpose, ask).await;
-        match (purpose, &first) {
-            (Purpose::Look, Err(Failure::NotConnected(_) | Failure::Unclear(_))) => {
-                self.ask_once(purpose, ask).await
+        ask: &'a Ask,
+    ) -> BoxFuture<'a, Result<Answer, Failure>> {
+        let asked = async move {
+            let first = self.ask_once(purpose, ask).await;
+            match (purpose, &first) {
+                (Purpose::Look, Err(Failure::NotConnected(_) | Failure::Unclear(_))) => {
+                    self.ask_once(purpose, ask).await
+                }
+                (Purpose::Look, Err(failure)) if failure.is_throttled() => {
+                    tokio::time::sleep(THROTTLED_FOR).await;
+                    self.ask_once(purpose, ask).await
+                }
+                (Purpose::Look | Purpose::Act, _) => first,
             }
-            (Purpose::Look, Err(failure)) if failure.is_throttled() => {
-                tokio::time::sleep(THROTTLED_FOR).await;
-                self.ask_once(purpose, ask).await
-            }
-            (Purpose::Look | Purpose::Act, _) => first,
-        }
+        };
+        asked.boxed()
     }
 
     async fn ask_once(&self, purpose: Purpose, ask: &Ask) -> Result<Answer, Failure> {
@@ -283,7 +288,7 @@ impl Aws {
         };
         let provider = base.credentials_provider().ok_or_else(without)?;
         // Providers may put what they read into the causes: not shown.
-        let credentials = provider.provide_credentials().await.map_err(|_| without())?;
+        let credentials = provider.provide_credentials().boxed().await.map_err(|_| without())?;
         let time = base.time_source().ok_or_else(|| not_sent("no clock"))?.now();
         let mut settings = SigningSettings::default();
         if service == "s3" {

@@ -1,5 +1,6 @@
 //! One request on the wire, and what came back: no pool, no redirect, no proxy, bounded in time and length.
 
+use futures_util::FutureExt;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -167,8 +168,7 @@ impl Sending<'_> {
     /// The answer, or none in time.
     pub(in crate::actions) async fn within(&self, by: &HttpSettings) -> Result<Answer, Trouble> {
         let limit = Duration::from_millis(self.timeout_ms).min(LONGEST_WAIT);
-        let sent = Box::pin(self.send(by));
-        timeout(limit, sent).await.unwrap_or_else(|_| {
+        timeout(limit, self.send(by).boxed()).await.unwrap_or_else(|_| {
             Err(Trouble::Unclear(format!("no answer within {} ms", self.timeout_ms)))
         })
     }

@@ -21,6 +21,7 @@ mod tally;
 mod wanted;
 mod workload;
 
+use futures_util::FutureExt;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -201,7 +202,7 @@ impl Cluster {
             request.headers_mut().insert("audit-id", value);
         }
         self.sent().push(id);
-        self.client.request(request).await.map_err(|error| Trouble::of(&error))
+        self.client.request(request).boxed().await.map_err(|error| Trouble::of(&error))
     }
 
     fn sent(&self) -> MutexGuard<'_, Vec<String>> {
@@ -212,7 +213,7 @@ impl Cluster {
         let request = path
             .get(name, &kube::api::GetParams::default())
             .map_err(|error| Trouble::of(&kube::Error::BuildRequest(error)))?;
-        timeout(self.read, self.client.request(request))
+        timeout(self.read, self.client.request(request).boxed())
             .await
             .map_err(|_| Trouble::Unclear("no answer in time".into()))?
             .map_err(|error| Trouble::of(&error))
@@ -225,7 +226,7 @@ impl Cluster {
     ) -> Result<Value, Trouble> {
         let request =
             path.list(wanted).map_err(|error| Trouble::of(&kube::Error::BuildRequest(error)))?;
-        timeout(self.read, self.client.request(request))
+        timeout(self.read, self.client.request(request).boxed())
             .await
             .map_err(|_| Trouble::Unclear("no answer in time".into()))?
             .map_err(|error| Trouble::of(&error))
@@ -235,7 +236,7 @@ impl Cluster {
         let request = path
             .get_subresource("scale", name)
             .map_err(|error| Trouble::of(&kube::Error::BuildRequest(error)))?;
-        timeout(self.read, self.client.request(request))
+        timeout(self.read, self.client.request(request).boxed())
             .await
             .map_err(|_| Trouble::Unclear("no answer in time".into()))?
             .map_err(|error| Trouble::of(&error))

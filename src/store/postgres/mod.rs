@@ -13,6 +13,8 @@ mod session;
 mod write;
 mod writer;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -88,35 +90,35 @@ impl PostgresStore {
         Session::open(&self.pool).await.map_err(failed(what))
     }
 
-    async fn fetch<'q, O>(
-        &self,
+    fn fetch<'q, O>(
+        &'q self,
         what: &'static str,
         query: QueryAs<'q, Postgres, O, PgArguments>,
-    ) -> Result<Vec<O>, StoreError>
+    ) -> BoxFuture<'q, Result<Vec<O>, StoreError>>
     where
-        O: Send + Unpin + for<'r> FromRow<'r, PgRow>,
+        O: Send + Unpin + for<'r> FromRow<'r, PgRow> + 'q,
     {
-        bounded(what, async {
+        let fetched = async move {
             let mut db = self.session(what).await?;
             let rows = query.fetch_all(&mut *db).await.map_err(failed(what))?;
             db.done();
             Ok(rows)
-        })
-        .await
+        };
+        bounded(what, fetched).boxed()
     }
 
-    async fn execute(
-        &self,
+    fn execute<'q>(
+        &'q self,
         what: &'static str,
-        query: Query<'_, Postgres, PgArguments>,
-    ) -> Result<(), StoreError> {
-        bounded(what, async {
+        query: Query<'q, Postgres, PgArguments>,
+    ) -> BoxFuture<'q, Result<(), StoreError>> {
+        let executed = async move {
             let mut db = self.session(what).await?;
             query.execute(&mut *db).await.map_err(failed(what))?;
             db.done();
             Ok(())
-        })
-        .await
+        };
+        bounded(what, executed).boxed()
     }
 }
 

@@ -4,6 +4,7 @@
 //! Nothing here waits for ever: borrowing and every conversation have a limit, and the server is told one as well, for
 //! the case that it is this side that is gone.
 
+use futures_util::FutureExt;
 use std::future::Future;
 use std::io;
 use std::ops::{Deref, DerefMut};
@@ -84,7 +85,7 @@ pub(super) struct Session {
 impl Session {
     /// Borrows a connection.
     pub(super) async fn open(pool: &PgPool) -> Result<Self, sqlx::Error> {
-        Ok(Self { connection: pool.acquire().await?, is_clean: false })
+        Ok(Self { connection: pool.acquire().boxed().await?, is_clean: false })
     }
 
     /// Gives the connection back: no transaction is open, every answer was read.

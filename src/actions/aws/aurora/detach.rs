@@ -3,6 +3,7 @@
 //! The last resort, where no managed failover is possible: the old writer is not fenced, the global writer endpoint does
 //! not follow, and the global database has to be built again by hand.
 
+use futures_util::FutureExt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -154,7 +155,7 @@ impl Lever for Detach {
             .global_cluster_identifier(&request.parameters.global_cluster_identifier)
             .db_cluster_identifier(&request.parameters.db_cluster_identifier)
             .send();
-        let answer = Box::pin(leave).await.map_err(|error| Failure::of(&error))?;
+        let answer = leave.boxed().await.map_err(|error| Failure::of(&error))?;
         Ok(json!({"request_id": answer.request_id()}))
     }
 

@@ -9,6 +9,7 @@
 mod detach;
 mod world;
 
+use futures_util::FutureExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -299,7 +300,7 @@ impl Action for Aurora {
                     .target_db_cluster_identifier(target)
                     .set_allow_data_loss(parameters.allow_data_loss)
                     .send();
-                let answer = Box::pin(sent).await;
+                let answer = sent.boxed().await;
                 answer
                     .map(|answer| answer.request_id().map(ToOwned::to_owned))
                     .map_err(|e| Failure::of(&e))
@@ -310,7 +311,7 @@ impl Action for Aurora {
                     .global_cluster_identifier(cluster)
                     .target_db_cluster_identifier(target)
                     .send();
-                let answer = Box::pin(sent).await;
+                let answer = sent.boxed().await;
                 answer
                     .map(|answer| answer.request_id().map(ToOwned::to_owned))
                     .map_err(|e| Failure::of(&e))

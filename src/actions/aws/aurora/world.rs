@@ -1,5 +1,6 @@
 //! How a global database and the cluster that shall write are, as AWS tells it, and what that says of a call.
 
+use futures_util::FutureExt;
 use serde_json::{Map, Value};
 
 use crate::actions::aws::{Aws, Failure, Purpose};
@@ -47,7 +48,9 @@ impl World {
     async fn look_in(aws: &Aws, region: &str, cluster: &str) -> Result<Self, LookError> {
         let client = aws.rds(region, Purpose::Look).await;
         let asked = client.describe_global_clusters().global_cluster_identifier(cluster);
-        let answer = Box::pin(asked.send())
+        let answer = asked
+            .send()
+            .boxed()
             .await
             .map_err(|error| Failure::of(&error).look(format!("rds in {region}")))?;
         // By name: some servers answer an unknown id with all they have.
@@ -86,7 +89,11 @@ impl Target {
         let system = format!("rds in {}", arn.region);
         let id = arn.resource.strip_prefix("cluster:").unwrap_or(&arn.resource);
         let client = aws.rds(&arn.region, Purpose::Look).await;
-        let answer = Box::pin(client.describe_db_clusters().db_cluster_identifier(id).send())
+        let answer = client
+            .describe_db_clusters()
+            .db_cluster_identifier(id)
+            .send()
+            .boxed()
             .await
             .map_err(|error| Failure::of(&error).look(system.clone()))?;
         let found = answer

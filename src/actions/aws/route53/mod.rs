@@ -11,6 +11,7 @@ mod ttl;
 use async_trait::async_trait;
 use aws_sdk_route53::operation::RequestId;
 use aws_sdk_route53::types::{Change as Edit, ChangeAction, ChangeBatch, ResourceRecordSet};
+use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -247,7 +248,7 @@ impl<E: RecordEdit> Lever for E {
             .hosted_zone_id(&asked.zone)
             .change_batch(batch)
             .send();
-        let answer = Box::pin(write).await.map_err(|error| Failure::of(&error))?;
+        let answer = write.boxed().await.map_err(|error| Failure::of(&error))?;
         Ok(json!({
             "zone": asked.zone, "after": asked.after, "request_id": answer.request_id(),
             "change_id": answer.change_info().map(|change| &change.id),
@@ -288,7 +289,7 @@ async fn records(aws: &Aws, zone: &str, name: &str) -> Result<Vec<ResourceRecord
         .start_record_name(name)
         .max_items(100);
     for _ in 0..MOST_PAGES {
-        let asked = Box::pin(page.send()).await;
+        let asked = page.send().boxed().await;
         let answer = asked.map_err(|error| Failure::of(&error).look("route53".into()))?;
         let passed =
             answer.resource_record_sets.last().is_some_and(|last| !same_name(&last.name, name));
@@ -317,7 +318,7 @@ async fn change_status(aws: &Aws, call: &Call<'_>, asked: &Batch) -> Option<Stri
     };
     let id = call.past.iter().rev().find(wrote)?.get("change_id")?.as_str()?;
     let client = aws.route53(Purpose::Look).await;
-    let answer = Box::pin(client.get_change().id(id).send()).await.ok()?;
+    let answer = client.get_change().id(id).send().boxed().await.ok()?;
     Some(answer.change_info?.status.as_str().to_owned())
 }
 
