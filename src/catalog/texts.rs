@@ -238,6 +238,11 @@ impl Voice<'_> {
                 let items: Vec<_> = items.iter().map(|item| self.say(item, markup)).collect();
                 items.join(", ")
             }
+            Text::Lines(items) => {
+                let items: Vec<_> = items.iter().map(|item| self.say(item, markup)).collect();
+                items.join("\n")
+            }
+            Text::In(language, text) => Voice { language: *language, ..*self }.say(text, markup),
         }
     }
 

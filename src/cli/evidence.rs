@@ -159,6 +159,7 @@ fn beside(recorded: &Recorded) -> Option<(String, Value)> {
         | Event::Alerted { .. }
         | Event::GroupSeen { .. }
         | Event::GroupUnread { .. }
+        | Event::Update { .. }
         | Event::RunClosed { .. } => None,
     }
 }

@@ -12,6 +12,7 @@ use crate::domain::code::Typed;
 use crate::domain::comms::{self, Ask, Press, Written, form};
 use crate::domain::ids::{RunId, StepId};
 use crate::domain::report::{critical_path, forecast, loss};
+use crate::domain::run::updates::UpdateId;
 use crate::domain::run::{Run, StepState};
 use crate::domain::text::Text;
 
@@ -136,7 +137,14 @@ async fn list(desk: &Desk, by: &Actor, out: &mut dyn Write) -> io::Result<Ended>
 fn show(desk: &Desk, by: &Actor, run: &Run, wish: &Wish, out: &mut dyn Write) -> io::Result<Ended> {
     let (voice, now) = (desk.voice_of(by), desk.engine.clock.now());
     match &wish.step {
-        None => write!(out, "{}", plain::text(&voice, &comms::run_card(run, now)))?,
+        None => {
+            write!(out, "{}", plain::text(&voice, &comms::run_card(run, now)))?;
+            for update in run.drafts() {
+                if let Some(card) = comms::draft(run, &update, now) {
+                    write!(out, "\n[{update}] {}", plain::text(&voice, &card))?;
+                }
+            }
+        }
         Some(step) => {
             let step = StepId::parse(step).ok();
             let card = step.as_ref().and_then(|step| comms::step_card(run, step, now));
@@ -185,6 +193,9 @@ fn press(
     input: &mut dyn BufRead,
     out: &mut dyn Write,
 ) -> io::Result<Option<Press>> {
+    if matches!(ask, Ask::Say | Ask::PutOff) {
+        return of_update(desk, by, run, ask, wish, out);
+    }
     let Some(name) = &wish.step else { return of_run(desk, by, run, ask, wish, out) };
     let found = StepId::parse(name).ok().filter(|step| run.steps.contains_key(step));
     let Some(step) = found else {
@@ -227,6 +238,24 @@ fn press(
         }
     }
     Ok(Some(press))
+}
+
+/// The press that is meant about an update, which is named in place of a step.
+fn of_update(
+    desk: &Desk,
+    by: &Actor,
+    run: &Run,
+    ask: Ask,
+    wish: &Wish,
+    out: &mut dyn Write,
+) -> io::Result<Option<Press>> {
+    if let Some(update) = wish.step.as_deref().and_then(UpdateId::parse) {
+        return Ok(Some(Press::of_update(ask, &run.id, &update)));
+    }
+    let updates = Text::List(run.drafts().map(|update| Text::raw(&update)).collect());
+    let args = vec![("verb", Text::raw(ask.name())), ("updates", updates)];
+    refuse(desk, by, &Text::Key("cli.which_update", args), out)?;
+    Ok(None)
 }
 
 /// The press that is meant without a step: about the run, or about a role. What is missing is asked for.

@@ -127,6 +127,8 @@ pub enum Right {
     Hold,
     /// Go on after a hold; close: the commander.
     Command,
+    /// Say what an audience is told: comms or the commander.
+    Tell,
     /// Give somebody else one-time codes, or take theirs away: the commander.
     Enrol,
 }
@@ -140,6 +142,7 @@ pub fn roles_for(right: Right, gate: &[Role], owner: Role) -> Option<Vec<Role>> 
         Right::Answer => Some(gate.to_vec()),
         Right::Steer if owner == Role::Ic => Some(vec![Role::Ic]),
         Right::Steer => Some(vec![owner, Role::Ic]),
+        Right::Tell => Some(vec![Role::Comms, Role::Ic]),
         Right::Command | Right::Enrol => Some(vec![Role::Ic]),
     }
 }

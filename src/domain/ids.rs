@@ -101,6 +101,10 @@ id!(
 );
 
 id!(
+    /// An audience of an environment: `management`.
+    AudienceId, "audience", is_slug, "lower-case letters, digits and `-`, starting with a letter, at most 48"
+);
+id!(
     /// A user group of Slack: `S012ABCDEF`. Never its handle, which people change.
     GroupId, "Slack user group", is_group, "`S`, then capitals and digits, such as `S012ABCDEF`, never a handle"
 );

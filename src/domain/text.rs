@@ -2,7 +2,7 @@
 //! surface that speaks. Words never stand in code.
 
 use super::ids::PersonId;
-use super::value::Localized;
+use super::value::{Language, Localized};
 
 /// What goes wrong, what was seen and what would change in dr-buddy's own words, recorded where else the words of a
 /// system stand; each with the names of its arguments.
@@ -184,6 +184,10 @@ pub enum Text {
     Channel(String),
     /// Several, with commas.
     List(Vec<Self>),
+    /// Several, a line each.
+    Lines(Vec<Self>),
+    /// In this language, whatever the reader's is.
+    In(Language, Box<Self>),
 }
 
 impl Text {

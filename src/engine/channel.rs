@@ -68,6 +68,7 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
     async fn turn(
         &self,
         _run: &Run,
+        _key: &MessageKey,
         _urgency: Urgency,
         _message: &Message,
         _posted: Option<&Posted>,
@@ -223,6 +224,7 @@ impl Channel for Silent {
     async fn turn(
         &self,
         _run: &Run,
+        _key: &MessageKey,
         _urgency: Urgency,
         _message: &Message,
         _posted: Option<&Posted>,

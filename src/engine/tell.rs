@@ -10,6 +10,8 @@ use super::Engine;
 use super::channel::{ChannelError, Urgency};
 use super::effect::EffectError;
 use crate::domain::comms::{self, Message};
+use crate::domain::run::apply::replay;
+use crate::domain::run::updates::UpdateId;
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::text::Text;
 use crate::faults;
@@ -35,7 +37,7 @@ pub(super) async fn show(
         let within = engine.patience.lease / PART_OF_LEASE;
         let message = marked(message, place.as_ref());
         let has_turn =
-            engine.channel.turn(&run, urgency, &message, stands.as_ref(), within).await?;
+            engine.channel.turn(&run, key, urgency, &message, stands.as_ref(), within).await?;
         if has_turn && let Some((run, message)) = newest(engine, claimed, key).await? {
             let message = marked(message, place.as_ref());
             if put(engine, &run, key, &message, place, under.as_ref()).await? {
@@ -84,8 +86,22 @@ async fn newest(
             found.first().and_then(|event| comms::notice(&run, event))
         }
         MessageKey::Back(warned_at) => Some(comms::back(&run, *warned_at, now)),
+        MessageKey::Draft(update) => comms::draft(&run, update, now),
+        MessageKey::Update(update) => match then(engine, &run, update).await? {
+            Some(then) => comms::update(&run, &then, update),
+            None => None,
+        },
     };
     Ok(message.map(|message| (run, message)))
+}
+
+/// The run as it was when an update went out: what is told is what was known then, however late it is posted.
+async fn then(engine: &Engine, run: &Run, update: &UpdateId) -> Result<Option<Run>, StoreError> {
+    let Some(seq) = run.out(update).and_then(|out| u32::try_from(out.seq).ok()) else {
+        return Ok(None);
+    };
+    let record = engine.store.record(&run.id, 0, seq).await?;
+    Ok(replay(record.iter().map(|recorded| &recorded.entry)))
 }
 
 fn urgency(key: &MessageKey, message: &Message, stands: bool) -> Urgency {
@@ -93,9 +109,12 @@ fn urgency(key: &MessageKey, message: &Message, stands: bool) -> Urgency {
         MessageKey::Run if stands => Urgency::Upkeep,
         MessageKey::Details(_) => Urgency::Upkeep,
         MessageKey::Step(_) if stands && !message.asks() => Urgency::Tells,
-        MessageKey::Run | MessageKey::Step(_) | MessageKey::Notice(_) | MessageKey::Back(_) => {
-            Urgency::Asks
-        }
+        MessageKey::Run
+        | MessageKey::Step(_)
+        | MessageKey::Notice(_)
+        | MessageKey::Update(_)
+        | MessageKey::Draft(_)
+        | MessageKey::Back(_) => Urgency::Asks,
     }
 }
 
@@ -158,7 +177,7 @@ async fn put(
         }
     }
     let in_doubt = place.is_some_and(|place| place.fate == Fate::Posting);
-    let not_yet = |fate| Posted::not_yet(&run.environment.chat.war_room, fate);
+    let not_yet = |fate| Posted::not_yet(&comms::channel(run, key), fate);
     engine.store.remember(&run.id, key, &not_yet(Fate::Posting)).await?;
     let (what, content) = (faults::message(key), headline(message));
     faults::place(format_args!("before post of {what} as {content}"));
@@ -210,6 +229,8 @@ async fn follow(
         MessageKey::Step(_)
         | MessageKey::Details(_)
         | MessageKey::Notice(_)
+        | MessageKey::Update(_)
+        | MessageKey::Draft(_)
         | MessageKey::Back(_) => {}
     }
     Ok(())
@@ -217,11 +238,19 @@ async fn follow(
 
 /// Which sentence a message begins with.
 fn headline(message: &Message) -> &str {
-    match message.line() {
+    sentence(message.line())
+}
+
+fn sentence(text: &Text) -> &str {
+    match text {
         Text::Key(key, _) => key,
         Text::Named(key, _) => key,
-        Text::Said(_) | Text::Raw(_) | Text::Person(_) | Text::Channel(_) | Text::List(_) => {
-            "a text"
-        }
+        Text::In(_, text) => sentence(text),
+        Text::Said(_)
+        | Text::Raw(_)
+        | Text::Person(_)
+        | Text::Channel(_)
+        | Text::List(_)
+        | Text::Lines(_) => "a text",
     }
 }

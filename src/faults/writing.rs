@@ -38,6 +38,8 @@ pub fn message(key: &MessageKey) -> String {
     match key {
         MessageKey::Run | MessageKey::Step(_) => key.to_string(),
         MessageKey::Notice(_) => "notice".to_owned(),
+        MessageKey::Update(update) => format!("update/{}", update.audience),
+        MessageKey::Draft(update) => format!("draft/{}", update.audience),
         MessageKey::Back(_) => "back".to_owned(),
         MessageKey::Details(_) => "details".to_owned(),
     }

@@ -196,7 +196,7 @@ pub fn at_fault(press: &Press, written: &Written, answer: &Answer) -> &'static s
 pub fn view(voice: &Voice<'_>, form: &Form) -> Value {
     let mut blocks = sections(voice, &form.intro);
     if let Some(words) = &form.words {
-        blocks.push(json!({
+        let mut input = json!({
             "type": "input",
             "block_id": WORDS,
             "optional": words.optional,
@@ -207,7 +207,12 @@ pub fn view(voice: &Voice<'_>, form: &Form) -> Value {
                 "multiline": true,
                 "max_length": crate::domain::run::limits::TEXT,
             },
-        }));
+        });
+        if let Some(initial) = &words.initial {
+            let initial = cut(&voice.plain(initial), crate::domain::run::limits::TEXT);
+            input["element"]["initial_value"] = json!(initial);
+        }
+        blocks.push(input);
     }
     if let Some(label) = &form.code {
         blocks.push(json!({

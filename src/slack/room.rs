@@ -13,7 +13,7 @@ use super::calls::{TIMEOUT, part, within, without_id};
 use super::client::{SlackClientHandle, content};
 use super::lane::{Errand, Lanes, Next, Ticket};
 use super::render;
-use crate::domain::comms::Message;
+use crate::domain::comms::{self, Message};
 use crate::domain::environment::{Environment, Group};
 use crate::domain::ids::Digest;
 use crate::domain::run::chat::{Source, Words};
@@ -105,20 +105,20 @@ impl SlackClientHandle {
         message: &Message,
         under: Option<&Posted>,
     ) -> Result<Posted, ChannelError> {
-        self.put(&run.environment, of_run(run, key), message, under).await
+        let channel = under.map_or_else(|| comms::channel(run, key), |under| under.channel.clone());
+        self.put(&run.environment, &channel, of_run(run, key), message, under).await
     }
 
     /// Posts a message; by `payload` it is known again.
     async fn put(
         &self,
         environment: &Environment,
+        channel: &str,
         payload: HashMap<String, String>,
         message: &Message,
         under: Option<&Posted>,
     ) -> Result<Posted, ChannelError> {
         let (text, blocks) = self.written(environment, message);
-        let war_room = environment.chat.war_room.as_str();
-        let channel = under.map_or(war_room, |under| under.channel.as_str());
         let metadata = SlackMessageMetadata::new(EVENT_TYPE.to_owned()).with_event_payload(payload);
         let content = content(&text, &blocks)?.with_metadata(metadata);
         let mut request = SlackApiChatPostMessageRequest::new(channel.into(), content);
@@ -259,6 +259,7 @@ impl Channel for SlackClientHandle {
     async fn turn(
         &self,
         run: &Run,
+        key: &MessageKey,
         urgency: Urgency,
         message: &Message,
         posted: Option<&Posted>,
@@ -272,8 +273,9 @@ impl Channel for SlackClientHandle {
             }
         }
         let edit = shown.map(|shown| shown.map(|(_, at)| at));
-        let channel = posted.map_or(&run.environment.chat.war_room, |posted| &posted.channel);
-        self.wait(channel, Errand { urgency, edit }, within).await?;
+        let channel =
+            posted.map_or_else(|| comms::channel(run, key), |posted| posted.channel.clone());
+        self.wait(&channel, Errand { urgency, edit }, within).await?;
         Ok(true)
     }
 
@@ -310,7 +312,8 @@ impl Channel for SlackClientHandle {
         let errand = Errand { urgency: Urgency::Tells, edit: None };
         self.wait(&environment.chat.war_room, errand, ANNOUNCED).await?;
         let payload = HashMap::from([("environment".to_owned(), environment.id.to_string())]);
-        self.put(environment, payload, message, None).await.map(drop)
+        let room = &environment.chat.war_room;
+        self.put(environment, room, payload, message, None).await.map(drop)
     }
 
     async fn pin(&self, _run: &Run, posted: &Posted) -> Result<(), ChannelError> {
@@ -334,7 +337,9 @@ impl Channel for SlackClientHandle {
         match posted {
             Some(posted) => self.edit(environment, posted, message).await.map(|()| None),
             None => {
-                self.put(environment, offered(environment, offer), message, None).await.map(Some)
+                let payload = offered(environment, offer);
+                let room = &environment.chat.war_room;
+                self.put(environment, room, payload, message, None).await.map(Some)
             }
         }
     }
@@ -355,8 +360,8 @@ impl Channel for SlackClientHandle {
         under: Option<&Posted>,
     ) -> Result<Vec<Posted>, ChannelError> {
         let payload = of_run(run, key);
-        let channel = under.map_or(&run.environment.chat.war_room, |under| &under.channel);
-        self.search(channel, under, |message| is_ours(message, &payload)).await
+        let channel = under.map_or_else(|| comms::channel(run, key), |under| under.channel.clone());
+        self.search(&channel, under, |message| is_ours(message, &payload)).await
     }
 
     async fn said(&self, run: &Run, source: &Source) -> Result<Option<Words>, ChannelError> {

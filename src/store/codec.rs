@@ -11,17 +11,18 @@ use serde_json::Value;
 use super::{Fate, StoreError};
 use crate::domain::actor::Role;
 use crate::domain::environment::Environment;
-use crate::domain::ids::{Digest, GroupId, PersonId, RunId, StepId};
+use crate::domain::ids::{AudienceId, Digest, GroupId, PersonId, RunId, StepId};
 use crate::domain::run::Run;
 use crate::domain::run::chat::ChatNote;
 use crate::domain::run::declared::Declared;
 use crate::domain::run::groups::Members;
 use crate::domain::run::state::{Kind, Status, StepRun};
+use crate::domain::run::updates::Standing;
 use crate::domain::runbook::Runbook;
 use crate::domain::time::Timestamp;
 
 /// Version of a run's row. A row of another version is rebuilt from its events.
-pub(super) const STATE_VERSION: i64 = 5;
+pub(super) const STATE_VERSION: i64 = 6;
 
 /// A run without what was frozen at its start: that is named here, and stands in rows of its own.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,6 +40,7 @@ pub(super) struct Moving<'a> {
     status: Cow<'a, Status>,
     duty: Cow<'a, BTreeMap<Role, PersonId>>,
     groups: Cow<'a, BTreeMap<GroupId, Members>>,
+    updates: Cow<'a, BTreeMap<AudienceId, Standing>>,
     steps: Cow<'a, BTreeMap<StepId, StepRun>>,
     chat: Cow<'a, [ChatNote]>,
     evidence: Cow<'a, [Value]>,
@@ -62,6 +64,7 @@ impl<'a> Moving<'a> {
             status,
             duty,
             groups,
+            updates,
             steps,
             chat,
             evidence,
@@ -81,6 +84,7 @@ impl<'a> Moving<'a> {
             status: Cow::Borrowed(status),
             duty: Cow::Borrowed(duty),
             groups: Cow::Borrowed(groups),
+            updates: Cow::Borrowed(updates),
             steps: Cow::Borrowed(steps),
             chat: Cow::Borrowed(chat),
             evidence: Cow::Borrowed(evidence),
@@ -104,6 +108,7 @@ impl<'a> Moving<'a> {
             status: self.status.into_owned(),
             duty: self.duty.into_owned(),
             groups: self.groups.into_owned(),
+            updates: self.updates.into_owned(),
             steps: self.steps.into_owned(),
             chat: self.chat.into_owned(),
             evidence: self.evidence.into_owned(),

@@ -43,7 +43,7 @@ impl OwnedCard {
     }
 }
 
-/// The cards of every step that has opened.
+/// The cards of every step that has opened, and of every update that is not out.
 pub fn cards(run: &Run, voice: &Voice<'_>, now: Timestamp) -> Vec<OwnedCard> {
     let card = |step: &crate::domain::runbook::Step, at: &crate::domain::run::StepRun| {
         let message = comms::step_card(run, &step.id, now)?.unmarked();
@@ -61,7 +61,23 @@ pub fn cards(run: &Run, voice: &Voice<'_>, now: Timestamp) -> Vec<OwnedCard> {
             since: at.since,
         })
     };
-    run.each_step().filter_map(|(step, at)| card(step, at)).collect()
+    let steps = run.each_step().filter_map(|(step, at)| card(step, at));
+    let drafts = run.drafts().filter_map(|update| {
+        let message = comms::draft(run, &update, now)?.unmarked();
+        let due_at = run.draft(&update.audience)?.due_at;
+        Some(OwnedCard {
+            key: format!("update-{}", update.audience),
+            standing: Standing::Waiting,
+            line: render::summary(voice, &message),
+            when: format!("{} UTC", due_at.time_of_day()),
+            since_ms: None,
+            blocks: render::blocks(voice, &message),
+            is_open: true,
+            urgency: comms::URGENCY_OF_DRAFTS,
+            since: due_at,
+        })
+    });
+    steps.chain(drafts).collect()
 }
 
 /// Open cards, the most urgent first, and settled ones, the newest first.

@@ -87,6 +87,7 @@ fn environment() -> Environment {
     };
     Environment {
         alerts: dr_buddy::domain::environment::Alerts::default(),
+        audiences: vec![],
         id: EnvironmentId::parse("prod").expect("an id"),
         kind: EnvironmentKind::Production,
         account: "111111111111".to_owned(),
@@ -100,6 +101,7 @@ fn environment() -> Environment {
             war_room: "C1".to_owned(),
             language: Language::En,
             time_zone: "UTC".to_owned(),
+            updates: Span::minutes(10),
             timeline_reaction: "stopwatch".to_owned(),
             run_prefix: "R".to_owned(),
             channels: vec![],

@@ -4,6 +4,7 @@ use crate::domain::actor::Role;
 use crate::domain::ids::{Digest, RunId, StepId};
 use crate::domain::run::protocol::Request;
 use crate::domain::run::state::Choice;
+use crate::domain::run::updates::{UpdateAsk, UpdateId};
 use crate::domain::text::Text;
 
 /// What a button asks for.
@@ -45,6 +46,10 @@ pub enum Ask {
     Take,
     /// A note, with its text.
     Note,
+    /// What an update says, read and sent.
+    Say,
+    /// An update waits a little.
+    PutOff,
     /// Close the run, with a reason if steps are open.
     Close,
 }
@@ -62,6 +67,8 @@ pub struct Press {
     pub digest: Option<Digest>,
     /// Which role, if it is about one.
     pub role: Option<Role>,
+    /// Which update, if it is about one.
+    pub update: Option<UpdateId>,
 }
 
 /// The button is not one of ours, or of an older version.
@@ -71,7 +78,7 @@ pub struct NotOurs;
 
 impl Ask {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Run,
         Self::Approve,
         Self::Done,
@@ -90,6 +97,8 @@ impl Ask {
         Self::Resume,
         Self::Take,
         Self::Note,
+        Self::Say,
+        Self::PutOff,
         Self::Close,
     ];
 
@@ -114,6 +123,8 @@ impl Ask {
             Self::Resume => "resume",
             Self::Take => "take",
             Self::Note => "note",
+            Self::Say => "say",
+            Self::PutOff => "put-off",
             Self::Close => "close",
         }
     }
@@ -131,6 +142,7 @@ impl Ask {
             | Self::Undo
             | Self::Hold
             | Self::Note
+            | Self::Say
             | Self::Close => true,
             Self::Run
             | Self::Approve
@@ -139,6 +151,7 @@ impl Ask {
             | Self::Retry
             | Self::LookAgain
             | Self::Take
+            | Self::PutOff
             | Self::Resume => false,
         }
     }
@@ -152,7 +165,12 @@ impl Ask {
 impl Press {
     /// A press that is about the whole run.
     pub fn of_run(ask: Ask, run: &RunId) -> Self {
-        Self { ask, run: run.clone(), step: None, digest: None, role: None }
+        Self { ask, run: run.clone(), step: None, digest: None, role: None, update: None }
+    }
+
+    /// A press that is about an update.
+    pub fn of_update(ask: Ask, run: &RunId, update: &UpdateId) -> Self {
+        Self { update: Some(update.clone()), ..Self::of_run(ask, run) }
     }
 
     /// A press that is about a role in the run.
@@ -163,7 +181,7 @@ impl Press {
     /// A press that is about a step and what it shows.
     pub fn of_step(ask: Ask, run: &RunId, step: &StepId, digest: Option<&Digest>) -> Self {
         let (run, step, digest) = (run.clone(), Some(step.clone()), digest.cloned());
-        Self { ask, run, step, digest, role: None }
+        Self { ask, run, step, digest, role: None, update: None }
     }
 
     /// `run`, `ask-skip` for one that opens a form, `take-comms` for one of several on the same card.
@@ -184,12 +202,16 @@ impl Press {
         Text::Named(format!("button.{}", self.ask.name()), args)
     }
 
-    /// `run|step|digest`, the last two possibly empty; a fourth part names a role.
+    /// `run|step|digest`, the last two possibly empty; a fourth part names a role, a fifth an update.
     pub fn value(&self) -> String {
         let step = self.step.as_ref().map_or("", StepId::as_str);
         let digest = self.digest.as_ref().map_or("", Digest::as_str);
-        let role = self.role.map_or_else(String::new, |role| format!("|{}", role.name()));
-        format!("{}|{step}|{digest}{role}", self.run)
+        let rest = match (self.role, &self.update) {
+            (role, Some(update)) => format!("|{}|{update}", role.map_or("", Role::name)),
+            (Some(role), None) => format!("|{}", role.name()),
+            (None, None) => String::new(),
+        };
+        format!("{}|{step}|{digest}{rest}", self.run)
     }
 
     /// Reads what [`Self::action_id`] and [`Self::value`] wrote.
@@ -198,12 +220,17 @@ impl Press {
     /// When it is anything else.
     pub fn parse(action_id: &str, value: &str) -> Result<Self, NotOurs> {
         let parts: Vec<_> = value.split('|').collect();
-        let (run, step, digest, role) = match *parts.as_slice() {
-            [run, step, digest] => (run, step, digest, None),
-            [run, step, digest, role] => {
-                (run, step, digest, Some(Role::parse(role).ok_or(NotOurs)?))
+        let (run, step, digest, role, update) = match *parts.as_slice() {
+            [run, step, digest] => (run, step, digest, "", None),
+            [run, step, digest, role] if !role.is_empty() => (run, step, digest, role, None),
+            [run, step, digest, role, update] => {
+                (run, step, digest, role, Some(UpdateId::parse(update).ok_or(NotOurs)?))
             }
             _ => return Err(NotOurs),
+        };
+        let role = match role {
+            "" => None,
+            role => Some(Role::parse(role).ok_or(NotOurs)?),
         };
         let name = action_id.strip_prefix("ask-").unwrap_or(action_id);
         let name = match role {
@@ -220,7 +247,7 @@ impl Press {
             "" => None,
             digest => Some(Digest::parse(digest).map_err(|_| NotOurs)?),
         };
-        Ok(Self { ask, run, step, digest, role })
+        Ok(Self { ask, run, step, digest, role, update })
     }
 
     /// The request it makes, with the words that were asked for.
@@ -230,6 +257,7 @@ impl Press {
     pub fn request(&self, words: &str) -> Result<Request, NotOurs> {
         let step = || self.step.clone().ok_or(NotOurs);
         let digest = || self.digest.clone().ok_or(NotOurs);
+        let update = || self.update.clone().ok_or(NotOurs);
         let reason = words.to_owned();
         Ok(match self.ask {
             Ask::Run | Ask::Approve | Ask::Done => {
@@ -254,6 +282,8 @@ impl Press {
             Ask::Resume => Request::Resume,
             Ask::Take => Request::TakeRole { role: self.role.ok_or(NotOurs)?, person: None },
             Ask::Note => Request::Note { text: reason },
+            Ask::Say => Request::Update { update: update()?, ask: UpdateAsk::Say(reason) },
+            Ask::PutOff => Request::Update { update: update()?, ask: UpdateAsk::PutOff },
             Ask::Close => Request::Close { reason },
         })
     }
@@ -270,7 +300,9 @@ mod tests {
         let digest = Digest::of(b"this");
         for ask in Ask::ALL {
             let role = (ask == Ask::Take).then_some(Role::Comms);
-            let press = Press { role, ..Press::of_step(ask, &run, &step, Some(&digest)) };
+            let update = matches!(ask, Ask::Say | Ask::PutOff)
+                .then(|| UpdateId::parse("management.3").unwrap());
+            let press = Press { role, update, ..Press::of_step(ask, &run, &step, Some(&digest)) };
             assert_eq!(Press::parse(&press.action_id(), &press.value()), Ok(press.clone()));
             assert!(press.request("why").is_ok());
             assert_eq!(press.action_id().starts_with("ask-"), ask.wants_words());
@@ -286,6 +318,10 @@ mod tests {
             ("run", "a|b|c|d"),
             ("run", "a b||"),
             ("take", "a|||king"),
+            ("put-off", "a||||management"),
+            ("put-off", "a||||management.x"),
+            ("put-off", "a||||management.1|b"),
+            ("take", "a|||"),
         ] {
             assert_eq!(Press::parse(action, value), Err(NotOurs), "{action} {value}");
         }

@@ -1,7 +1,7 @@
 //! What is asked when a press is not enough: a text, a one-time code, and what they will be used for.
 
 use super::button::{Ask, Press};
-use super::{banner, clock, first_change};
+use super::{banner, clock, first_change, update};
 use crate::domain::action::Repeat;
 use crate::domain::code::Typed;
 use crate::domain::run::decide::agrees_to;
@@ -31,6 +31,8 @@ pub struct Words {
     pub label: Text,
     /// Whether it may be left empty.
     pub optional: bool,
+    /// What stands there to begin with.
+    pub initial: Option<Text>,
 }
 
 /// What a person wrote into a form; nothing where they only pressed.
@@ -62,6 +64,7 @@ pub fn form(run: &Run, press: &Press, asks_code: bool, now: Timestamp) -> Option
         Ask::Undo => "form.undo",
         Ask::Hold => "form.hold",
         Ask::Note => "form.note",
+        Ask::Say => "form.say",
         Ask::Close => "form.close",
         Ask::Run
         | Ask::Approve
@@ -70,6 +73,7 @@ pub fn form(run: &Run, press: &Press, asks_code: bool, now: Timestamp) -> Option
         | Ask::Retry
         | Ask::LookAgain
         | Ask::Take
+        | Ask::PutOff
         | Ask::Resume
             if asks_code =>
         {
@@ -82,6 +86,7 @@ pub fn form(run: &Run, press: &Press, asks_code: bool, now: Timestamp) -> Option
         | Ask::Retry
         | Ask::LookAgain
         | Ask::Take
+        | Ask::PutOff
         | Ask::Resume => return None,
     };
     let mut intro = vec![banner(run)];
@@ -108,8 +113,13 @@ pub fn form(run: &Run, press: &Press, asks_code: bool, now: Timestamp) -> Option
         },
         intro,
         words: press.ask.wants_words().then(|| Words {
-            label: Text::key(if press.ask == Ask::Note { "form.text" } else { "form.reason" }),
+            label: Text::key(if matches!(press.ask, Ask::Note | Ask::Say) {
+                "form.text"
+            } else {
+                "form.reason"
+            }),
             optional: press.ask.words_may_be_empty(),
+            initial: press.update.as_ref().and_then(|update| update::words(run, update, now)),
         }),
         code: asks_code.then(|| Text::key("form.code_label")),
     })

@@ -19,19 +19,22 @@ mod run_card;
 mod silence;
 mod stats;
 mod step_card;
+mod update;
 
 pub use button::{Ask, Press};
 pub use form::{Form, Written};
 pub use home::home;
 pub use offer::{declined, offer, offered};
 pub use readiness::{looked_at, readiness, readiness_lines, remark, sign, tallies, turned};
-pub use run_card::urgency;
+pub use run_card::{URGENCY_OF_DRAFTS, urgency};
 pub use silence::{back, silence};
 pub use stats::{figures, stats, steps};
+pub use update::{draft, update};
 
 use crate::domain::actor::{Right, roles_for};
 use crate::domain::environment::{EnvironmentKind, Person};
 use crate::domain::ids::{PersonId, RunId, StepId};
+use crate::domain::run::MessageKey;
 use crate::domain::run::decide::somebody_may;
 use crate::domain::run::log::Recorded;
 use crate::domain::run::preview::{Change, Preview};
@@ -130,6 +133,21 @@ pub fn details(run: &Run, step: &StepId) -> Option<Message> {
 /// The line that tells the room of an event; `None` for events the room is not told of.
 pub fn notice(run: &Run, event: &Recorded) -> Option<Message> {
     notice::message(run, event)
+}
+
+/// The channel in which a message stands.
+pub fn channel(run: &Run, key: &MessageKey) -> String {
+    let audience = match key {
+        MessageKey::Update(update) => run.audience(&update.audience),
+        MessageKey::Run
+        | MessageKey::Step(_)
+        | MessageKey::Details(_)
+        | MessageKey::Notice(_)
+        | MessageKey::Draft(_)
+        | MessageKey::Back(_) => None,
+    };
+    let room = || run.environment.chat.war_room.clone();
+    audience.map_or_else(room, |audience| run.channel_of(&audience).to_owned())
 }
 
 /// Leaves out the buttons that nobody could press now: the rules are asked, so no card repeats them.
@@ -240,6 +258,13 @@ impl Message {
     #[must_use]
     pub fn elsewhere(self) -> Self {
         Self { blocks: vec![Block::Small(vec![Text::key("message.elsewhere")])], ..self }
+    }
+
+    /// The same without buttons.
+    #[must_use]
+    pub fn unpressable(mut self) -> Self {
+        self.blocks.retain(|block| !matches!(block, Block::Buttons(_)));
+        self
     }
 
     /// Whether it asks somebody to press something.

@@ -94,7 +94,7 @@ fn declared(run: &Run) -> Option<Text> {
     Some(Text::Key("run.declared", vec![("severity", severity), ("affected", affected)]))
 }
 
-fn rto(run: &Run, now: Timestamp) -> Text {
+pub(super) fn rto(run: &Run, now: Timestamp) -> Text {
     let target = run.rto();
     let outage = run.outage(now);
     let filled = (outage.ms().saturating_mul(BAR) / target.ms().max(1)).min(BAR);
@@ -199,6 +199,9 @@ fn standing(run: &Run, phase: &Phase) -> Standing {
         Standing::Open { trouble: bad, settled, of: steps.len() }
     }
 }
+
+/// Where the draft of an update comes among them: after what waits for people, before what only runs.
+pub const URGENCY_OF_DRAFTS: u8 = 2;
 
 /// What people must do comes first, what only must be known last: on the card of the run as on the page.
 pub fn urgency(run: &Run, step: &Step, at: &StepRun) -> u8 {

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{Chat, Environment, EnvironmentKind, Objectives, Person, Regions, alerts, groups};
+use super::{
+    Chat, Environment, EnvironmentKind, Objectives, Person, Regions, alerts, audiences, groups,
+};
 use crate::domain::actor::Role;
 use crate::domain::ids::{EnvironmentId, PersonId};
 use crate::domain::value::Language;
@@ -22,6 +24,8 @@ pub const ENVIRONMENT: &[Field<'_>] = &[
     field("people", Shape::Defined("people")).required().doc("who may act, with their roles"),
     field("groups", Shape::Defined("groups")).doc("Slack user groups that give these people roles"),
     field("alerts", Shape::Defined("alerts")).doc("`topics` of SNS whose alarms are offered"),
+    field("audiences", Shape::Defined("audiences"))
+        .doc("who is told how a run goes, beside the war room"),
 ];
 const REGIONS: &[Field<'_>] = &[
     field("primary", Shape::Text).required().doc("where the service normally runs: `eu-west-1`"),
@@ -39,6 +43,7 @@ const CHAT: &[Field<'_>] = &[
     field("war_room", Shape::Text).required().doc("id of the Slack channel"),
     field("language", Shape::Text).doc("`en` (default) or `fr`"),
     field("time_zone", Shape::Text).doc("IANA name shown beside UTC: `Europe/Paris`"),
+    field("updates", Shape::Span).doc("how often the room is told how a run goes; `10m` if absent"),
     field("run_prefix", Shape::Text).doc("how run ids begin: `OPS-DR`"),
     field("timeline_reaction", Shape::Text)
         .doc("the reaction that puts a message on the timeline, without colons: `stopwatch`"),
@@ -111,8 +116,10 @@ fn read(root: &Node, problems: &mut Problems) -> Option<Environment> {
     let people = read_people(mapping, teams, problems);
     let groups = groups::read(mapping, teams, problems);
     let alerts = alerts::read(mapping, problems);
+    let audiences = audiences::read(mapping, chat.as_ref(), problems);
     Some(Environment {
         alerts: alerts?,
+        audiences: audiences?,
         id: id?.0,
         kind: kind?,
         account: account?,
@@ -127,10 +134,10 @@ fn read(root: &Node, problems: &mut Problems) -> Option<Environment> {
 
 const KINDS: [(&str, EnvironmentKind); 2] =
     [("production", EnvironmentKind::Production), ("staging", EnvironmentKind::Staging)];
-const LANGUAGES: [(&str, Language); 2] = [("en", Language::En), ("fr", Language::Fr)];
+pub(super) const LANGUAGES: [(&str, Language); 2] = [("en", Language::En), ("fr", Language::Fr)];
 
 /// One of a few words.
-fn word<T: Copy>(
+pub(super) fn word<T: Copy>(
     mapping: Mapping<'_>,
     key: &str,
     known: &[(&str, T)],
@@ -226,6 +233,13 @@ fn read_chat(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Chat> {
             "an IANA name: `Europe/Paris`",
         );
     }
+    let updates = chat.span("updates", problems);
+    if let Some((every, at)) = updates
+        && every < audiences::LEAST
+    {
+        let hint = format!("at least {}", audiences::LEAST.spoken());
+        problems.add(at, format!("every {} is too often", every.spoken()), hint);
+    }
     let run_prefix = chat.text("run_prefix", problems);
     if let Some((prefix, at)) = &run_prefix
         && !(prefix.len() <= 20 && prefix.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
@@ -250,6 +264,7 @@ fn read_chat(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Chat> {
         war_room: war_room?.0,
         language,
         time_zone: time_zone.map_or_else(super::utc, |(name, _)| name),
+        updates: updates.map_or_else(super::updates, |(every, _)| every),
         run_prefix: run_prefix.map_or_else(super::run_prefix, |(prefix, _)| prefix),
         timeline_reaction: timeline_reaction
             .map_or_else(super::timeline_reaction, |(name, _)| name),
@@ -259,10 +274,10 @@ fn read_chat(mapping: Mapping<'_>, problems: &mut Problems) -> Option<Chat> {
 }
 
 /// What ids of channels begin with.
-const CHANNELS: [char; 3] = ['C', 'G', 'D'];
+pub(super) const CHANNELS: [char; 3] = ['C', 'G', 'D'];
 
 /// An id as Slack makes them: one of these letters, then capitals and digits. Names change, and most methods refuse them.
-fn is_slack_id(id: &str, begin: &[char], at: Place, problems: &mut Problems) -> bool {
+pub(super) fn is_slack_id(id: &str, begin: &[char], at: Place, problems: &mut Problems) -> bool {
     let rest = id.strip_prefix(begin).unwrap_or_default();
     let is_id =
         rest.len() >= 2 && rest.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());

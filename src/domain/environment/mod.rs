@@ -3,6 +3,7 @@
 //! fields below are those the product itself reads. What a runbook makes of it is not known here.
 
 mod alerts;
+mod audiences;
 mod check;
 mod groups;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::alerts::Alerts;
+pub use self::audiences::{Audience, ROOM, Wording};
 pub use self::check::{ENVIRONMENT, check};
 pub use self::groups::Group;
 
@@ -46,6 +48,9 @@ pub struct Environment {
     /// Which alerts are taken.
     #[serde(default, skip_serializing_if = "Alerts::is_empty")]
     pub alerts: Alerts,
+    /// Who is told how a run goes, beside the war room.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audiences: Vec<Audience>,
     /// The whole document, for templates (`${aurora.dr.arn}`) and conditions (`env.aurora.present`).
     pub document: Value,
 }
@@ -136,6 +141,9 @@ pub struct Chat {
     /// The zone shown beside UTC (IANA).
     #[serde(default = "utc")]
     pub time_zone: String,
+    /// How often the room is told how a run goes.
+    #[serde(default = "updates")]
+    pub updates: Span,
     /// How run ids begin: `OPS-DR`.
     #[serde(default = "run_prefix")]
     pub run_prefix: String,
@@ -192,6 +200,10 @@ fn utc() -> String {
     "UTC".to_owned()
 }
 
+fn updates() -> Span {
+    audiences::ROOM_EVERY
+}
+
 fn timeline_reaction() -> String {
     "stopwatch".to_owned()
 }
@@ -237,6 +249,7 @@ mod tests {
             war_room: "C0ROOM".to_owned(),
             language: Language::En,
             time_zone: utc(),
+            updates: updates(),
             run_prefix: run_prefix(),
             timeline_reaction: timeline_reaction(),
             teams: all(teams),

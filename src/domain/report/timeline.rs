@@ -11,6 +11,7 @@ use crate::domain::run::log::Recorded;
 use crate::domain::run::protocol::{Event, Start, Voided};
 use crate::domain::run::refusal::{roles, verdict_text};
 use crate::domain::run::state::{Choice, Doubt, Proof, Run, Skip};
+use crate::domain::run::updates::{Told, UpdateId};
 use crate::domain::runbook::Step;
 use crate::domain::text::{Text, trouble};
 use crate::domain::time::Timestamp;
@@ -195,8 +196,31 @@ fn sentence(event: &Event) -> (&'static str, Args) {
                 ("at", Text::raw(read_at.map_or_else(String::new, Timestamp::time_of_day))),
             ],
         ),
+        Event::Update { update, what } => told(update, what),
         Event::RunClosed { reason } => ("timeline.run_closed", reason_arg(reason)),
     }
+}
+
+fn told(update: &UpdateId, what: &Told) -> (&'static str, Args) {
+    let mut args =
+        vec![("audience", Text::raw(&update.audience)), ("number", Text::raw(update.number))];
+    let key = match what {
+        Told::Drafted { due_at } => {
+            args.push(("at", Text::raw(due_at.time_of_day())));
+            "timeline.update_drafted"
+        }
+        Told::PutOff { until } => {
+            args.push(("at", Text::raw(until.time_of_day())));
+            "timeline.update_put_off"
+        }
+        Told::Out { words: None } => "timeline.update_out",
+        Told::Out { words: Some(words) } => {
+            args.push(("text", Text::raw(words)));
+            "timeline.update_said"
+        }
+        Told::Overdue => "timeline.update_overdue",
+    };
+    (key, args)
 }
 
 /// `Grafana 03:02:11 UTC: ApiDown: no answer`.

@@ -39,6 +39,7 @@ pub fn open(entry: &Entry) -> Option<Run> {
         restored_at: None,
         duty,
         groups: BTreeMap::new(),
+        updates: BTreeMap::new(),
         status: Status::Open,
         chat: Vec::new(),
         evidence: Vec::new(),
@@ -72,6 +73,7 @@ pub fn apply(run: &mut Run, entry: &Entry) {
         }
         Event::RunResumed {} => run.status = Status::Open,
         Event::Chat { source, what } => chat::apply(&mut run.chat, source, what, by),
+        Event::Update { update, what } => run.became(update, what, by, at),
         Event::GroupSeen { group, people, unknown } => run.seen(group, people, *unknown, at),
         Event::GroupUnread { group, why, read_at } => run.group(group).unread(why, *read_at, at),
         Event::RoleTaken { role, person, .. } => {
@@ -169,6 +171,7 @@ fn apply_to_step(
         | Event::Alerted { .. }
         | Event::GroupSeen { .. }
         | Event::GroupUnread { .. }
+        | Event::Update { .. }
         | Event::CodesLocked { .. }
         | Event::ProbeAsked { .. } => {}
         Event::PeopleCalled { .. } => {
@@ -338,6 +341,7 @@ impl Event {
             | Self::Alerted { .. }
             | Self::GroupSeen { .. }
             | Self::GroupUnread { .. }
+            | Self::Update { .. }
             | Self::RunClosed { .. } => None,
             Self::StepOpened { step, .. }
             | Self::StepReopened { step, .. }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::chat::Source;
+use super::updates::UpdateId;
 use crate::domain::ids::{GroupId, StepId};
 use crate::domain::time::Timestamp;
 
@@ -89,7 +90,12 @@ impl Effect {
         match self {
             Self::Act { .. } | Self::Probe { .. } | Self::Prove { .. } => 0,
             Self::Preview { .. } | Self::WakeAt(_) => 1,
-            Self::Show(MessageKey::Notice(_) | MessageKey::Back(_))
+            Self::Show(
+                MessageKey::Notice(_)
+                | MessageKey::Back(_)
+                | MessageKey::Update(_)
+                | MessageKey::Draft(_),
+            )
             | Self::Read(_)
             | Self::ReadGroup(_) => TALK,
             Self::Show(MessageKey::Step(_)) => 3,
@@ -115,6 +121,10 @@ pub enum MessageKey {
     Details(StepId),
     /// One line that tells the room of the event with this number.
     Notice(u64),
+    /// What an audience is told.
+    Update(UpdateId),
+    /// The same before it goes out, for those who drive the run.
+    Draft(UpdateId),
     /// One line that takes back the warning of silence that was due then: the bot is there again.
     Back(Timestamp),
 }
@@ -126,6 +136,8 @@ impl std::fmt::Display for MessageKey {
             Self::Step(step) => write!(f, "step/{step}"),
             Self::Details(step) => write!(f, "details/{step}"),
             Self::Notice(seq) => write!(f, "notice/{seq}"),
+            Self::Update(update) => write!(f, "update/{update}"),
+            Self::Draft(update) => write!(f, "draft/{update}"),
             Self::Back(warned) => write!(f, "back/{}", warned.0),
         }
     }

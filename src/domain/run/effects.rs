@@ -7,6 +7,7 @@ use super::decide::due_at;
 use super::effect::{Effect, MessageKey};
 use super::protocol::Event;
 use super::state::{Kind, Proof, Run, Skip, StepRun, StepState};
+use super::updates::{self, Told, UpdateId};
 use crate::domain::ids::StepId;
 use crate::domain::runbook::{Step, condition};
 
@@ -39,6 +40,7 @@ pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
             effects.insert(Effect::Read(source.clone()));
         }
         effects.extend(groups_to_read(run, event));
+        effects.extend(told(run, event));
         if is_watched(run.kind) && matches!(event, Event::RunStarted(_) | Event::RunClosed { .. }) {
             effects.insert(Effect::Watch);
         }
@@ -65,7 +67,8 @@ pub fn effects(run: &Run, events: &[(u64, &Event)]) -> Vec<Effect> {
     }
     if !events.is_empty() {
         effects.insert(Effect::Show(MessageKey::Run));
-        let due = run.each_step().filter_map(|(step, at)| due_at(run, step, at)).min();
+        let steps = run.each_step().filter_map(|(step, at)| due_at(run, step, at));
+        let due = steps.chain(updates::next_at(run)).min();
         if let Some(due) = due.filter(|_| !run.is_closed()) {
             effects.insert(Effect::WakeAt(due));
         }
@@ -88,6 +91,29 @@ fn groups_to_read(run: &Run, event: &Event) -> Vec<Effect> {
             || matches!(event, Event::GroupSeen { group, .. } | Event::GroupUnread { group, .. } if group == *id)
     });
     which.cloned().map(Effect::ReadGroup).collect()
+}
+
+/// What an audience is told, and the draft of it before. A draft that is replaced, or left at the end, says so.
+fn told(run: &Run, event: &Event) -> Vec<Effect> {
+    if matches!(event, Event::RunClosed { .. }) {
+        return run.unsent().map(|update| Effect::Show(MessageKey::Draft(update))).collect();
+    }
+    let Event::Update { update, what } = event else { return Vec::new() };
+    let is_drafted = run.audience(&update.audience).is_some_and(|one| !one.is_room());
+    let draft = |update: &UpdateId| Effect::Show(MessageKey::Draft(update.clone()));
+    let mut all: Vec<Effect> = is_drafted.then(|| draft(update)).into_iter().collect();
+    match what {
+        Told::Out { .. } => all.push(Effect::Show(MessageKey::Update(update.clone()))),
+        Told::Drafted { .. } => {
+            let replaced = run.updates.get(&update.audience).and_then(|one| one.replaced);
+            let audience = &update.audience;
+            all.extend(
+                replaced.map(|number| draft(&UpdateId { audience: audience.clone(), number })),
+            );
+        }
+        Told::PutOff { .. } | Told::Overdue => {}
+    }
+    all
 }
 
 /// Whether the room is warned when the bot falls silent during such a run. Nothing hangs on a tabletop.
@@ -157,6 +183,7 @@ fn touched(run: &Run, id: &StepId, event: &Event) -> Vec<Effect> {
         | Event::Alerted { .. }
         | Event::GroupSeen { .. }
         | Event::GroupUnread { .. }
+        | Event::Update { .. }
         | Event::RunClosed { .. } => Vec::new(),
     }
 }
@@ -242,6 +269,7 @@ fn work(run: &Run, step: &StepId, event: &Event) -> Option<Effect> {
         | Event::Alerted { .. }
         | Event::GroupSeen { .. }
         | Event::GroupUnread { .. }
+        | Event::Update { .. }
         | Event::RunClosed { .. } => None,
     }
 }
@@ -262,6 +290,7 @@ pub fn tells_the_room(event: &Event) -> bool {
         | Event::RunbookAttached { .. }
         | Event::RunHeld { .. }
         | Event::RunResumed {}
+        | Event::Update { what: Told::Overdue, .. }
         | Event::RunClosed { .. } => true,
         Event::RunStarted(_)
         | Event::StepOpened { .. }
@@ -285,6 +314,10 @@ pub fn tells_the_room(event: &Event) -> bool {
         | Event::Chat { .. }
         | Event::Alerted { .. }
         | Event::GroupSeen { .. }
-        | Event::GroupUnread { .. } => false,
+        | Event::GroupUnread { .. }
+        | Event::Update {
+            what: Told::Drafted { .. } | Told::PutOff { .. } | Told::Out { .. },
+            ..
+        } => false,
     }
 }

@@ -34,6 +34,7 @@ pub mod questions;
 pub mod refusal;
 pub mod report;
 pub mod state;
+pub mod updates;
 
 pub use effect::{Effect, MessageKey};
 pub use protocol::{Entry, Event, Report, Request, Start};

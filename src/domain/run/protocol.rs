@@ -10,6 +10,7 @@ use super::groups::Reading;
 use super::preview::Difference;
 pub use super::report::{Report, Returned};
 use super::state::{Choice, Kind, Proof, Seen, Shown, Skip};
+use super::updates::{Told, UpdateAsk, UpdateId};
 use crate::domain::actor::{Actor, Role};
 use crate::domain::alert::Alert;
 use crate::domain::code::Confirmation;
@@ -166,6 +167,13 @@ pub enum Request {
         /// What came of it.
         reading: Reading,
     },
+    /// About what an audience is told.
+    Update {
+        /// Which update.
+        update: UpdateId,
+        /// What.
+        ask: UpdateAsk,
+    },
     /// End the run.
     Close {
         /// Why, when steps are still open.
@@ -276,6 +284,8 @@ pub enum Event {
     GroupSeen { group: GroupId, people: Vec<PersonId>, unknown: usize },
     /// A user group cannot be read; whoever was seen in it stays. `read_at`: when that was.
     GroupUnread { group: GroupId, why: String, read_at: Option<Timestamp> },
+    /// Something became of an update.
+    Update { update: UpdateId, what: Told },
     /// Over.
     RunClosed { reason: String },
 }

@@ -1,6 +1,7 @@
 //! Requests that were understood and declined: what, why, and the next step, as keys of the message catalog.
 
 use super::groups;
+use super::updates::UpdateId;
 use crate::domain::actor::Role;
 use crate::domain::ids::{GroupId, PersonId, RunId, StepId};
 use crate::domain::runbook::condition::Verdict;
@@ -46,6 +47,8 @@ pub enum Refusal {
     NotHeld,
     /// The run is over.
     Closed { at: Timestamp },
+    /// An update that is out, or was replaced by a newer one.
+    UpdateOver { update: UpdateId },
     /// A reason is asked for.
     ReasonMissing,
     /// The text is too long.
@@ -143,6 +146,9 @@ impl Refusal {
                     ("who", Text::people(who)),
                 ],
             ),
+            Self::UpdateOver { update } => {
+                Text::Key("refused.update_over", vec![("update", Text::raw(update))])
+            }
             Self::OnDuty { role, person } => Text::Key(
                 "refused.on_duty",
                 vec![("role", roles(&[*role])), ("person", person.into())],

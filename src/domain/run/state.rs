@@ -11,9 +11,10 @@ use super::declared::Declared;
 use super::done::{DoneAs, First};
 use super::groups::Members;
 use super::preview::{Direction, Preview};
+use super::updates::Standing;
 use crate::domain::actor::{Role, Surface};
 use crate::domain::environment::Environment;
-use crate::domain::ids::{Digest, GroupId, PersonId, RunId, StepId};
+use crate::domain::ids::{AudienceId, Digest, GroupId, PersonId, RunId, StepId};
 use crate::domain::runbook::Runbook;
 use crate::domain::runbook::condition::Verdict;
 use crate::domain::time::Timestamp;
@@ -71,6 +72,8 @@ pub struct Run {
     pub duty: BTreeMap<Role, PersonId>,
     /// Who is in the user groups that give roles, as far as it was seen.
     pub groups: BTreeMap<GroupId, Members>,
+    /// What each audience was told.
+    pub updates: BTreeMap<AudienceId, Standing>,
     /// By step id.
     pub steps: BTreeMap<StepId, StepRun>,
     /// The messages of the chat that were put on the timeline.

@@ -244,6 +244,8 @@ pub(super) struct Wall {
     pub(super) asked_what_waits: AtomicU64,
     /// What a marked message says.
     pub(super) words: Mutex<Option<Words>>,
+    /// The chat is away.
+    pub(super) is_down: Mutex<bool>,
     /// Nobody gets a turn.
     pub(super) is_busy: Mutex<bool>,
     pub(super) done: Mutex<Vec<Done>>,
@@ -263,6 +265,9 @@ impl Wall {
     }
 
     fn trouble(&self) -> Result<(), ChannelError> {
+        if *self.is_down.lock().unwrap() {
+            return Err(ChannelError::Failed { detail: "away".into() });
+        }
         match self.troubles.lock().unwrap().pop_front().flatten() {
             Some(trouble) => Err(trouble),
             None => Ok(()),
@@ -280,12 +285,17 @@ impl Channel for Wall {
     async fn turn(
         &self,
         _run: &Run,
+        _key: &MessageKey,
         urgency: Urgency,
         message: &Message,
         posted: Option<&Posted>,
         _within: Duration,
     ) -> Result<bool, ChannelError> {
-        let Text::Key(key, _) = &message.summary else { panic!("{message:?}") };
+        let summary = match &message.summary {
+            Text::In(_, summary) => summary,
+            summary => summary,
+        };
+        let Text::Key(key, _) = summary else { panic!("{message:?}") };
         self.turns.lock().unwrap().push(((*key).to_owned(), urgency, posted.is_some()));
         Ok(!*self.is_busy.lock().unwrap())
     }

@@ -1,6 +1,7 @@
 //! The engine on a real database, one effect at a time: with a system outside and a channel that do as they are told,
 //! and a clock that is set by hand.
 
+mod audiences;
 mod breath;
 mod calls;
 mod gate;
@@ -48,7 +49,7 @@ kind: staging
 account: "111111111111"
 regions: {primary: eu-west-1, dr: us-east-1}
 objectives: {rto: 1h, rpo: 5m}
-chat: {war_room: C0ROOM}
+chat: {war_room: C0ROOM, updates: 100h}
 people:
   - {id: ana, name: Ana, slack: U0ANA, roles: [ic, platform]}
   - {id: mia, name: Mia, slack: U0MIA, roles: [db]}

@@ -315,7 +315,7 @@ async fn a_channel_that_has_no_such_thing_says_so() {
     let source = Source::parse("C1", "1795184300.000100").unwrap();
     assert_eq!(none.said(&run, &source).await.unwrap(), None);
     let soon = Duration::from_secs(1);
-    assert!(none.turn(&run, Urgency::Asks, &message, None, soon).await.unwrap());
+    assert!(none.turn(&run, &card(), Urgency::Asks, &message, None, soon).await.unwrap());
     let reply = none.reply(&run, &card(), &message, &Posted::at("C1", "1")).await.unwrap();
     assert_eq!(reply, Some(place(&card())), "as a message of its own");
 }

@@ -6,6 +6,7 @@ use super::{Draft, Line};
 use crate::domain::run::Event;
 use crate::domain::run::protocol::Voided;
 use crate::domain::run::state::{Proof, Skip};
+use crate::domain::run::updates::Told;
 
 /// How it left it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -82,7 +83,8 @@ fn weight(event: &Event) -> Weight {
         | Event::StepOpened { when_unknown: None, .. }
         | Event::ProbeAsked { .. }
         | Event::StepSkipped { why: Skip::When { .. } | Skip::NotNeeded, .. }
-        | Event::GroupSeen { .. } => Weight::Routine,
+        | Event::GroupSeen { .. }
+        | Event::Update { what: Told::Drafted { .. }, .. } => Weight::Routine,
         Event::RunStarted(_)
         | Event::RunbookAttached { .. }
         | Event::StepOpened { when_unknown: Some(_), .. }
@@ -102,6 +104,7 @@ fn weight(event: &Event) -> Weight {
         | Event::Chat { .. }
         | Event::Alerted { .. }
         | Event::GroupUnread { .. }
+        | Event::Update { what: Told::Out { .. } | Told::PutOff { .. } | Told::Overdue, .. }
         | Event::RunClosed { .. } => Weight::Told,
         Event::ApprovalsVoided { why: Voided::Expired, .. } => Weight::Off(Off::Expired),
         Event::ApprovalsVoided {

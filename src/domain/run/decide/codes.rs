@@ -37,6 +37,7 @@ pub fn agrees_to(request: &Request) -> Option<&StepId> {
         | Request::Chat { .. }
         | Request::Alerted { .. }
         | Request::FollowGroup { .. }
+        | Request::Update { .. }
         | Request::Close { .. }
         | Request::CodesLocked { .. }
         | Request::Report(_)

@@ -1,7 +1,7 @@
 //! What follows from a request. Changes nothing; may refuse.
 //!
 //! One file per kind of request: [`start`], what people `answers`, how they steer a step (`steering`), who is on duty
-//! (`team`), what concerns the whole run (`run_wide`), messages of the `chat`, user `groups`, what is asked besides a
+//! (`team`), what concerns the whole run (`run_wide`), messages of the `chat`, user `groups`, `updates`, what is asked besides a
 //! press (`codes`) and what the engine `reports`. Whatever was asked, `follow` then opens the steps that may open now.
 //! What every request of a person passes is in `rights`.
 
@@ -16,6 +16,7 @@ mod run_wide;
 mod start;
 mod steering;
 mod team;
+mod updates;
 
 pub use codes::{agrees_to, may_enrol};
 pub use reports::is_proven;
@@ -97,6 +98,7 @@ fn asked(run: &Run, request: &Request, by: &Actor, now: Timestamp) -> Result<Vec
         Request::Alerted { alert } => run_wide::alerted(run, alert, by)?,
         Request::FollowGroup { group, reading } => groups::follow(run, group, reading, by)?,
         Request::Close { reason } => run_wide::close(run, reason, by)?,
+        Request::Update { update, ask } => updates::update(run, update, ask, by, now)?,
         // One within another: nobody makes that.
         Request::SteppedUp { .. } => return Err(Refusal::EngineOnly),
         Request::CodesLocked { step, person, until } => {

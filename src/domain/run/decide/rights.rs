@@ -26,7 +26,9 @@ pub(super) fn check<'a>(
     let took = step.zip(roles.as_ref()).is_some_and(|(step, roles)| match right {
         Right::Answer => run.speaks_for(person, roles, &step.gate),
         Right::Steer => run.is_on_duty(&person.id, roles),
-        Right::Start | Right::Note | Right::Hold | Right::Command | Right::Enrol => false,
+        Right::Start | Right::Note | Right::Hold | Right::Command | Right::Tell | Right::Enrol => {
+            false
+        }
     });
     if !took {
         allow(run, person, roles)?;
@@ -123,6 +125,7 @@ pub(super) fn not_full(run: &Run, request: &Request) -> Result<(), Refusal> {
         | Request::SteppedUp { .. }
         | Request::CodesLocked { .. }
         | Request::FollowGroup { .. }
+        | Request::Update { .. }
         | Request::Resume => limits::EVENTS + limits::RESERVE,
     };
     if run.seq >= most { Err(Refusal::Full { most }) } else { Ok(()) }

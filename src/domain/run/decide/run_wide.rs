@@ -7,6 +7,7 @@ use crate::domain::run::limits;
 use crate::domain::run::protocol::{Event, Voided};
 use crate::domain::run::refusal::Refusal;
 use crate::domain::run::state::{Run, Status, StepRun, StepState};
+use crate::domain::run::updates;
 use crate::domain::runbook::{Runbook, Step};
 use crate::domain::time::Timestamp;
 
@@ -67,7 +68,9 @@ pub(super) fn close(run: &Run, reason: &str, by: &Actor) -> Result<Vec<Event>, R
     if open > 0 && reason.is_empty() {
         return Err(Refusal::StepsOpen { count: open });
     }
-    Ok(vec![Event::RunClosed { reason }])
+    let mut events = vec![Event::RunClosed { reason }];
+    events.extend(updates::last(run));
+    Ok(events)
 }
 
 /// What is owed because time has passed. Never refused; nothing may follow.
@@ -79,6 +82,7 @@ pub(super) fn tick(run: &Run, now: Timestamp) -> Vec<Event> {
     let struck: Vec<_> = events.iter().filter_map(Event::step).cloned().collect();
     let others = run.each_step().filter(|(step, _)| !struck.contains(&step.id));
     events.extend(others.filter_map(|(step, at)| overdue(run, step, at, now)));
+    events.extend(updates::owed(run, now));
     events
 }
 

@@ -239,7 +239,10 @@ fn every_button_on_every_card_is_accepted_of_somebody() {
         "Undone",
     ];
     assert_eq!(tour.states, states.map(str::to_owned).into());
-    let asked: BTreeSet<_> = Ask::ALL.iter().map(|ask| ask.name()).collect();
+    // Two stand on the drafts of updates.
+    let of_updates = [Ask::Say, Ask::PutOff];
+    let of_steps = Ask::ALL.into_iter().filter(|ask| !of_updates.contains(ask));
+    let asked: BTreeSet<_> = of_steps.map(Ask::name).collect();
     assert_eq!(tour.asked, asked, "every button has been seen somewhere");
     tour.go(|world| drop(world.ask("antoine", &Request::Close { reason: String::new() }).unwrap()));
     let steps = tour.world.run.runbook.steps.iter();
@@ -344,7 +347,9 @@ fn the_work_that_follows_from_events_is_ordered_once() {
     let opened = events.iter().filter(|event| matches!(event, Event::StepOpened { .. }));
     assert_eq!(work(&world).len(), opened.count(), "a preview for each step that opened");
     world.ask("clara", &Request::Note { text: "hm".into() }).unwrap();
-    assert_eq!(world.effects, [Effect::Show(MessageKey::Run)]);
+    assert_eq!(work(&world), []);
+    let shown = world.effects.iter().filter(|effect| matches!(effect, Effect::Show(_)));
+    assert_eq!(shown.collect::<Vec<_>>(), [&Effect::Show(MessageKey::Run)]);
 }
 
 #[test]

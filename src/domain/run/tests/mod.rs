@@ -24,5 +24,6 @@ mod said;
 mod sample;
 mod table;
 mod team;
+mod updates;
 mod words;
 mod wrong_acts;

@@ -257,6 +257,7 @@ impl Model {
             | Event::Alerted { .. }
             | Event::GroupSeen { .. }
             | Event::GroupUnread { .. }
+            | Event::Update { .. }
             | Event::RunClosed { .. } => {}
         }
     }

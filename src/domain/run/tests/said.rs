@@ -32,6 +32,8 @@ fn plain(text: &Text) -> String {
         Text::Raw(raw) => raw.replace('\u{a0}', " "),
         Text::Person(person) => format!("@{person}"),
         Text::Channel(channel) => format!("#{channel}"),
+        Text::Lines(all) => all.iter().map(plain).collect::<Vec<_>>().join("\n"),
+        Text::In(_, text) => plain(text),
         Text::List(all) => format!("[{}]", all.iter().map(plain).collect::<Vec<_>>().join(", ")),
     }
 }

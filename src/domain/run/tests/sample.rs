@@ -78,6 +78,7 @@ pub(super) fn environment(cache: Option<bool>) -> Environment {
     };
     Environment {
         alerts: crate::domain::environment::Alerts::default(),
+        audiences: vec![],
         id: EnvironmentId::parse("prod").unwrap(),
         kind: EnvironmentKind::Production,
         account: "111111111111".to_owned(),
@@ -89,6 +90,8 @@ pub(super) fn environment(cache: Option<bool>) -> Environment {
         },
         chat: from_value(json!({
             "war_room": "C1", "time_zone": "Europe/Paris", "run_prefix": "OPS",
+            // Told in a test of its own.
+            "updates": Span::minutes(60 * 24 * 365),
         }))
         .unwrap(),
         people: vec![

@@ -15,6 +15,7 @@ use crate::domain::run::groups::Reading;
 use crate::domain::run::preview::Direction;
 use crate::domain::run::protocol::{Event, Report, Request, Returned};
 use crate::domain::run::state::{Choice, Doubt, Happened, Proof, Seen, Skip, Status, StepState};
+use crate::domain::run::updates::{UpdateAsk, UpdateId};
 use crate::domain::time::Span;
 
 fn requests(step: &StepId, digest: &Digest, number: u32, attempt: u32) -> Vec<Request> {
@@ -42,6 +43,9 @@ fn requests(step: &StepId, digest: &Digest, number: u32, attempt: u32) -> Vec<Re
         Request::Note { text: why() },
         Request::Close { reason: why() },
     ];
+    let update = || UpdateId::parse("room.1").unwrap();
+    let asks = [UpdateAsk::Say(why()), UpdateAsk::PutOff];
+    all.extend(asks.map(|ask| Request::Update { update: update(), ask }));
     let source = || Source::parse("C1", "1795184300.000100").unwrap();
     let asks = [ChatAsk::Mark(None), ChatAsk::Unmark];
     all.extend(asks.map(|ask| Request::Chat { source: source(), ask }));

@@ -10,6 +10,7 @@ use crate::domain::run::preview::Direction;
 use crate::domain::run::protocol::{Event, Report, Request, Returned};
 use crate::domain::run::refusal::Refusal;
 use crate::domain::run::state::{Choice, Happened, Proof, Skip, StepState};
+use crate::domain::run::updates::UpdateAsk;
 
 /// The column of a request, and whether a person asks it.
 pub(super) fn column(request: &Request) -> (&'static str, bool) {
@@ -37,6 +38,8 @@ pub(super) fn column(request: &Request) -> (&'static str, bool) {
         Request::Alerted { .. } => ("alert", false),
         Request::FollowGroup { reading: Reading::Members(_), .. } => ("group", false),
         Request::FollowGroup { reading: Reading::Unread { .. }, .. } => ("no-group", false),
+        Request::Update { ask: UpdateAsk::Say(_), .. } => ("say", true),
+        Request::Update { ask: UpdateAsk::PutOff, .. } => ("put-off", true),
         Request::Close { .. } => ("close", true),
         Request::SteppedUp { .. } => ("code", true),
         Request::CodesLocked { .. } => ("locked", false),
@@ -142,6 +145,7 @@ pub(super) fn accepted(event: &Event) -> &'static str {
         Event::Alerted { .. } => "Alerted",
         Event::GroupSeen { .. } => "Group",
         Event::GroupUnread { .. } => "No-group",
+        Event::Update { .. } => "Told",
         Event::RunClosed { .. } => "Closed",
     }
 }
@@ -163,6 +167,7 @@ pub(super) fn refused(refusal: &Refusal) -> &'static str {
         Refusal::GroupUnread { .. } => "no-group",
         Refusal::NotQualified { .. } => "no-role",
         Refusal::OnDuty { .. } => "on-duty",
+        Refusal::UpdateOver { .. } => "no-update",
         Refusal::NoSuchPerson { .. } => "no-person",
         Refusal::NoSuchStep { .. } => "no-step",
         Refusal::Stale { .. } => "stale",

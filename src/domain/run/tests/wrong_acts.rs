@@ -245,6 +245,8 @@ fn who_starts_a_step_again_is_told_what_a_second_call_comes_to() {
             | Text::Raw(_)
             | Text::Person(_)
             | Text::Channel(_)
+            | Text::Lines(_)
+            | Text::In(..)
             | Text::List(_) => None,
         });
         keys.collect::<Vec<_>>()

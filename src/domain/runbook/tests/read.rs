@@ -128,7 +128,7 @@ fn what_an_environment_says_is_what_is_read() {
     let environment = read(chat, ", slack_team: E02, language: fr");
     let expected = serde_json::json!({
         "war_room": "C0ROOM", "language": "fr", "time_zone": "Europe/Paris", "run_prefix": "DR-1",
-        "timeline_reaction": "pushpin", "teams": ["T01", "E02"], "channels": ["C01", "G02", "D03"],
+        "timeline_reaction": "pushpin", "updates": "10m", "teams": ["T01", "E02"], "channels": ["C01", "G02", "D03"],
     });
     assert_eq!(serde_json::to_value(&environment.chat).unwrap(), expected);
     let expected = serde_json::json!([{
