@@ -12,7 +12,7 @@ use crate::domain::code::Typed;
 use crate::domain::comms::{self, Ask, Press, Written, form};
 use crate::domain::ids::{RunId, StepId};
 use crate::domain::report::{critical_path, forecast, loss};
-use crate::domain::run::updates::UpdateId;
+use crate::domain::run::update::UpdateId;
 use crate::domain::run::{Run, StepState};
 use crate::domain::text::Text;
 

@@ -11,7 +11,7 @@ use super::channel::{ChannelError, Urgency};
 use super::effect::EffectError;
 use crate::domain::comms::{self, Message};
 use crate::domain::run::apply::replay;
-use crate::domain::run::updates::UpdateId;
+use crate::domain::run::update::UpdateId;
 use crate::domain::run::{Effect, MessageKey, Run};
 use crate::domain::text::Text;
 use crate::faults;

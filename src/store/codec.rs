@@ -17,7 +17,7 @@ use crate::domain::run::chat::ChatNote;
 use crate::domain::run::declared::Declared;
 use crate::domain::run::groups::Members;
 use crate::domain::run::state::{Kind, Status, StepRun};
-use crate::domain::run::updates::Standing;
+use crate::domain::run::update::Standing;
 use crate::domain::runbook::Runbook;
 use crate::domain::time::Timestamp;
 

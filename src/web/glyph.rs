@@ -28,6 +28,7 @@ const PAUSE: Sign = Sign::Path("M5.5 3v10M10.5 3v10");
 const STOP: Sign = Sign::Path("M5.2 1.5h5.6l3.7 3.7v5.6l-3.7 3.7H5.2l-3.7-3.7V5.2zM5 8h6");
 const PIN: Sign = Sign::Path("M10 1.5 14.5 6 11 7 9 12 4 7l5-2zM6.5 9.5 1.5 14.5");
 const BELL: Sign = Sign::Path("M3 12h10l-1.5-2V7a3.5 3.5 0 0 0-7 0v3zM6.8 14h2.4");
+const MEGAPHONE: Sign = Sign::Path("M2.5 6.5v3h2.5l6 3.5v-10l-6 3.5zM13.5 6v4M5 9.5v4h2");
 const AGAIN: Sign = Sign::Path("M13.5 8a5.5 5.5 0 1 1-1.7-4M12.5 1v3.2H9.3");
 
 const BANG: Sign = Sign::Path("M8 1.5a6.5 6.5 0 1 0 0 13a6.5 6.5 0 1 0 0-13M8 4.5v4.2M8 11v.6");
@@ -71,6 +72,7 @@ const SIGNS: &[(&str, char, Sign)] = &[
     ("no_entry", '⛔', STOP),
     ("pushpin", '📌', PIN),
     ("bell", '🔔', BELL),
+    ("mega", '📣', MEGAPHONE),
     ("repeat", '🔁', AGAIN),
     ("arrows_counterclockwise", '🔄', AGAIN),
 ];

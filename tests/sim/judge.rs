@@ -11,6 +11,7 @@ use dr_buddy::domain::run::effects::tells_the_room;
 use dr_buddy::domain::run::log::{Recorded, root, verify};
 use dr_buddy::domain::run::preview::{Direction, Subject, digest};
 use dr_buddy::domain::run::state::Shown;
+use dr_buddy::domain::run::update::Told;
 use dr_buddy::domain::run::{Event, MessageKey, Request, Run};
 use dr_buddy::domain::runbook::Gate;
 use dr_buddy::domain::time::Timestamp;
@@ -161,6 +162,15 @@ fn told(fate: &Fate, store: &MemoryStore, run: &Run, wall: &Wall, record: &[Reco
     }
     for one in record.iter().filter(|one| tells_the_room(&one.entry.event)) {
         check(MessageKey::Notice(one.seq), &|run| comms::notice(run, one));
+    }
+    for one in record {
+        let Event::Update { update, what: Told::Out { .. } } = &one.entry.event else { continue };
+        let before = record.iter().take_while(|other| other.seq <= one.seq);
+        let Some(then) = replay(before.map(|other| &other.entry)) else { continue };
+        // The buttons of an older one stay, and are refused.
+        check(MessageKey::Update(update.clone()), &|run| {
+            comms::update(run, &then, update).map(comms::Message::unpressable)
+        });
     }
 }
 

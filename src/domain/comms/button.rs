@@ -4,7 +4,7 @@ use crate::domain::actor::Role;
 use crate::domain::ids::{Digest, RunId, StepId};
 use crate::domain::run::protocol::Request;
 use crate::domain::run::state::Choice;
-use crate::domain::run::updates::{UpdateAsk, UpdateId};
+use crate::domain::run::update::{UpdateAsk, UpdateId};
 use crate::domain::text::Text;
 
 /// What a button asks for.

@@ -6,7 +6,7 @@ use super::run_card::{expected, open_lines, rto};
 use super::{Block, Button, Message, Style, clock, marked, pressable};
 use crate::domain::environment::{Audience, Wording};
 use crate::domain::run::state::{Run, Status, StepRun, StepState};
-use crate::domain::run::updates::{Draft, Out, UpdateId};
+use crate::domain::run::update::{Draft, Out, UpdateId};
 use crate::domain::runbook::Step;
 use crate::domain::text::Text;
 use crate::domain::time::Timestamp;
@@ -17,7 +17,8 @@ const MOST: usize = 8;
 /// An update that is out; `then`: the run as it was when it went out. `None` if it is not out.
 pub fn update(run: &Run, then: &Run, update: &UpdateId) -> Option<Message> {
     let audience = run.audience(&update.audience)?;
-    let out = run.out(update)?;
+    // Whatever a record says: what leaves the house has a person's words.
+    let out = run.out(update).filter(|out| out.words.is_some() || !audience.needs_a_yes())?;
     let title = title(then, &audience, out);
     let mut blocks = vec![Block::Heading(title.clone())];
     match &out.words {

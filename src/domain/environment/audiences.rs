@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::check::{CHANNELS, LANGUAGES, is_slack_id, word};
+use super::words::{CHANNELS, LANGUAGES, is_slack_id, word};
 use super::{Chat, Environment};
 use crate::domain::ids::AudienceId;
 use crate::domain::time::Span;

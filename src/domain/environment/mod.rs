@@ -6,6 +6,7 @@ mod alerts;
 mod audiences;
 mod check;
 mod groups;
+mod words;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -11,7 +11,7 @@ use crate::domain::run::log::Recorded;
 use crate::domain::run::protocol::{Event, Start, Voided};
 use crate::domain::run::refusal::{roles, verdict_text};
 use crate::domain::run::state::{Choice, Doubt, Proof, Run, Skip};
-use crate::domain::run::updates::{Told, UpdateId};
+use crate::domain::run::update::{Told, UpdateId};
 use crate::domain::runbook::Step;
 use crate::domain::text::{Text, trouble};
 use crate::domain::time::Timestamp;

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::preview::{Direction, Preview};
-use super::state::{Happened, Proof, StepRun, StepState};
+use super::preview::Preview;
+use crate::domain::ids::PersonId;
 
 /// A done attempt, kept for its undo.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,51 +37,21 @@ pub struct First {
     pub preview: Preview,
 }
 
-impl StepRun {
-    /// Whether it was done, and certainly nothing was put back since.
-    pub fn is_still_done(&self) -> bool {
-        self.done_as.as_ref().is_some_and(|done| self.begun <= done.begun)
-    }
-
-    /// An attempt begins.
-    pub(super) fn begin(&mut self, attempt: u32) {
-        self.attempts = attempt;
-        self.begun += 1;
-        if self.direction == Direction::Do && self.first.is_none() {
-            let shown = self.shown.as_ref();
-            self.first = shown.map(|shown| First { attempt, preview: shown.preview.clone() });
-        }
-    }
-
-    /// It failed. A call that failed certainly did nothing.
-    pub(super) fn has_failed(&mut self) {
-        if let StepState::Calling { attempt } | StepState::InDoubt { attempt, .. } = self.state {
-            self.begun = self.begun.saturating_sub(1);
-            self.was_nothing(attempt);
-        }
-    }
-
-    /// It is opened once more. What somebody looked for and found not to have happened did nothing, either.
-    pub(super) fn opens_again(&mut self) {
-        if let StepState::InDoubt { attempt, seen: Some(seen), .. } = &self.state
-            && seen.happened == Happened::Never
-        {
-            self.was_nothing(*attempt);
-        }
-    }
-
-    fn was_nothing(&mut self, attempt: u32) {
-        self.first = self.first.take().filter(|first| first.attempt != attempt);
-    }
-
-    /// It is done.
-    pub(super) fn is_done_as(&mut self, how: &Proof) {
-        let first = self.first.take();
-        self.done_as = self.shown.as_ref().map(|shown| DoneAs {
-            preview: shown.preview.clone(),
-            first: first.filter(|first| first.attempt != self.attempts).map(|first| first.preview),
-            how: how.clone(),
-            begun: self.begun,
-        });
-    }
+/// How it is known that a step is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// What `verify` asks for was seen.
+    Seen,
+    /// The system took the call, and the runbook asks for no more.
+    Accepted,
+    /// The people of its gate did it themselves, or decided GO.
+    People,
+    /// A person said so, in writing, of a step in doubt.
+    Word {
+        /// Who.
+        by: PersonId,
+        /// What they wrote.
+        reason: String,
+    },
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::chat::Source;
-use super::updates::UpdateId;
+use super::update::UpdateId;
 use crate::domain::ids::{GroupId, StepId};
 use crate::domain::time::Timestamp;
 

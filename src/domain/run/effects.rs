@@ -7,7 +7,8 @@ use super::decide::due_at;
 use super::effect::{Effect, MessageKey};
 use super::protocol::Event;
 use super::state::{Kind, Proof, Run, Skip, StepRun, StepState};
-use super::updates::{self, Told, UpdateId};
+use super::update::{Told, UpdateId};
+use super::updates;
 use crate::domain::ids::StepId;
 use crate::domain::runbook::{Step, condition};
 

@@ -17,6 +17,7 @@
 //! 8. Approvals that have run out never count again, whatever the clock does.
 
 pub mod apply;
+mod attempts;
 pub mod chat;
 pub mod decide;
 pub mod decision;
@@ -34,6 +35,7 @@ pub mod questions;
 pub mod refusal;
 pub mod report;
 pub mod state;
+pub mod update;
 pub mod updates;
 
 pub use effect::{Effect, MessageKey};

@@ -10,7 +10,7 @@ use super::groups::Reading;
 use super::preview::Difference;
 pub use super::report::{Report, Returned};
 use super::state::{Choice, Kind, Proof, Seen, Shown, Skip};
-use super::updates::{Told, UpdateAsk, UpdateId};
+use super::update::{Told, UpdateAsk, UpdateId};
 use crate::domain::actor::{Actor, Role};
 use crate::domain::alert::Alert;
 use crate::domain::code::Confirmation;

@@ -1,7 +1,7 @@
 //! Requests that were understood and declined: what, why, and the next step, as keys of the message catalog.
 
 use super::groups;
-use super::updates::UpdateId;
+use super::update::UpdateId;
 use crate::domain::actor::Role;
 use crate::domain::ids::{GroupId, PersonId, RunId, StepId};
 use crate::domain::runbook::condition::Verdict;

@@ -8,10 +8,11 @@ use serde_json::{Map, Value};
 
 use super::chat::ChatNote;
 use super::declared::Declared;
+pub use super::done::Proof;
 use super::done::{DoneAs, First};
 use super::groups::Members;
 use super::preview::{Direction, Preview};
-use super::updates::Standing;
+use super::update::Standing;
 use crate::domain::actor::{Role, Surface};
 use crate::domain::environment::Environment;
 use crate::domain::ids::{AudienceId, Digest, GroupId, PersonId, RunId, StepId};
@@ -288,25 +289,6 @@ impl Happened {
             Self::Unknown => "happened.unknown",
         }
     }
-}
-
-/// How it is known that a step is done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Proof {
-    /// What `verify` asks for was seen.
-    Seen,
-    /// The system took the call, and the runbook asks for no more.
-    Accepted,
-    /// The people of its gate did it themselves, or decided GO.
-    People,
-    /// A person said so, in writing, of a step in doubt.
-    Word {
-        /// Who.
-        by: PersonId,
-        /// What they wrote.
-        reason: String,
-    },
 }
 
 /// Why a step is out of the way.

@@ -5,7 +5,7 @@ use super::hands::Done;
 use super::{ENVIRONMENT, Rig, START, runbook};
 use crate::domain::comms::Message;
 use crate::domain::environment::{self, Environment};
-use crate::domain::run::updates::{UpdateAsk, UpdateId};
+use crate::domain::run::update::{UpdateAsk, UpdateId};
 use crate::domain::run::{Effect, MessageKey, Request};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::clock::Clock;

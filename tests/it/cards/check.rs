@@ -68,7 +68,9 @@ pub(super) fn check(kind: &str, payload: &Value, run: &Run, surface: Surface) {
         }
     });
     let known = run.environment.people.iter().filter_map(|person| person.slack.as_ref());
-    let mentions: Vec<String> = known.map(|slack| format!("<@{slack}>")).collect();
+    let mut mentions: Vec<String> = known.map(|slack| format!("<@{slack}>")).collect();
+    let told = run.audiences().map(|one| format!("<#{}>", run.channel_of(&one)));
+    mentions.extend(told);
     for text in texts {
         let mut rest = text.clone();
         for mention in &mentions {

@@ -7,12 +7,13 @@ mod walk;
 
 use dr_buddy::catalog::{Catalog, CatalogSources, Opening};
 use dr_buddy::domain::comms::Ask;
+use dr_buddy::domain::environment::Audience;
 use dr_buddy::domain::ids::{EnvironmentId, StepId};
 use dr_buddy::domain::run::{Kind, Start};
 use dr_buddy::domain::runbook::{OnFailure, Runbook, Step};
 use dr_buddy::domain::time::Timestamp;
 use dr_buddy::domain::value::Localized;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::walk::{Album, Walk};
 use crate::harness::judge;
@@ -27,12 +28,30 @@ fn catalog() -> &'static Catalog {
     CATALOG.get_or_init(|| Catalog::load(&CatalogSources::default()).unwrap())
 }
 
+/// One of each kind beside the room; exercises are heard of by two.
+fn audiences() -> Vec<Audience> {
+    let one = |text: &str, language: &str, minutes: u32, exercise_to: Option<&str>| {
+        json!({
+            "id": text, "text": text, "to": "C0OUTSIDE", "exercise_to": exercise_to,
+            "every": format!("{minutes}m"), "language": language, "approve": false,
+        })
+    };
+    let all = [
+        one("management", "fr", 30, Some("C0DRILL")),
+        one("support", "en", 20, None),
+        one("customers", "fr", 15, Some("C0DRILL")),
+        one("partners", "en", 40, None),
+    ];
+    serde_json::from_value(all.into_iter().collect()).unwrap()
+}
+
 fn opening(kind: Kind, seed: u64) -> Start {
     let environment = EnvironmentId::parse("demo").unwrap();
     let key = format!("test/{seed}");
     let impact_at = Timestamp(START.0 - 300_000);
     let opening = Opening { key: &key, runbook: None, environment: &environment, kind, impact_at };
     let mut start = catalog().start(opening).unwrap();
+    start.environment.audiences = audiences();
     shorten(&mut start.runbook);
     start
 }

@@ -297,11 +297,28 @@ impl<'a> Walk<'a> {
         if let Some(card) = comms::step_card(&self.run, step, self.now) {
             self.keep(&kind, &card);
         }
+        for update in self.run.drafts().collect::<Vec<_>>() {
+            let draft = comms::draft(&self.run, &update, self.now).expect("it is open");
+            self.keep(&format!("draft {}", update.audience), &draft);
+            if self.dice.below(20) == 0 {
+                let press = self.dice.one(&presses(Some(&draft))).clone();
+                let request = press.request(&self.words()).expect("it has what it needs");
+                self.ask(&request, &person(&PersonId::parse("antoine").unwrap()));
+            }
+        }
         let card = comms::run_card(&self.run, self.now);
         self.keep(&format!("run {} {}", variant(&self.run.status), self.run.seq / 40), &card);
     }
 
     fn look_at_notice(&mut self, recorded: &Recorded) {
+        if let Event::Update { update, what } = &recorded.entry.event {
+            if let Some(message) = comms::update(&self.run, &self.run, update) {
+                self.keep(&format!("update {} {}", update.audience, variant(what)), &message);
+            }
+            if let Some(draft) = comms::draft(&self.run, update, self.now) {
+                self.keep(&format!("draft {} {}", update.audience, variant(what)), &draft);
+            }
+        }
         if let Some(notice) = comms::notice(&self.run, recorded) {
             let event = variant(&recorded.entry.event);
             self.album.notices.insert(event.clone());

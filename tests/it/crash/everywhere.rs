@@ -169,7 +169,7 @@ async fn everywhere(database: Database, name: &str, at_once: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_every_place_on_sqlite() {
-    everywhere(Database::Sqlite, "SQLite", 3).await;
+    everywhere(Database::Sqlite, "SQLite", 5).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

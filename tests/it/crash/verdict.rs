@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dr_buddy::domain::run::apply::replay;
 use dr_buddy::domain::run::log::{Recorded, verify};
 use dr_buddy::domain::run::state::{Happened, Seen};
+use dr_buddy::domain::run::update::Told;
 use dr_buddy::domain::run::{Event, MessageKey, Run};
 
 use super::outside::CALLS;
@@ -165,6 +166,12 @@ async fn assert_room(world: &World, run: &Run, events: &[Recorded]) -> usize {
     let notices =
         events.iter().filter(|recorded| dr_buddy::domain::comms::notice(run, recorded).is_some());
     keys.extend(notices.map(|recorded| MessageKey::Notice(recorded.seq)));
+    keys.extend(events.iter().filter_map(|recorded| match &recorded.entry.event {
+        Event::Update { update, what: Told::Out { .. } } => {
+            Some(MessageKey::Update(update.clone()))
+        }
+        _ => None,
+    }));
     let shown = world.slack.messages();
     let mut known = BTreeSet::new();
     for key in &keys {

@@ -1,6 +1,7 @@
 //! What goes out to the war room: the engine on a real store, before a Slack that is as strict as Slack and fails as it
 //! is told. The clock is moved by hand; a process is "killed" by dropping it where it stands.
 
+mod audiences;
 mod groups;
 mod lost;
 mod many;
@@ -110,16 +111,21 @@ impl Bed {
 
     /// With these user groups in the environment as well: `[{id: S0DB, roles: [db]}]`.
     async fn with_groups(runbook: &str, groups: Option<&str>) -> Self {
+        Self::with_more(runbook, groups.map(|groups| format!("groups: {groups}"))).await
+    }
+
+    /// With these lines at the end of the environment's file.
+    async fn with_more(runbook: &str, more: Option<String>) -> Self {
         crypto();
         let folder = tempfile::tempdir().expect("a folder");
         let runbooks = folder.path().join("prompts/runbooks");
         fs::create_dir_all(&runbooks).expect("a folder");
         fs::write(runbooks.join("questions.yaml"), runbook).expect("it can be written");
-        let environments = groups.map(|groups| {
+        let environments = more.map(|more| {
             let demo = include_str!("../../../deploy/environments/demo.yaml");
             let environments = folder.path().join("environments");
             fs::create_dir_all(&environments).expect("a folder");
-            let text = format!("{demo}\ngroups: {groups}\n");
+            let text = format!("{demo}\n{more}\n");
             fs::write(environments.join("demo.yaml"), text).expect("it can be written");
             environments
         });

@@ -36,7 +36,8 @@ async fn after_three_days_a_run_is_ticked_once() {
     let performed = settle(&engine).await;
     let ticks = performed.iter().filter(|effect| matches!(effect, Effect::WakeAt(_))).count();
     assert_eq!(ticks, 1, "{performed:?}");
-    assert!(performed.len() < 14, "{performed:?}");
+    // One of them is an update of the room: the newest, not four hundred.
+    assert!(performed.len() < 15, "{performed:?}");
     assert_eq!(rig.count(has_expired).await, 1);
     assert!(rig.state().await.steps[&step(0)].approvals.is_empty());
     assert_eq!(settle(&engine).await, []);

@@ -6,7 +6,7 @@ use super::{Draft, Line};
 use crate::domain::run::Event;
 use crate::domain::run::protocol::Voided;
 use crate::domain::run::state::{Proof, Skip};
-use crate::domain::run::updates::Told;
+use crate::domain::run::update::Told;
 
 /// How it left it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -5,7 +5,8 @@ use crate::domain::actor::{Actor, Right, Role, roles_for};
 use crate::domain::run::protocol::Event;
 use crate::domain::run::refusal::Refusal;
 use crate::domain::run::state::Run;
-use crate::domain::run::updates::{PUT_OFF, Told, UpdateAsk, UpdateId};
+use crate::domain::run::update::{Told, UpdateAsk, UpdateId};
+use crate::domain::run::updates::PUT_OFF;
 use crate::domain::time::Timestamp;
 
 /// Words for an update: it goes out with them, or, where it is out, stands with them. Or it waits a little.

@@ -90,7 +90,6 @@ pub(super) fn environment(cache: Option<bool>) -> Environment {
         },
         chat: from_value(json!({
             "war_room": "C1", "time_zone": "Europe/Paris", "run_prefix": "OPS",
-            // Told in a test of its own.
             "updates": Span::minutes(60 * 24 * 365),
         }))
         .unwrap(),

@@ -15,7 +15,7 @@ use crate::domain::run::groups::Reading;
 use crate::domain::run::preview::Direction;
 use crate::domain::run::protocol::{Event, Report, Request, Returned};
 use crate::domain::run::state::{Choice, Doubt, Happened, Proof, Seen, Skip, Status, StepState};
-use crate::domain::run::updates::{UpdateAsk, UpdateId};
+use crate::domain::run::update::{UpdateAsk, UpdateId};
 use crate::domain::time::Span;
 
 fn requests(step: &StepId, digest: &Digest, number: u32, attempt: u32) -> Vec<Request> {

@@ -11,7 +11,7 @@ use crate::domain::environment::Environment;
 use crate::domain::run::effects::effects;
 use crate::domain::run::protocol::{Effect, Event, Request};
 use crate::domain::run::state::Kind;
-use crate::domain::run::updates::{Told, UpdateAsk, UpdateId};
+use crate::domain::run::update::{Told, UpdateAsk, UpdateId};
 use crate::domain::run::{MessageKey, Refusal};
 use crate::domain::time::{Span, Timestamp};
 
@@ -139,9 +139,14 @@ fn a_draft_can_be_changed_or_put_off_and_goes_out_by_itself_otherwise() {
     let words = world.run.out(&update("management.1")).unwrap().words.clone().unwrap();
     assert_eq!((words.0.as_str(), words.1.as_str()), ("antoine", "Better."));
     assert_eq!(world.run.out(&update("management.1")).unwrap().at, minute(34));
+    world.passes(minute(59));
+    assert_eq!(world.run.draft(&update("management.1").audience).unwrap().number, 2);
+    world.updated("antoine", "management.1", say("Best.")).unwrap();
+    world.passes(minute(60));
+    assert_eq!(world.out()["management"].last(), Some(&(60, 2, false)), "the next one goes out");
     for (which, ask) in [
         ("management.1", UpdateAsk::PutOff),
-        ("management.2", say("early")),
+        ("management.3", say("early")),
         ("press.1", say("nobody")),
         ("room.9", say("late")),
     ] {
@@ -150,7 +155,7 @@ fn a_draft_can_be_changed_or_put_off_and_goes_out_by_itself_otherwise() {
             "{which}"
         );
     }
-    assert_eq!(world.updated("clara", "management.1", say(" ")), Err(Refusal::ReasonMissing));
+    assert_eq!(world.updated("clara", "management.2", say(" ")), Err(Refusal::ReasonMissing));
 }
 
 #[test]
@@ -219,6 +224,12 @@ fn nothing_leaves_the_house_without_a_persons_words() {
             }
         }
         assert_eq!(asks, 200 * 7 * 4 * 2);
+        // What no rule allows, and somebody wrote into the record all the same.
+        let mut forged = world.clone();
+        let which = update("customers.6");
+        let event = Event::Update { update: which.clone(), what: Told::Out { words: None } };
+        forged.take(&[event], &who("engine"));
+        assert_eq!(comms::update(&forged.run, &forged.run, &which), None);
         world.updated("clara", "customers.6", say("Now.")).unwrap();
         let shown = comms::update(&world.run, &world.run, &update("customers.6")).unwrap();
         assert!(format!("{shown:?}").contains("Now."));

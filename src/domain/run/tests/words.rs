@@ -10,7 +10,7 @@ use crate::domain::run::preview::Direction;
 use crate::domain::run::protocol::{Event, Report, Request, Returned};
 use crate::domain::run::refusal::Refusal;
 use crate::domain::run::state::{Choice, Happened, Proof, Skip, StepState};
-use crate::domain::run::updates::UpdateAsk;
+use crate::domain::run::update::UpdateAsk;
 
 /// The column of a request, and whether a person asks it.
 pub(super) fn column(request: &Request) -> (&'static str, bool) {
