@@ -300,9 +300,12 @@ impl<'a> Walk<'a> {
         for update in self.run.drafts().collect::<Vec<_>>() {
             let draft = comms::draft(&self.run, &update, self.now).expect("it is open");
             self.keep(&format!("draft {}", update.audience), &draft);
-            if self.dice.below(20) == 0 {
-                let press = self.dice.one(&presses(Some(&draft))).clone();
-                let request = press.request(&self.words()).expect("it has what it needs");
+            // Without the dice: what a run goes through does not hang on who is told of it.
+            if self.run.seq.is_multiple_of(20) {
+                let offered = presses(Some(&draft));
+                let press = &offered[usize::try_from(self.run.seq / 20).unwrap() % offered.len()];
+                let words = if self.is_hostile { HOSTILE } else { "as it is" };
+                let request = press.request(words).expect("it has what it needs");
                 self.ask(&request, &person(&PersonId::parse("antoine").unwrap()));
             }
         }
