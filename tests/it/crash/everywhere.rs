@@ -147,7 +147,9 @@ async fn everywhere(database: Database, name: &str, at_once: u64) {
     let all = futures_util::future::join_all(runs).await;
     let sum = |of: fn(&Tally) -> usize| all.iter().map(of).sum::<usize>();
     let places = deaths(dead);
-    assert_eq!(sum(|one| one.deaths), places, "each place was died at once");
+    // Who dies after its run was over leaves a place and is not counted.
+    let deaths = sum(|one| one.deaths);
+    assert!(deaths <= places && places - deaths <= sum(|one| one.runs), "{deaths} at {places}");
     let mut kinds = BTreeMap::<String, usize>::new();
     for entry in fs::read_dir(dead).expect("it is there").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -169,11 +171,11 @@ async fn everywhere(database: Database, name: &str, at_once: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_every_place_on_sqlite() {
-    everywhere(Database::Sqlite, "SQLite", 5).await;
+    everywhere(Database::Sqlite, "SQLite", 6).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_every_place_on_postgresql() {
     // Most of the time is spent waiting for the leases of the dead.
-    everywhere(Database::Postgres, "PostgreSQL", 6).await;
+    everywhere(Database::Postgres, "PostgreSQL", 8).await;
 }
