@@ -177,7 +177,7 @@ async fn put(
         }
     }
     let in_doubt = place.is_some_and(|place| place.fate == Fate::Posting);
-    let not_yet = |fate| Posted::not_yet(&comms::channel(run, key), fate);
+    let not_yet = |fate| Posted::not_yet(comms::channel(run, key), fate);
     engine.store.remember(&run.id, key, &not_yet(Fate::Posting)).await?;
     let (what, content) = (faults::message(key), headline(message));
     faults::place(format_args!("before post of {what} as {content}"));

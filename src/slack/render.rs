@@ -196,23 +196,24 @@ pub fn at_fault(press: &Press, written: &Written, answer: &Answer) -> &'static s
 pub fn view(voice: &Voice<'_>, form: &Form) -> Value {
     let mut blocks = sections(voice, &form.intro);
     if let Some(words) = &form.words {
-        let mut input = json!({
+        let initial = words.initial.as_ref();
+        let initial = initial.map(|text| cut(&voice.plain(text), crate::domain::run::limits::TEXT));
+        let mut element = json!({
+            "type": "plain_text_input",
+            "action_id": WORDS,
+            "multiline": true,
+            "max_length": crate::domain::run::limits::TEXT,
+        });
+        if let (Some(initial), Some(element)) = (initial, element.as_object_mut()) {
+            element.insert("initial_value".to_owned(), initial.into());
+        }
+        blocks.push(json!({
             "type": "input",
             "block_id": WORDS,
             "optional": words.optional,
             "label": plain(&voice.plain(&words.label), 2000),
-            "element": {
-                "type": "plain_text_input",
-                "action_id": WORDS,
-                "multiline": true,
-                "max_length": crate::domain::run::limits::TEXT,
-            },
-        });
-        if let Some(initial) = &words.initial {
-            let initial = cut(&voice.plain(initial), crate::domain::run::limits::TEXT);
-            input["element"]["initial_value"] = json!(initial);
-        }
-        blocks.push(input);
+            "element": element,
+        }));
     }
     if let Some(label) = &form.code {
         blocks.push(json!({

@@ -291,10 +291,10 @@ impl Channel for Wall {
         posted: Option<&Posted>,
         _within: Duration,
     ) -> Result<bool, ChannelError> {
-        let summary = match &message.summary {
-            Text::In(_, summary) => summary,
-            summary => summary,
-        };
+        let mut summary = &message.summary;
+        if let Text::In(_, inner) = summary {
+            summary = inner;
+        }
         let Text::Key(key, _) = summary else { panic!("{message:?}") };
         self.turns.lock().unwrap().push(((*key).to_owned(), urgency, posted.is_some()));
         Ok(!*self.is_busy.lock().unwrap())

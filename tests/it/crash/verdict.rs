@@ -166,12 +166,11 @@ async fn assert_room(world: &World, run: &Run, events: &[Recorded]) -> usize {
     let notices =
         events.iter().filter(|recorded| dr_buddy::domain::comms::notice(run, recorded).is_some());
     keys.extend(notices.map(|recorded| MessageKey::Notice(recorded.seq)));
-    keys.extend(events.iter().filter_map(|recorded| match &recorded.entry.event {
-        Event::Update { update, what: Told::Out { .. } } => {
-            Some(MessageKey::Update(update.clone()))
+    for recorded in events {
+        if let Event::Update { update, what: Told::Out { .. } } = &recorded.entry.event {
+            keys.push(MessageKey::Update(update.clone()));
         }
-        _ => None,
-    }));
+    }
     let shown = world.slack.messages();
     let mut known = BTreeSet::new();
     for key in &keys {

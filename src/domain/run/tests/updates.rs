@@ -162,17 +162,15 @@ fn a_draft_can_be_changed_or_put_off_and_goes_out_by_itself_otherwise() {
 fn what_nobody_sends_is_called_out_once_and_then_replaced() {
     let mut world = world();
     world.passes(minute(40));
-    let of_customers: Vec<_> = world
-        .record
-        .iter()
-        .filter_map(|recorded| match &recorded.entry.event {
-            Event::Update { update, what } if update.audience.as_str() == "customers" => {
-                let minute = recorded.entry.at.since(START).ms() / 60_000;
-                Some((minute, update.number, matches!(what, Told::Overdue)))
-            }
-            _ => None,
-        })
-        .collect();
+    let mut of_customers = Vec::new();
+    for recorded in &world.record {
+        if let Event::Update { update, what } = &recorded.entry.event
+            && update.audience.as_str() == "customers"
+        {
+            let minute = recorded.entry.at.since(START).ms() / 60_000;
+            of_customers.push((minute, update.number, matches!(what, Told::Overdue)));
+        }
+    }
     let expected = [(10, 1, false), (15, 1, true), (25, 2, false), (30, 2, true), (40, 3, false)];
     assert_eq!(of_customers, expected);
     // The card of what was replaced says so, and has no buttons.
@@ -180,11 +178,13 @@ fn what_nobody_sends_is_called_out_once_and_then_replaced() {
     assert!(!replaced.asks());
     assert!(world.effects.contains(&Effect::Show(MessageKey::Draft(update("customers.2")))));
     let open = comms::draft(&world.run, &update("customers.3"), world.now).unwrap();
-    let buttons = open.blocks.iter().flat_map(|block| match block {
-        comms::Block::Buttons(buttons) => buttons.iter().map(|one| one.press.ask).collect(),
-        _ => vec![],
-    });
-    assert_eq!(buttons.collect::<Vec<_>>(), [comms::Ask::Say, comms::Ask::PutOff]);
+    let mut buttons = Vec::new();
+    for block in &open.blocks {
+        if let comms::Block::Buttons(row) = block {
+            buttons.extend(row.iter().map(|one| one.press.ask));
+        }
+    }
+    assert_eq!(buttons, [comms::Ask::Say, comms::Ask::PutOff]);
 }
 
 /// Every way something could go out: time, whatever the engine asks, and every person with every request.
