@@ -63,7 +63,7 @@ async fn each_update_is_read_once_through_a_death_and_an_outage() {
     let run = bed.start(Kind::Incident).await;
     let mut process = bed.process().await;
     let mut passed = 0;
-    for minute in (5..=95_u32).step_by(5).flat_map(|minute| [minute - 2, minute]) {
+    for minute in (5..=60).step_by(5).chain([63]).chain((65..=95_u32).step_by(5)) {
         match minute {
             50 => bed.slack.spoil(Some(("*", Fault::Unavailable))),
             63 => bed.slack.spoil(None),
@@ -94,14 +94,18 @@ async fn each_update_is_read_once_through_a_death_and_an_outage() {
     for (channel, audience, last) in
         [(ROOM, "room", 9), ("C0MANAGEMENT", "management", 3), ("C0CUSTOMERS", "customers", 6)]
     {
-        let found: Vec<&str> = all[channel].iter().map(|(update, _)| update.as_str()).collect();
+        let mut found: Vec<&str> = all[channel].iter().map(|(update, _)| update.as_str()).collect();
+        // What was late comes in any order; each says when it was due.
+        found.sort_unstable();
         assert_eq!(found, owed(audience, last), "{channel}");
     }
     assert_eq!(all.len(), 3, "{:?}", all.keys());
     let management = &all["C0MANAGEMENT"][0].1;
     assert!(says(management, "point direction") && !has_buttons(management), "{management}");
     let customers = &all["C0CUSTOMERS"];
-    assert!(customers.iter().zip(1..).all(|((_, one), n)| says(one, &format!("Words {n}."))));
+    assert!(customers.iter().all(|(update, one)| {
+        update.strip_prefix("customers.").is_some_and(|n| says(one, &format!("Words {n}.")))
+    }));
     assert!(!customers.iter().any(|(_, one)| has_buttons(one) || says(one, "Antoine")));
     // Twice would be told apart by an edit alone.
     let posts = bed.slack.calls().into_iter().filter(|call| {
